@@ -1,0 +1,60 @@
+/**
+ * What a scheduler asks its shell for, in the imperative. Carried out in order,
+ * after the journal has the events that led to it.
+ */
+import * as Schema from "effect/Schema"
+import { CancelOutcome } from "@skein/protocol/ClientRpcs"
+import { Failure } from "@skein/protocol/Failure"
+import { AskId, ClientId, CodeId, Isolation, Millis, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import { Dependency } from "@skein/protocol/WorkerRpcs"
+
+/** The answer to a question. */
+export const Answer = Schema.TaggedUnion({
+  /** In the order of the ids asked about. */
+  Cancelled: { outcomes: Schema.Array(CancelOutcome) },
+  WorkersThere: {}
+})
+export type Answer = typeof Answer.Type
+
+export const Command = Schema.TaggedUnion({
+  /** `rank`: place in the order of submission and depth; lower first among equal priorities. `alone`: a suspect. */
+  ComputeTask: {
+    worker: WorkerId,
+    id: TaskId,
+    run: RunId,
+    code: CodeId,
+    args: Schema.Uint8Array,
+    isolation: Isolation,
+    priority: Schema.Number,
+    rank: Schema.Number,
+    /** 1 for the first. */
+    attempt: Schema.Number,
+    alone: Schema.Boolean,
+    dependencies: Schema.Array(Dependency)
+  },
+  /** Do not run it, or stop it; answered by `TasksStopped`. */
+  CancelTask: { worker: WorkerId, id: TaskId, run: RunId },
+  /** Give it back unless it has started; answered by `TakeBacksAnswered`. */
+  TakeBack: { worker: WorkerId, id: TaskId, run: RunId },
+  /** Nobody needs the result. */
+  FreeKey: { worker: WorkerId, id: TaskId, run: RunId },
+  TellHolders: { worker: WorkerId, id: TaskId, run: RunId, whoHas: Schema.Array(WorkerId) },
+
+  /** The client's key is in the memory of `worker`. */
+  ReportInMemory: { client: ClientId, id: TaskId, run: RunId, nbytes: Schema.Number, worker: WorkerId },
+  /** It failed, or `origin`, on which it depends, did. */
+  ReportErred: { client: ClientId, id: TaskId, failure: Failure, origin: TaskId },
+  /** It is to be computed (again). */
+  ReportPending: { client: ClientId, id: TaskId },
+  /** The key stands for another computation, which clients called `heldBy` want. This client does not hold it. */
+  ReportConflict: { client: ClientId, id: TaskId, heldBy: Schema.String },
+  Reply: { client: ClientId, ask: AskId, answer: Answer },
+
+  /** A cancelled task cannot be stopped otherwise: have the worker's process ended. */
+  EndWorker: { worker: WorkerId, reason: Schema.String },
+  /** Nothing refers to this id any more: it may be given again. */
+  Forgotten: { id: TaskId },
+  /** Send `Ticked` at this time, or soon after. A later `Wake` replaces an earlier one. */
+  Wake: { at: Millis }
+})
+export type Command = typeof Command.Type

@@ -1,0 +1,114 @@
+/**
+ * What clients and the scheduler say to each other.
+ *
+ * What is told many times a second (`Submit`, `Release`, `Report`) is a *tell*:
+ * it gets no reply, and the session under it makes it arrive once and in order.
+ * What is asked gets its answer when there is one.
+ */
+import * as Schema from "effect/Schema"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+import { Failure } from "./Failure.ts"
+import { Graph } from "./Graph.ts"
+import { Key, Ref, RunId, TaskId, WorkerId } from "./Ids.ts"
+import { tell } from "./Tell.ts"
+
+/** What became of one key that somebody wanted to cancel; `shared`: others want it too, so it goes on. */
+export const CancelOutcome = Schema.Literals(["cancelled", "already-done", "shared"])
+export type CancelOutcome = typeof CancelOutcome.Type
+
+export const TaskStatus = Schema.Literals(["released", "waiting", "noWorker", "queued", "processing", "memory", "erred"])
+export type TaskStatus = typeof TaskStatus.Type
+
+/** A worker as `inspect.workers` shows it. */
+export const WorkerSummary = Schema.Struct({
+  worker: WorkerId,
+  address: Schema.String,
+  name: Schema.String,
+  host: Schema.String,
+  pid: Schema.Number,
+  status: Schema.Literals(["running", "closing"]),
+  nthreads: Schema.Number,
+  nfibers: Schema.Number,
+  /** Bytes; null: no limit. */
+  memoryLimitBytes: Schema.NullOr(Schema.Number),
+  /** Of the process, as it last said. */
+  memoryBytes: Schema.Number,
+  /** Of the results it holds. */
+  managedBytes: Schema.Number,
+  processing: Schema.Number,
+  nanny: Schema.NullOr(Schema.String),
+  localDirectory: Schema.String
+})
+export type WorkerSummary = typeof WorkerSummary.Type
+
+/** A task as `inspect.tasks` shows it. */
+export const TaskSummary = Schema.Struct({
+  key: Key,
+  name: Schema.String,
+  status: TaskStatus,
+  priority: Schema.Number,
+  /** Names of workers: where it is processing, or who has its result. */
+  workers: Schema.Array(Schema.String),
+  waitingOn: Schema.Array(Key),
+  dependents: Schema.Array(Key),
+  nbytes: Schema.NullOr(Schema.Number),
+  /** Names of clients that want it. */
+  clients: Schema.Array(Schema.String)
+})
+export type TaskSummary = typeof TaskSummary.Type
+
+/** Where a value can be fetched: ask any of `addresses` for (`id`, `run`). */
+export const Location = Schema.Struct({
+  id: TaskId,
+  run: RunId,
+  nbytes: Schema.Number,
+  addresses: Schema.Array(Schema.String)
+})
+export type Location = typeof Location.Type
+
+/** What a client says to the scheduler. */
+export class ClientRpcs extends RpcGroup.make(
+  tell("Submit", { graph: Graph }),
+  /** The client holds these keys no longer. The refs may be given to other keys afterwards. */
+  tell("Release", { refs: Schema.Array(Ref) }),
+  /** Compute erred keys again, with the retries they were given. Every ref is reported on, whether it was erred or not. */
+  tell("Retry", { refs: Schema.Array(Ref) }),
+  /** Answered once nothing of them runs any more; outcomes in the order of `refs`. */
+  Rpc.make("Cancel", {
+    payload: { refs: Schema.Array(Ref), note: Schema.NullOr(Schema.String), force: Schema.Boolean },
+    success: Schema.Array(CancelOutcome)
+  }),
+  /** Where the value is now; null if nobody has it (a `Report` follows when that changes). */
+  Rpc.make("Locate", { payload: { ref: Ref }, success: Schema.NullOr(Location) }),
+  /** Answered once at least `count` workers are there. */
+  Rpc.make("AwaitWorkers", { payload: { count: Schema.Number } }),
+  Rpc.make("Workers", { success: Schema.Array(WorkerSummary) }),
+  Rpc.make("Counts", { success: Schema.Record(TaskStatus, Schema.Number) }),
+  /** Of these keys, or of all; keys that nobody knows are left out. At most 100,000 rows. */
+  Rpc.make("Tasks", { payload: { keys: Schema.NullOr(Schema.Array(Key)) }, success: Schema.Array(TaskSummary) }),
+  /** What happened to a key, oldest first, across the cluster. */
+  Rpc.make("Story", { payload: { key: Key }, success: Schema.Array(Schema.String) })
+) {}
+
+/** Rows of news for a client. Segments keep their order; rows of one kind stand together, for they are encoded as a run. */
+export const ClientReport = Schema.TaggedUnion({
+  /** Where workers listen for who fetches values; told before the first row that names them. */
+  Peers: { peers: Schema.Array(Schema.Struct({ worker: WorkerId, address: Schema.String })) },
+  /** The value is there. `value`: its encoding if that is small, else no bytes: fetch (`id`, `run`) from `worker`. */
+  InMemory: {
+    rows: Schema.Array(
+      Schema.Struct({ ref: Ref, id: TaskId, run: RunId, nbytes: Schema.Number, worker: WorkerId, value: Schema.Uint8Array })
+    )
+  },
+  /** It failed, or the task `origin` that it depends on did. */
+  Erred: { rows: Schema.Array(Schema.Struct({ ref: Ref, failure: Failure, origin: Key, originTask: Schema.String })) },
+  /** It is to be computed (again). */
+  Pending: { refs: Schema.Array(Ref) }
+})
+export type ClientReport = typeof ClientReport.Type
+
+/** What the scheduler says to a client. */
+export class ClientReportRpcs extends RpcGroup.make(
+  tell("Report", { segments: Schema.Array(ClientReport) })
+) {}

@@ -1,0 +1,50 @@
+/**
+ * What a submission carries: tasks, the edges between them, and the code they call.
+ *
+ * The client names what it submits by its own numbers (`Ref`, `CodeRef`), so an
+ * edge costs a few bytes and nobody can name what is not his. A graph may come
+ * in several messages; nothing of it starts before the one that says `last`,
+ * for otherwise inner tasks would be computed and forgotten before their
+ * dependents arrive.
+ */
+import * as Schema from "effect/Schema"
+import { CodeDef } from "./Code.ts"
+import { CodeRef, Isolation, Key, Ref } from "./Ids.ts"
+
+/** Code that later tasks of this session may call. Told once. */
+export const DeclaredCode = Schema.Struct({ ref: CodeRef, def: CodeDef })
+export type DeclaredCode = typeof DeclaredCode.Type
+
+export const SubmittedTask = Schema.Struct({
+  ref: Ref,
+  key: Key,
+  code: CodeRef,
+  /** The encoded arguments, opaque to the scheduler. Holes in them are numbered by position in `dependencies`. */
+  args: Schema.Uint8Array,
+  /** Tasks whose results fill the holes; declared earlier in this session and not yet released. */
+  dependencies: Schema.Array(Ref),
+  /** Higher first. */
+  priority: Schema.Number,
+  /** How often a failed attempt is repeated. */
+  retries: Schema.Number,
+  isolation: Isolation
+})
+export type SubmittedTask = typeof SubmittedTask.Type
+
+/** tasks: dependencies before dependents. */
+export const Graph = Schema.Struct({
+  codes: Schema.Array(DeclaredCode),
+  tasks: Schema.Array(SubmittedTask),
+  /** Whether this is the last message of its graph. */
+  last: Schema.Boolean
+})
+export type Graph = typeof Graph.Type
+
+/** Tasks in one message at most; longer graphs come in several. */
+export const TASKS_PER_MESSAGE = 5_000
+/** Bytes of arguments and code in one message at most, unless one task alone has more. */
+export const BYTES_PER_MESSAGE = 1 << 20
+/** Bytes of one task's encoded arguments at most; larger values do not belong in a graph. */
+export const ARGS_LIMIT = 8 << 20
+/** A result of at most this many encoded bytes rides on the report that it is there. */
+export const INLINE_LIMIT = 4_096

@@ -1,0 +1,37 @@
+/**
+ * What nannies and the scheduler say to each other. One session serves all the nannies of a process.
+ *
+ * A nanny's exit report is final: it is how a death is noticed at once, and who is to blame for it.
+ */
+import * as Schema from "effect/Schema"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+import { ProcessId, RunId } from "./Ids.ts"
+import { tell } from "./Tell.ts"
+
+/** How a process ended. */
+export const ExitReport = Schema.Struct({
+  process: ProcessId,
+  /** `closed`: it was meant to end, so nobody is to blame. */
+  ended: Schema.Literals(["exit", "signal", "memory-limit", "closed"]),
+  /** Exit code or signal, in words. */
+  detail: Schema.String,
+  peakMemoryBytes: Schema.NullOr(Schema.Number),
+  /** The last lines it wrote. */
+  logTail: Schema.Array(Schema.String),
+  /** Runs of suspects that had noted their start and not their end. */
+  started: Schema.Array(RunId)
+})
+export type ExitReport = typeof ExitReport.Type
+
+/** What nannies say to the scheduler. */
+export class NannyRpcs extends RpcGroup.make(
+  /** This process is watched by the nannies of this session. Told before it can register. */
+  tell("Watching", { process: ProcessId }),
+  tell("Exited", { report: ExitReport })
+) {}
+
+/** What the scheduler says to nannies. */
+export class NannyCommandRpcs extends RpcGroup.make(
+  /** End the process: a cancelled task cannot be stopped in any other way. */
+  tell("EndProcess", { process: ProcessId, reason: Schema.String })
+) {}

@@ -1,0 +1,17 @@
+/**
+ * A *tell*: a message that gets no reply.
+ *
+ * The session beneath makes it arrive once and in order, or ends; so a reply
+ * would only say what the session says anyway, and cost a message.
+ * `Duplex` (transport) reads the annotation and sends the request as a notification.
+ */
+import * as Context from "effect/Context"
+import type * as Schema from "effect/Schema"
+import * as Rpc from "effect/rpc/Rpc"
+
+/** Marks an Rpc as a tell. */
+export class Tell extends Context.Service<Tell, true>()("@skein/protocol/Tell") {}
+
+/** An Rpc without a reply; the call completes when the session has accepted the message. */
+export const tell = <const Tag extends string, const Fields extends Schema.Struct.Fields>(tag: Tag, payload: Fields) =>
+  Rpc.make(tag, { payload }).annotate(Tell, true)
