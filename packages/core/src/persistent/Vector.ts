@@ -30,20 +30,28 @@ export interface Vector<out A> {
 }
 
 /**
- * One node of the tree, open to this folder and to tests that walk it. A branch
- * has 32 children and no values, a leaf 32 values and no children. Nodes have
- * both fields so that all look alike to the engine and no cast is needed.
+ * One node of the tree, open to this folder and to tests that walk it; only its
+ * owner may write. A branch has 32 children and no values, a leaf 32 values and
+ * no children. Nodes have both fields so that all look alike to the engine and
+ * no cast is needed.
  */
 export interface Node<out A> {
   readonly owner: Owner
-  /** Bit `n` is set when slot `n` is taken. Never 0. */
-  readonly mask: number
-  readonly children: ReadonlyArray<Node<A> | undefined>
-  readonly values: ReadonlyArray<A | undefined>
+  /** Bit `n` is set when slot `n` is taken. Never 0 in a vector. */
+  mask: number
+  readonly children: Array<Node<A> | undefined>
+  readonly values: Array<A | undefined>
 }
 
 /** The largest index: 2³¹ − 1. */
 export const maxIndex = 0x7fffffff
+
+/** Throws a RangeError if `index` is no integer from 0 to `maxIndex`. */
+export const checkIndex = (index: number): void => {
+  if ((index & maxIndex) !== index) {
+    throw new RangeError(`${index} cannot be an index: give an integer from 0 to ${maxIndex}`)
+  }
+}
 
 /** The vector without entries. */
 export const empty = <A = never>(): Vector<A> => nothing
@@ -172,24 +180,119 @@ const nothing: Vector<never> = new Radix<never>(0, 0, undefined, undefined)
 const noSlots: Array<never> = []
 const freeSlots: Array<undefined> = new Array(32).fill(undefined)
 
-/** The same data seen by its owner, who may write. */
-interface OwnVector<A> {
+/** The vector as its owner sees it. */
+interface Editable<A> extends Vector<A> {
   size: number
   shift: number
   root: Node<A> | undefined
 }
 
-interface OwnNode<A> {
-  mask: number
-  readonly children: Array<Node<A> | undefined>
-  readonly values: Array<A | undefined>
+const edit = <A>(vector: Vector<A>, owner: Owner): Editable<A> =>
+  vector.owner === owner ? vector : new Radix(vector.size, vector.shift, vector.root, owner)
+
+/** The root, owned, of a tree made high enough for `index`. */
+const rootFor = <A>(vector: Editable<A>, owner: Owner, index: number): Node<A> => {
+  let root = vector.root
+  if (root !== undefined && index >>> vector.shift <= lastSlot) root = own(root, owner)
+  else {
+    while (index >>> vector.shift > lastSlot) {
+      vector.shift += bitsPerLevel
+      if (root !== undefined) {
+        const above: Node<A> = makeBranch(owner)
+        above.mask = 1
+        above.children[0] = root
+        root = above
+      }
+    }
+    if (root === undefined) root = vector.shift === 0 ? makeLeaf(owner) : makeBranch(owner)
+  }
+  vector.root = root
+  return root
 }
 
-const checkIndex = (index: number): void => {
-  if ((index & maxIndex) !== index) {
-    throw new RangeError(`${index} cannot be an index: give an integer from 0 to ${maxIndex}`)
+/** The child in `slot`, owned, made if it was not there. */
+const childFor = <A>(parent: Node<A>, owner: Owner, slot: number, isLeaf: boolean): Node<A> => {
+  const child = parent.children[slot]
+  if (child !== undefined && child.owner === owner) return child
+  const owned: Node<A> = child !== undefined ? own(child, owner) : isLeaf ? makeLeaf(owner) : makeBranch(owner)
+  parent.mask |= 1 << slot
+  parent.children[slot] = owned
+  return owned
+}
+
+const own = <A>(node: Node<A>, owner: Owner): Node<A> =>
+  node.owner === owner
+    ? node
+    : node.children.length === 0
+    ? makeNode(owner, node.mask, noSlots, node.values.slice())
+    : makeNode(owner, node.mask, node.children.slice(), noSlots)
+
+const makeLeaf = <A>(owner: Owner): Node<A> => makeNode<A>(owner, 0, noSlots, freeSlots.slice())
+
+const makeBranch = <A>(owner: Owner): Node<A> => makeNode<A>(owner, 0, freeSlots.slice(), noSlots)
+
+/** The one place where nodes come from, so that they all have one shape. */
+const makeNode = <A>(
+  owner: Owner,
+  mask: number,
+  children: Array<Node<A> | undefined>,
+  values: Array<A | undefined>
+): Node<A> => ({ owner, mask, children, values })
+
+/**
+ * Where to cut to remove `index`: the shift of the lowest node on its path that
+ * leads to anything else. All below it would be left empty. `absent` if there
+ * is no such entry; the root's shift if it is the only one.
+ */
+const cutFor = <A>(vector: Vector<A>, index: number): number => {
+  if ((index & maxIndex) !== index || index >>> vector.shift > lastSlot) return absent
+  let cut = vector.shift
+  let node = vector.root
+  for (let shift = vector.shift; node !== undefined; shift -= bitsPerLevel) {
+    const slot = (index >>> shift) & lastSlot
+    const bit = 1 << slot
+    if ((node.mask & bit) === 0) return absent
+    if (node.mask !== bit) cut = shift
+    if (shift === 0) return cut
+    node = node.children[slot]
+  }
+  return absent
+}
+
+/** Takes roots away that lead only to their first child. */
+const shrink = <A>(vector: Editable<A>): void => {
+  while (vector.shift > 0 && vector.root !== undefined && vector.root.mask === 1) {
+    vector.root = vector.root.children[0]
+    vector.shift -= bitsPerLevel
   }
 }
 
-const edit = <A>(vector: Vector<A>, owner: Owner): OwnVector<A> & Vector<A> =>
-  vector.owner === owner ? vector : new Radix(vector.size, vector.shift, vector.root, owner)
+const lowestSlot = (mask: number): number => lastSlot - Math.clz32(mask & -mask)
+
+const forEachBelow = <A>(
+  node: Node<A>,
+  shift: number,
+  from: number,
+  visit: (value: A, index: number) => void
+): void => {
+  for (let mask = node.mask; mask !== 0; mask &= mask - 1) {
+    const slot = lowestSlot(mask)
+    const index = from | (slot << shift)
+    const child = node.children[slot]
+    const value = node.values[slot]
+    // `visit` may have removed what the mask promised.
+    if (child !== undefined) forEachBelow(child, shift - bitsPerLevel, index, visit)
+    else if (value !== undefined) visit(value, index)
+  }
+}
+
+function* entriesBelow<A>(node: Node<A>, shift: number, from: number): Generator<[index: number, value: A]> {
+  for (let mask = node.mask; mask !== 0; mask &= mask - 1) {
+    const slot = lowestSlot(mask)
+    const index = from | (slot << shift)
+    const child = node.children[slot]
+    const value = node.values[slot]
+    if (child !== undefined) yield* entriesBelow(child, shift - bitsPerLevel, index)
+    else if (value !== undefined) yield [index, value]
+  }
+}
