@@ -1,0 +1,208 @@
+/**
+ * How a task can end without a value: as its users see it, and as it travels.
+ *
+ * What the task itself failed with stays its own error. Everything else that can
+ * happen to a key is one `TaskError` with a reason, so that a program handles
+ * one tag and asks for reasons where it cares. Where the failure was raised is an
+ * annotation of its cause (`TaskOrigin`), because a dependent fails with the
+ * very cause of the task it needed.
+ *
+ * The scheduler passes a `Failure` on. What a body raised is opaque to it
+ * (`Raised`, see Raised.ts), for it may be any value of any user's class.
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { submitCodes, taskCodes } from "./ErrorCodes.ts"
+
+/** One attempt at a task that ended its worker or the task. */
+export const Attempt = Schema.Struct({
+  /** The worker's name. */
+  worker: Schema.String,
+  /** Since 1970. */
+  startedAtMs: Schema.Number,
+  endedAtMs: Schema.Number,
+  ended: Schema.Literals(["failed", "timeout", "exit", "signal", "memory-limit", "heartbeat", "closed"]),
+  /** In words: the error, the exit code, the signal. */
+  detail: Schema.String,
+  peakMemoryBytes: Schema.Option(Schema.Number),
+  /** The last lines that the worker wrote. */
+  logTail: Schema.Array(Schema.String)
+})
+export interface Attempt extends Schema.Schema.Type<typeof Attempt> {}
+
+const attempts = { attempts: Schema.Array(Attempt) }
+
+/** The function threw, or failed outside its declared error channel. `cause` is the remote error, `remoteStack` its stack. */
+export class TaskDefect extends Schema.TaggedError<TaskDefect>()("TaskDefect", {
+  cause: Schema.Defect(),
+  remoteStack: Schema.String,
+  worker: Schema.String,
+  ...attempts
+}) {
+  override get message() {
+    return `threw on ${this.worker}: ${describeThrown(this.cause)}${this.remoteStack === "" ? "" : `\n${indent(this.remoteStack)}`}`
+  }
+}
+
+/** `by`: the name of the client that cancelled it, `note`: what it said. */
+export class TaskCancelled extends Schema.TaggedError<TaskCancelled>()("TaskCancelled", {
+  by: Schema.String,
+  note: Schema.Option(Schema.String)
+}) {
+  override get message() {
+    const note = Option.match(this.note, { onNone: () => "", onSome: (text) => `: "${text}"` })
+    return `was cancelled by client "${this.by}"${note}\n  fix  submit it again, or \`future.retry\``
+  }
+}
+
+/** No attempt was done within the task's limit. */
+export class TaskTimeout extends Schema.TaggedError<TaskTimeout>()("TaskTimeout", {
+  limit: Schema.Duration,
+  ...attempts
+}) {
+  override get message() {
+    return `ran longer than its limit of ${Duration.format(this.limit)}${attemptLines(this.attempts)}\n` +
+      "  fix  a longer `timeout`, or smaller pieces of work"
+  }
+}
+
+/** Dask's KilledWorker: the task ended `allowedFailures + 1` workers while executing on them. */
+export class KilledWorker extends Schema.TaggedError<KilledWorker>()("KilledWorker", attempts) {
+  override get message() {
+    return `was stopped after ${count(this.attempts.length, "attempt")}, each ended its worker` +
+      `${attemptLines(this.attempts)}\n  fix  smaller pieces of work, more memory for each worker, or a body that does not end its process`
+  }
+}
+
+/** Nobody connected can run it, for `noWorkersTimeout`. */
+export class NoEligibleWorker extends Schema.TaggedError<NoEligibleWorker>()("NoEligibleWorker", {
+  wanted: Schema.String,
+  offers: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    return `found no connected worker that offers ${this.wanted}\n  offers: ${this.offers.join("   ") || "none"}\n` +
+      "  fix  start a worker that offers it"
+  }
+}
+
+/** Scattered data, all of whose replicas are gone. */
+export class DataLost extends Schema.TaggedError<DataLost>()("DataLost", {}) {
+  override get message() {
+    return "was data, not computed by a task, and the last worker that held it is gone\n  fix  submit it again"
+  }
+}
+
+/** The body returned what cannot travel, at `path`; the task ran, its result is not kept. */
+export class ResultInvalid extends Schema.TaggedError<ResultInvalid>()("ResultInvalid", {
+  path: Schema.Array(Schema.String),
+  found: Schema.String,
+  worker: Schema.String
+}) {
+  override get message() {
+    return `finished but its result cannot leave ${this.worker}\n  at ${showPath(this.path)}: ${this.found} has no encoding\n` +
+      "  Results are stored and may be moved between workers, so they must be data.\n" +
+      "  fix 1  return what you need from it\n" +
+      "  fix 2  add a Schema: `Task.make(name, { success })` or `Task.fn(name, body, { success })`"
+  }
+}
+
+/** Another computation has this key. A conflict that the client itself can see fails `submit`, one with another client's key fails the future. */
+export class KeyConflict extends Schema.TaggedError<KeyConflict>()("KeyConflict", {
+  key: Schema.String,
+  heldBy: Schema.String
+}) {
+  override get message() {
+    return `the key "${this.key}" belongs to another computation, submitted by ${this.heldBy}\n` +
+      "  One key is one computation, for everybody on the cluster.\n" +
+      "  fix 1  another `key`\n  fix 2  no `key`: a pure task's key is made from its code and arguments"
+  }
+}
+
+/** The scheduler went away and did not come back within the client's `resumeTimeout`. An error of its own, and a reason of others. */
+export class SchedulerLost extends Schema.TaggedError<SchedulerLost>()("SchedulerLost", {
+  code: Schema.String,
+  address: Schema.String
+}) {
+  override get message() {
+    return `${this.code} the scheduler at ${this.address} is gone\n` +
+      "  The session with it ended, and with it everything this client had submitted.\n" +
+      "  fix 1  see whether its process still runs, and build the client again\n" +
+      "  fix 2  a longer `resumeTimeout`, if the network is often away for so long"
+  }
+
+  /** With the code that belongs to it. */
+  static at(address: string): SchedulerLost {
+    return new SchedulerLost({ code: submitCodes.SchedulerLost, address })
+  }
+}
+
+const TaskReason = Schema.Union([
+  TaskDefect, TaskCancelled, TaskTimeout, KilledWorker, NoEligibleWorker, DataLost, ResultInvalid, KeyConflict, SchedulerLost
+])
+export type TaskReason = typeof TaskReason.Type
+
+/** What the cluster, not the task's own error channel, did to a key; `Effect.catchReason("TaskError", "KilledWorker", …)`. */
+export class TaskError extends Schema.TaggedError<TaskError>()("TaskError", {
+  /** The documented SKEINnnnn. */
+  code: Schema.String,
+  key: Schema.String,
+  /** The task's name. */
+  task: Schema.String,
+  reason: TaskReason
+}) {
+  override get message() {
+    return `${this.code} ${this.key} ${this.reason.message}`
+  }
+
+  /** With the code that belongs to the reason. */
+  static because(reason: TaskReason, of: { readonly key: string; readonly task: string }): TaskError {
+    return new TaskError({ code: taskCodes[reason._tag], key: of.key, task: of.task, reason })
+  }
+}
+
+/**
+ * Where a task's failure was raised, at its dependents too: an annotation of the
+ * cause, `Context.getOption(Cause.annotations(cause), TaskOrigin)`.
+ */
+export class TaskOrigin extends Context.Service<TaskOrigin, {
+  readonly key: string
+  readonly task: string
+  readonly worker: string
+  /** 1 for the first. */
+  readonly attempt: number
+  readonly remoteStack: string
+}>()("skein/TaskOrigin") {}
+
+/** Why a task has no value, as the scheduler tells it. */
+export const Failure = Schema.TaggedUnion({
+  /** The body failed or threw, or its result cannot travel; `encodeRaised` wrote it. */
+  Raised: { body: Schema.Uint8Array },
+  /** `by`: the client's name. */
+  Cancelled: { by: Schema.String, note: Schema.NullOr(Schema.String) },
+  Killed: attempts,
+  TimedOut: { limitMs: Schema.Number, ...attempts },
+  Unrunnable: { wanted: Schema.String, offers: Schema.Array(Schema.String) },
+  /** `heldBy`: the name of a client that has the key, or what it is. */
+  Conflict: { heldBy: Schema.String },
+  Lost: {}
+})
+export type Failure = typeof Failure.Type
+
+/** A path inside a value, as a reader would write it: `["connection"]["socket"]`. */
+export const showPath = (path: ReadonlyArray<string>): string =>
+  path.length === 0 ? "the value itself" : path.map((part) => `["${part}"]`).join("")
+
+const describeThrown = (thrown: unknown): string =>
+  thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : typeof thrown === "string" ? thrown : JSON.stringify(thrown) ?? String(thrown)
+
+const attemptLines = (all: ReadonlyArray<Attempt>): string =>
+  all.map((attempt, i) => {
+    const memory = Option.match(attempt.peakMemoryBytes, { onNone: () => "", onSome: (bytes) => `, peak ${Math.round(bytes / 2 ** 20)} MiB` })
+    return `\n  ${i + 1}  ${attempt.worker}  after ${Math.max(0, attempt.endedAtMs - attempt.startedAtMs)} ms  ${attempt.ended}: ${attempt.detail}${memory}`
+  }).join("")
+
+const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`
+
+const indent = (text: string): string => text.split("\n").map((line) => `    ${line.trim()}`).join("\n")
