@@ -442,12 +442,19 @@ describe("back-off", () => {
         intensity: 10,
         backoff: Schedule.spaced("10 seconds"),
         children: [
-          { id: "a", start: diary.life("a", script(after(1, Effect.fail("x")))) },
-          { id: "b", start: diary.life("b", script(after(4, Effect.fail("x")))) }
+          { id: "late", start: diary.life("late", script(after(4, Effect.fail("x")))) },
+          { id: "early", start: diary.life("early", script(after(1, Effect.fail("x")))) }
         ]
       }))
       yield* Effect.forEach(Array.from({ length: 20 }), () => seconds(1))
-      assert.deepStrictEqual(diary.taken(), ["0 a up", "0 b up", "1 a down", "4 b down", "11 a up", "14 b up"])
+      assert.deepStrictEqual(diary.taken(), [
+        "0 late up",
+        "0 early up",
+        "1 early down",
+        "4 late down",
+        "11 early up",
+        "14 late up"
+      ])
     }))
 
   it.effect("is spread by jitter, drawn from the Random service", () =>
