@@ -1,0 +1,443 @@
+/**
+ * Writes a value as bytes. See tags.ts for the format.
+ *
+ * What is nested refuses itself by throwing `Refused`; Value.ts catches it. The
+ * path to the refused part is kept as it goes, which costs one store a level.
+ */
+import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Exit from "effect/Exit"
+import * as HashMap from "effect/HashMap"
+import * as HashSet from "effect/HashSet"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Utf8 from "../utf8.ts"
+import { describe } from "./describe.ts"
+import { ArrayBufferKind, BufferKind, byteKinds, DataViewKind, ErrorHas, MAX_DEPTH, NodeBuffer, Tag, Url } from "./tags.ts"
+
+/** What cannot be written, and where it was found. */
+export class Refused {
+  readonly path: ReadonlyArray<string>
+  readonly found: string
+  constructor(path: ReadonlyArray<string>, found: string) {
+    this.path = path
+    this.found = found
+  }
+}
+
+export interface Writing {
+  /** The number that stands for this value, if it is a future. */
+  readonly hole: ((value: object) => number | undefined) | undefined
+  /** Which codec writes this instance of a class, and what it makes of it. */
+  readonly named: ((value: object) => { readonly name: string; readonly encoded: unknown } | undefined) | undefined
+  readonly limitBytes: number
+}
+
+/** Kept between calls up to this size. */
+const KEPT_BYTES = 1 << 16
+/** Own properties of longer arrays are not looked for: naming a million elements would cost more than writing them. */
+const SMALL_ARRAY = 64
+
+let spare: Writer | undefined
+
+export class Writer {
+  private bytes = new Uint8Array(1024)
+  private view = new DataView(this.bytes.buffer)
+  private at = 0
+  private depth = 0
+  /** By depth: the name of the part being written. */
+  private readonly path: Array<string | number | undefined> = [undefined]
+  private options: Writing
+
+  private constructor(options: Writing) {
+    this.options = options
+  }
+
+  /** Whatever `write` writes, as bytes of its own. */
+  static bytes(options: Writing, write: (writer: Writer) => void): Uint8Array<ArrayBuffer> {
+    const writer = spare ?? new Writer(options)
+    // Taken, so that a getter that encodes something itself does not write over us; not given back if it throws.
+    spare = undefined
+    writer.options = options
+    writer.path[0] = undefined
+    write(writer)
+    if (writer.bytes.length > KEPT_BYTES) return writer.bytes.subarray(0, writer.at)
+    const bytes = writer.bytes.slice(0, writer.at)
+    writer.at = 0
+    spare = writer
+    return bytes
+  }
+
+  value(value: unknown): void {
+    switch (typeof value) {
+      case "number":
+        return this.number(value)
+      case "string":
+        return this.text(value)
+      case "boolean":
+        return this.byte(value ? Tag.True : Tag.False)
+      case "undefined":
+        return this.byte(Tag.Undefined)
+      case "bigint":
+        return this.bigint(value)
+      case "object":
+        return value === null ? this.byte(Tag.Null) : this.nested(value)
+      default:
+        throw this.refused(value)
+    }
+  }
+
+  /** As an array, whatever else the list is. */
+  list(values: ReadonlyArray<unknown>): void {
+    this.byte(Tag.Array)
+    this.count(values.length)
+    for (let i = 0; i < values.length; i++) {
+      this.path[this.depth] = i
+      const value = values[i]
+      if (value === undefined && !(i in values)) this.byte(Tag.Hole)
+      else this.value(value)
+    }
+  }
+
+  // ---- what may hold other values
+
+  private nested(value: object): void {
+    if (this.depth >= MAX_DEPTH) throw new Refused(this.where(), `something nested more than ${MAX_DEPTH} deep, or that contains itself`)
+    this.depth++
+    this.path[this.depth] = undefined
+    this.object(value)
+    this.depth--
+  }
+
+  private object(value: object): void {
+    const prototype: unknown = Object.getPrototypeOf(value)
+    if (prototype === Object.prototype) return this.fields(Tag.Object, value)
+    if (prototype === Array.prototype) return this.array(value as ReadonlyArray<unknown>)
+    if (prototype === null) return this.fields(Tag.BareObject, value)
+    if (prototype === Uint8Array.prototype) return this.view8(0, value as Uint8Array)
+    const hole = this.options.hole?.(value)
+    if (hole !== undefined) {
+      this.byte(Tag.Future)
+      return this.count(hole)
+    }
+    if (prototype === Map.prototype) return this.entries(Tag.Map, value as ReadonlyMap<unknown, unknown>)
+    if (prototype === Set.prototype) return this.elements(Tag.Set, value as ReadonlySet<unknown>, (value as ReadonlySet<unknown>).size)
+    if (prototype === Date.prototype) return this.date(value as Date)
+    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return this.binary(value, prototype)
+    if (value instanceof Error) return this.error(value)
+    if (prototype === RegExp.prototype) {
+      this.byte(Tag.RegExp)
+      this.text((value as RegExp).source)
+      return this.text((value as RegExp).flags)
+    }
+    if (Url !== undefined && prototype === Url.prototype) {
+      this.byte(Tag.Url)
+      return this.text((value as { readonly href: string }).href)
+    }
+    if (this.effectData(value)) return
+    const named = this.options.named?.(value)
+    if (named !== undefined) {
+      this.byte(Tag.Named)
+      this.text(named.name)
+      return this.value(named.encoded)
+    }
+    if (isPlainElsewhere(prototype)) return this.fields(Tag.Object, value)
+    throw this.refused(value)
+  }
+
+  private array(values: ReadonlyArray<unknown>): void {
+    if (values.length <= SMALL_ARRAY) {
+      // A match of a regular expression, for one, is an array with fields: half of it would be lost.
+      const names = Object.keys(values)
+      const last = names[names.length - 1]
+      if (last !== undefined && !(Number(last) < values.length)) {
+        throw new Refused(this.where(), `an array with the field "${last}"`)
+      }
+    }
+    this.list(values)
+  }
+
+  private fields(tag: number, value: object): void {
+    const names = Object.keys(value)
+    if (Object.getOwnPropertySymbols(value).length > 0) throw new Refused(this.where(), "an object with a symbol for a name")
+    this.byte(tag)
+    this.count(names.length)
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i]!
+      this.path[this.depth] = name
+      this.text(name)
+      this.value((value as Record<string, unknown>)[name])
+    }
+  }
+
+  private entries(tag: number, map: ReadonlyMap<unknown, unknown>): void {
+    this.byte(tag)
+    this.count(map.size)
+    for (const [key, value] of map) {
+      this.path[this.depth] = typeof key === "string" || typeof key === "number" ? key : "<a key>"
+      this.value(key)
+      this.path[this.depth] = typeof key === "string" || typeof key === "number" ? key : "<a value>"
+      this.value(value)
+    }
+  }
+
+  private elements(tag: number, values: Iterable<unknown>, size: number): void {
+    this.byte(tag)
+    this.count(size)
+    let i = 0
+    for (const value of values) {
+      this.path[this.depth] = i++
+      this.value(value)
+    }
+  }
+
+  private error(error: Error): void {
+    const { cause, errors, message, name, stack } = error as Error & { readonly cause?: unknown; readonly errors?: unknown }
+    const hasCause = "cause" in error && cause !== undefined
+    const hasErrors = Array.isArray(errors) && !Object.prototype.propertyIsEnumerable.call(error, "errors")
+    this.byte(Tag.Error)
+    this.byte((typeof stack === "string" ? ErrorHas.Stack : 0) | (hasCause ? ErrorHas.Cause : 0) | (hasErrors ? ErrorHas.Errors : 0))
+    this.text(String(name))
+    this.text(String(message))
+    if (typeof stack === "string") this.text(stack)
+    if (hasCause) {
+      this.path[this.depth] = "cause"
+      this.value(cause)
+    }
+    if (hasErrors) {
+      this.path[this.depth] = "errors"
+      this.value(errors)
+    }
+    const names = Object.keys(error).filter((field) => !ownOfErrors.has(field))
+    // A `_tag` on the prototype is what Effect.catchTag looks for, so it goes along as if it were the error's own.
+    const tag = (error as { readonly _tag?: unknown })._tag
+    if (typeof tag === "string" && !names.includes("_tag")) names.push("_tag")
+    this.count(names.length)
+    for (const field of names) {
+      this.path[this.depth] = field
+      this.text(field)
+      this.value((error as unknown as Record<string, unknown>)[field])
+    }
+  }
+
+  /** Effect's own data: written through its public accessors, so that a change of its insides is no change of ours. */
+  private effectData(value: object): boolean {
+    if (Option.isOption(value)) {
+      this.byte(Option.isSome(value) ? Tag.Some : Tag.None)
+      if (Option.isSome(value)) this.inside("value", value.value)
+    } else if (Result.isResult(value)) {
+      this.byte(Result.isSuccess(value) ? Tag.Success : Tag.Failure)
+      this.inside(Result.isSuccess(value) ? "success" : "failure", Result.isSuccess(value) ? value.success : value.failure)
+    } else if (Exit.isExit(value)) {
+      this.byte(Exit.isSuccess(value) ? Tag.ExitSuccess : Tag.ExitFailure)
+      this.inside(Exit.isSuccess(value) ? "value" : "cause", Exit.isSuccess(value) ? value.value : value.cause)
+    } else if (Cause.isCause(value)) {
+      this.cause(value)
+    } else if (Duration.isDuration(value)) {
+      this.byte(Tag.Duration)
+      this.duration(value)
+    } else if (DateTime.isDateTime(value)) {
+      this.byte(DateTime.isUtc(value) ? Tag.Utc : Tag.Zoned)
+      this.number(value.epochMilliseconds)
+      if (DateTime.isZoned(value)) this.value(value.zone._tag === "Named" ? value.zone.id : value.zone.offset)
+    } else if (Chunk.isChunk(value)) {
+      this.elements(Tag.Chunk, value, Chunk.size(value))
+    } else if (HashMap.isHashMap(value)) {
+      this.entries(Tag.HashMap, new Map(value))
+    } else if (HashSet.isHashSet(value)) {
+      this.elements(Tag.HashSet, value, HashSet.size(value))
+    } else {
+      return false
+    }
+    return true
+  }
+
+  private inside(name: string, value: unknown): void {
+    this.path[this.depth] = name
+    this.value(value)
+  }
+
+  private cause(cause: Cause.Cause<unknown>): void {
+    this.byte(Tag.Cause)
+    this.count(cause.reasons.length)
+    for (const reason of cause.reasons) {
+      this.byte(Cause.isFailReason(reason) ? 0 : Cause.isDieReason(reason) ? 1 : 2)
+      this.inside(
+        reason._tag,
+        Cause.isFailReason(reason) ? reason.error : Cause.isDieReason(reason) ? reason.defect : reason.fiberId
+      )
+    }
+  }
+
+  private duration({ value }: Duration.Duration): void {
+    switch (value._tag) {
+      case "Millis":
+        return this.number(value.millis)
+      case "Nanos":
+        return this.bigint(value.nanos)
+      case "Infinity":
+        return this.number(Infinity)
+      case "NegativeInfinity":
+        return this.number(-Infinity)
+    }
+  }
+
+  // ---- what holds nothing
+
+  private number(value: number): void {
+    if (value === (value | 0) && !(value === 0 && 1 / value < 0)) {
+      if (value >= 0 && value < 128) return this.byte(Tag.Small + value)
+      this.byte(Tag.Int)
+      return this.count(((value << 1) ^ (value >> 31)) >>> 0)
+    }
+    this.room(9)
+    this.bytes[this.at] = Tag.Float
+    this.view.setFloat64(this.at + 1, value, true)
+    this.at += 9
+  }
+
+  private date(value: Date): void {
+    this.room(9)
+    this.bytes[this.at] = Tag.Date
+    this.view.setFloat64(this.at + 1, value.getTime(), true)
+    this.at += 9
+  }
+
+  private bigint(value: bigint): void {
+    this.byte(Tag.BigInt)
+    this.byte(value < 0n ? 1 : 0)
+    let digits = (value < 0n ? -value : value).toString(16)
+    if (digits.length % 2 === 1) digits = "0" + digits
+    this.count(digits.length / 2)
+    this.room(digits.length / 2)
+    for (let i = 0; i < digits.length; i += 2) this.bytes[this.at++] = Number.parseInt(digits.slice(i, i + 2), 16)
+  }
+
+  private text(value: string): void {
+    const { length } = value
+    if (length < 128) {
+      // Short texts are mostly ASCII and mostly names: copied here, without a call. The length takes one byte.
+      this.room(length + 2)
+      const start = this.at
+      const bytes = this.bytes
+      bytes[start] = Tag.Text
+      bytes[start + 1] = length
+      let i = 0
+      for (; i < length; i++) {
+        const unit = value.charCodeAt(i)
+        if (unit >= 128) break
+        bytes[start + 2 + i] = unit
+      }
+      if (i === length) {
+        this.at = start + 2 + length
+        return
+      }
+    }
+    this.longText(value)
+  }
+
+  private longText(value: string): void {
+    if (/\p{Surrogate}/u.test(value)) {
+      this.byte(Tag.Utf16)
+      this.count(value.length * 2)
+      this.room(value.length * 2)
+      for (let i = 0; i < value.length; i++, this.at += 2) this.view.setUint16(this.at, value.charCodeAt(i), true)
+      return
+    }
+    this.byte(Tag.Text)
+    if (value.length < 1 << 16) {
+      // The length comes first and is not known yet: written behind the place of the longest one, then moved up.
+      this.room(value.length * 3 + 3)
+      const written = Utf8.encodeInto(value, this.bytes.subarray(this.at + 3))
+      const from = this.at + 3
+      this.count(written)
+      this.bytes.copyWithin(this.at, from, from + written)
+      this.at += written
+    } else {
+      const bytes = Utf8.encode(value)
+      this.count(bytes.length)
+      this.raw(bytes)
+    }
+  }
+
+  private binary(value: ArrayBuffer | ArrayBufferView, prototype: unknown): void {
+    if (value instanceof ArrayBuffer) {
+      if (prototype !== ArrayBuffer.prototype) throw this.refused(value)
+      return this.view8(ArrayBufferKind, new Uint8Array(value))
+    }
+    const { buffer, byteLength, byteOffset } = value
+    if (!(buffer instanceof ArrayBuffer)) throw new Refused(this.where(), "a view on memory shared with other threads")
+    const kind = byteKinds.findIndex((constructor) => constructor.prototype === prototype)
+    const known = kind >= 0
+      ? kind
+      : prototype === DataView.prototype
+      ? DataViewKind
+      : NodeBuffer !== undefined && prototype === NodeBuffer.prototype
+      ? BufferKind
+      : undefined
+    if (known === undefined) throw this.refused(value)
+    this.view8(known, new Uint8Array(buffer, byteOffset, byteLength))
+  }
+
+  private view8(kind: number, bytes: Uint8Array): void {
+    if (!(bytes.buffer instanceof ArrayBuffer)) throw new Refused(this.where(), "a view on memory shared with other threads")
+    this.byte(Tag.Bytes)
+    this.byte(kind)
+    this.count(bytes.length)
+    this.raw(bytes)
+  }
+
+  // ---- bytes
+
+  private raw(bytes: Uint8Array): void {
+    this.room(bytes.length)
+    this.bytes.set(bytes, this.at)
+    this.at += bytes.length
+  }
+
+  private byte(value: number): void {
+    if (this.at >= this.bytes.length) this.grow(1)
+    this.bytes[this.at++] = value
+  }
+
+  private count(value: number): void {
+    this.room(5)
+    while (value >= 128) {
+      this.bytes[this.at++] = (value & 127) | 128
+      value >>>= 7
+    }
+    this.bytes[this.at++] = value
+  }
+
+  private room(count: number): void {
+    if (this.at + count > this.bytes.length) this.grow(count)
+  }
+
+  private grow(count: number): void {
+    const needed = this.at + count
+    if (needed > this.options.limitBytes) throw new Refused(this.where(), `more than ${this.options.limitBytes} bytes in all`)
+    const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2))
+    grown.set(this.bytes.subarray(0, this.at))
+    this.bytes = grown
+    this.view = new DataView(grown.buffer)
+  }
+
+  private refused(value: unknown): Refused {
+    return new Refused(this.where(), describe(value))
+  }
+
+  /** From the outside in. */
+  private where(): ReadonlyArray<string> {
+    return this.path.slice(0, this.depth + 1).filter((part) => part !== undefined).map(String)
+  }
+}
+
+/** Said apart from an error's other fields. */
+const ownOfErrors: ReadonlySet<string> = new Set(["name", "message", "stack", "cause"])
+
+/** The prototype of plain objects of another realm, such as a `node:vm` context. */
+const isPlainElsewhere = (prototype: unknown): boolean =>
+  typeof prototype === "object" && prototype !== null && Object.getPrototypeOf(prototype) === null &&
+  Object.hasOwn(prototype, "isPrototypeOf")

@@ -1,0 +1,98 @@
+/**
+ * The first byte of every encoded value says what follows.
+ *
+ * Numbers are part of the format: a new kind takes a new number, an old number
+ * is never given to another kind.
+ *
+ * "length", "count" and "index" are unsigned varints: 7 bits a byte, lowest
+ * first, the high bit says that more follow.
+ */
+export const Tag = {
+  Null: 0,
+  Undefined: 1,
+  False: 2,
+  True: 3,
+  /** zigzag varint of a 32-bit integer */
+  Int: 4,
+  /** 8 bytes, little endian; −0, NaN and the infinities too */
+  Float: 5,
+  /** sign byte, length, magnitude, highest byte first */
+  BigInt: 6,
+  /** length, UTF-8 */
+  Text: 7,
+  /** length in bytes, UTF-16 little endian: a text with lone surrogates, which UTF-8 cannot say */
+  Utf16: 8,
+  /** 8 bytes: milliseconds since 1970 as a float; NaN for an invalid date */
+  Date: 9,
+  /** count, then keys and values in turn */
+  Map: 10,
+  /** count, values */
+  Set: 11,
+  /** count, then names (length, UTF-8 or as Utf16 below) and values in turn */
+  Object: 12,
+  /** as Object, without a prototype */
+  BareObject: 13,
+  /** count, values */
+  Array: 14,
+  /** inside arrays only: no element here */
+  Hole: 15,
+  /** kind byte, length in bytes, bytes */
+  Bytes: 16,
+  /** source, flags (both as values) */
+  RegExp: 17,
+  /** its text, as a value */
+  Url: 18,
+  /** flags byte, name, message, [stack], [cause], [errors], then as Object: own fields */
+  Error: 19,
+  None: 20,
+  Some: 21,
+  Success: 22,
+  Failure: 23,
+  ExitSuccess: 24,
+  /** a Cause, as a value */
+  ExitFailure: 25,
+  /** count, then for each reason 0 fail + value, 1 die + value, 2 interrupt + fiber number or undefined */
+  Cause: 26,
+  /** milliseconds as a number, nanoseconds as a bigint; the infinities as numbers */
+  Duration: 27,
+  /** milliseconds since 1970 as a number */
+  Utc: 28,
+  /** milliseconds since 1970, then the zone: its name, or its offset in milliseconds */
+  Zoned: 29,
+  /** count, values */
+  Chunk: 30,
+  /** count, then keys and values in turn */
+  HashMap: 31,
+  /** count, values */
+  HashSet: 32,
+  /** index: the value of the task at this position among the dependencies */
+  Future: 33,
+  /** name (as a value), value: what the codec of that name makes of it */
+  Named: 34,
+  /** 128 to 255: the integers 0 to 127 */
+  Small: 128
+} as const
+
+/** In an Error's flags byte. */
+export const ErrorHas = { Stack: 1, Cause: 2, Errors: 4 } as const
+
+/** How deep values may be nested, in both directions. */
+export const MAX_DEPTH = 64
+
+/** Views on bytes, by the number that stands for them; all little endian. Those of one byte an element first. */
+export const byteKinds = [
+  Uint8Array, Int8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array, Float64Array,
+  BigInt64Array, BigUint64Array
+] as const
+export const ArrayBufferKind = 32
+export const DataViewKind = 33
+/** Node's Buffer; a Uint8Array where there is none. */
+export const BufferKind = 34
+
+/** Where the runtime has them; neither is part of the language. */
+const globals = globalThis as {
+  readonly URL?: new(text: string) => { readonly href: string }
+  readonly Buffer?: { readonly prototype: object; from(buffer: ArrayBuffer): Uint8Array }
+}
+export const Url = globals.URL
+export const NodeBuffer = globals.Buffer
