@@ -1,0 +1,88 @@
+/**
+ * The results that a worker holds.
+ *
+ * Kept as the bytes they travel in, and decoded anew for every use: two tasks
+ * that need one result must not see each other's changes to it, a peer that
+ * fetches it costs no encoding, and the size that is reported is the size that
+ * is kept. A result that many tasks use is decoded as often; caching what comes
+ * out would need a promise that no body changes its arguments.
+ *
+ * An id is used again once its task is forgotten, so a result is named by id and
+ * run, and the later run wins: what a slow peer delivers for a task that is long
+ * forgotten cannot replace the result of the one that has its id now.
+ *
+ * How much it holds is bounded by what the scheduler assigns; a memory limit
+ * comes with spilling.
+ *
+ * Source: dask.distributed `worker.py`, `Worker.data`.
+ */
+import type { Key, RunId, TaskId } from "@skein/protocol/Ids"
+import type { Held } from "@skein/protocol/WorkerRpcs"
+
+/** One result. */
+export interface Entry {
+  readonly id: TaskId
+  readonly run: RunId
+  /** Null if it came from a peer, which does not tell the key. */
+  readonly key: Key | null
+  readonly bytes: Uint8Array
+}
+
+export interface DataStore {
+  /** Keeps a result, in place of an earlier run's; does nothing if a later run's is there. */
+  readonly put: (entry: Entry) => void
+  readonly find: (id: TaskId, run: RunId) => Uint8Array | undefined
+  /** Whatever run of it is there. */
+  readonly latest: (id: TaskId) => Uint8Array | undefined
+  /** Removes the result of this run; does nothing if another's is there. */
+  readonly drop: (id: TaskId, run: RunId) => void
+  /** What can be offered to a scheduler that does not know this worker: results with their keys. */
+  readonly offers: () => ReadonlyArray<Entry & { readonly key: Key }>
+  /** Keeps only these, under the ids that they have from now on. */
+  readonly adopt: (kept: ReadonlyArray<{ readonly entry: Entry; readonly id: TaskId }>) => ReadonlyArray<Held>
+  /** Bytes of all results. */
+  readonly managedBytes: () => number
+  readonly size: () => number
+}
+
+/** An empty one. */
+export const make = (): DataStore => {
+  const entries = new Map<TaskId, Entry>()
+  let managedBytes = 0
+
+  const remove = (entry: Entry) => {
+    entries.delete(entry.id)
+    managedBytes -= entry.bytes.length
+  }
+  const put = (entry: Entry) => {
+    const old = entries.get(entry.id)
+    if (old !== undefined) {
+      if (old.run > entry.run) return
+      remove(old)
+    }
+    entries.set(entry.id, entry)
+    managedBytes += entry.bytes.length
+  }
+
+  return {
+    put,
+    find: (id, run) => {
+      const entry = entries.get(id)
+      return entry?.run === run ? entry.bytes : undefined
+    },
+    latest: (id) => entries.get(id)?.bytes,
+    drop: (id, run) => {
+      const entry = entries.get(id)
+      if (entry?.run === run) remove(entry)
+    },
+    offers: () => [...entries.values()].filter((entry): entry is Entry & { readonly key: Key } => entry.key !== null),
+    adopt: (kept) => {
+      entries.clear()
+      managedBytes = 0
+      for (const { entry, id } of kept) put({ ...entry, id })
+      return [...entries.values()].map(({ bytes, id, run }) => ({ id, run, nbytes: bytes.length }))
+    },
+    managedBytes: () => managedBytes,
+    size: () => entries.size
+  }
+}

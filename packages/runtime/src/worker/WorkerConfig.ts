@@ -1,0 +1,63 @@
+/**
+ * What a worker is told when it starts.
+ *
+ * Read once, at the edge: as one line of JSON on the standard input of the
+ * worker's process, which is where a token belongs (a command line is visible to
+ * every user of the machine), or as an object where workers are fibers. After
+ * that nothing asks the environment.
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { ProcessId } from "@skein/protocol/Ids"
+
+const Count = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 }))
+const Millis = Schema.Finite.check(Schema.isGreaterThan(0))
+const orElse = <A>(value: A) => Effect.succeed(value)
+
+export const WorkerConfig = Schema.Struct({
+  /** For people; the same for every incarnation and every life of the process. */
+  name: Schema.String,
+  /** This life of the process; its nanny draws it, and names it in the exit report. */
+  process: ProcessId,
+  /** The nanny's name; null: nobody watches the process. */
+  nanny: Schema.NullOr(Schema.String),
+  /** Where the scheduler listens. */
+  scheduler: Schema.String,
+  /** The cluster's token; null: none. */
+  token: Schema.NullOr(Schema.String),
+  /** Where to listen for peers and clients that fetch results; a TCP port of 0 is any free one. */
+  listen: Schema.String,
+  /** The machine's name, or what others call it. */
+  host: Schema.String,
+  /** Plain functions in progress at once. */
+  nthreads: Count,
+  /** Effects and async functions in progress at once, counted apart from threads. */
+  nfibers: Count,
+  /** For the worker's own files. */
+  localDirectory: Schema.String,
+  /** URLs of modules to import before the first task: every exported task, and every exported layer of contracts, counts. @default none */
+  tasks: Schema.Array(Schema.String).pipe(Schema.withDecodingDefault(orElse([]))),
+  /** Whether functions may also come as source text from an authenticated client. @default "any" */
+  code: Schema.Literals(["any", "modules-only"]).pipe(Schema.withDecodingDefault(orElse("any" as const))),
+  /** How long a session whose connection broke may be resumed, in milliseconds; no longer than the scheduler allows. @default 5000 */
+  resumeMs: Millis.pipe(Schema.withDecodingDefault(orElse(5_000))),
+  /** How long to look for a scheduler, at first and after a session ended, before the worker gives up, in milliseconds. @default 30000 */
+  connectMs: Millis.pipe(Schema.withDecodingDefault(orElse(30_000))),
+  /** How often the process's load is reported, in milliseconds. @default 1000 */
+  loadEveryMs: Millis.pipe(Schema.withDecodingDefault(orElse(1_000))),
+  /** Requests for results that are served at once; further ones are told that this worker is busy. @default 32 */
+  servedAtOnce: Count.pipe(Schema.withDecodingDefault(orElse(32)))
+})
+/** As the worker reads it. */
+export type WorkerConfig = typeof WorkerConfig.Type
+/** As it is written: what has a default may be left out. */
+export type WorkerConfigEncoded = typeof WorkerConfig.Encoded
+
+const Line = Schema.fromJsonString(WorkerConfig)
+
+/** Reads the line that a worker's process gets on its standard input. */
+export const fromLine = Schema.decodeUnknownEffect(Line)
+/** Writes that line, without its end. */
+export const toLine = Schema.encodeSync(Line)
+/** Fills in the defaults. */
+export const make = (config: WorkerConfigEncoded): WorkerConfig => Schema.decodeSync(WorkerConfig)(config)
