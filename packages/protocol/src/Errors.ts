@@ -1,0 +1,211 @@
+/**
+ * What can go wrong before a task exists: in a submission, in a connection, in
+ * the setting up of a cluster. What becomes of a task is in Failure.ts.
+ *
+ * Every message says what, why, and what to do about it.
+ */
+import * as Duration from "effect/Duration"
+import * as Schema from "effect/Schema"
+import { clusterCodes, connectCodes, submitCodes } from "./ErrorCodes.ts"
+import { KeyConflict, SchedulerLost, showPath } from "./Failure.ts"
+
+/** The function uses names that it does not carry. None are named for a body whose text says nothing of it. */
+export class NotShippable extends Schema.TaggedError<NotShippable>()("NotShippable", {
+  names: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    if (this.names.length === 0) {
+      return "cannot send this function to a worker: its text is not its own\n" +
+        "  Bodies made by Effect.fn, built-in and bound functions all have the same text, so it says nothing.\n" +
+        "  fix  export it from a module: `export const name = Task.fn(\"name\", …)`, and name the module in `tasks` of the cluster"
+    }
+    const tool = this.names.map(toolOf).find((words) => words !== undefined)
+    return `cannot send this function to a worker: it uses ${this.names.length === 1 ? "a name" : `${this.names.length} names`} it does not carry: ` +
+      `${this.names.join(", ")}\n` +
+      (tool === undefined
+        ? "  Workers run a copy of the function's text, so these would be undefined there.\n"
+        : `  ${tool}\n`) +
+      "  fix 1  pass them as arguments: `client.submit((x, y) => …, x, y)`\n" +
+      "  fix 2  use a module: `export const name = Task.fn(\"name\", …)` in tasks.ts, and `tasks` of the cluster names tasks.ts"
+  }
+}
+
+/** A payload or argument is not what the task takes, or cannot travel. */
+export class PayloadInvalid extends Schema.TaggedError<PayloadInvalid>()("PayloadInvalid", {
+  path: Schema.Array(Schema.String),
+  expected: Schema.String
+}) {
+  override get message() {
+    return `the arguments are not valid\n  at ${showPath(this.path)}: expected ${this.expected}\n` +
+      "  Arguments are copied to another process, so they must be data: values, not things with behaviour.\n" +
+      "  fix  send the data it is made of"
+  }
+}
+
+/** The future belongs to another client. */
+export class ForeignFuture extends Schema.TaggedError<ForeignFuture>()("ForeignFuture", {
+  key: Schema.String,
+  cluster: Schema.String
+}) {
+  override get message() {
+    return `the future "${this.key}" belongs to a client of ${this.cluster}, and was given to another\n` +
+      "  fix  gather it there, and submit its value here"
+  }
+}
+
+/** The future has been released, so its value may be gone. */
+export class FutureReleased extends Schema.TaggedError<FutureReleased>()("FutureReleased", { key: Schema.String }) {
+  override get message() {
+    return `the future "${this.key}" has been released\n  fix  submit the task again, or release its future later`
+  }
+}
+
+/** One task's arguments are too large to stand in a graph. */
+export class TooLarge extends Schema.TaggedError<TooLarge>()("TooLarge", {
+  bytes: Schema.Number,
+  limitBytes: Schema.Number
+}) {
+  override get message() {
+    return `the arguments take ${mebibytes(this.bytes)}, ${mebibytes(this.limitBytes)} is the limit\n` +
+      "  Everything in a graph is kept by the scheduler and sent with every attempt.\n" +
+      "  fix  have a task make or load the data, and pass its future"
+  }
+}
+
+/** The scheduler takes no more at present. */
+export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", { retryAfter: Schema.Duration }) {
+  override get message() {
+    return `the scheduler takes no more at present\n  fix  try again in ${Duration.format(this.retryAfter)}`
+  }
+}
+
+/** This client may not do this. */
+export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthorized", { what: Schema.String }) {
+  override get message() {
+    return `this client may not ${this.what}\n  fix  connect with a token that may`
+  }
+}
+
+/** No dataset, actor or other named thing is called so. */
+export class NameUnknown extends Schema.TaggedError<NameUnknown>()("NameUnknown", { name: Schema.String }) {
+  override get message() {
+    return `nothing is called "${this.name}"\n  fix  create it first, or look at the name again`
+  }
+}
+
+/** The client's scope has ended. */
+export class ClientClosed extends Schema.TaggedError<ClientClosed>()("ClientClosed", {}) {
+  override get message() {
+    return "this client is closed: the layer that made it has ended\n  fix  submit within `Effect.provide(Client.layer(…))`"
+  }
+}
+
+/** An option has a value it cannot have, or is not supported by this version. Thrown by definitions, a reason of submissions. */
+export class BadOption extends Schema.TaggedError<BadOption>()("BadOption", {
+  option: Schema.String,
+  expected: Schema.String
+}) {
+  override get message() {
+    return `the option \`${this.option}\` is not valid: expected ${this.expected}\n  fix  change or remove it`
+  }
+}
+
+const SubmitReason = Schema.Union([
+  PayloadInvalid, NotShippable, KeyConflict, ForeignFuture, FutureReleased, TooLarge, Overloaded, Unauthorized, NameUnknown, ClientClosed,
+  SchedulerLost, BadOption
+])
+export type SubmitReason = typeof SubmitReason.Type
+
+/** Raised before anything is sent, except for the reasons Overloaded, Unauthorized, NameUnknown, ClientClosed and SchedulerLost. */
+export class SubmitError extends Schema.TaggedError<SubmitError>()("SubmitError", {
+  /** The documented SKEINnnnn. */
+  code: Schema.String,
+  reason: SubmitReason
+}) {
+  override get message() {
+    return `${this.code} ${this.reason.message}`
+  }
+
+  /** With the code that belongs to the reason. */
+  static because(reason: SubmitReason): SubmitError {
+    return new SubmitError({ code: submitCodes[reason._tag], reason })
+  }
+}
+
+const ConnectReason = Schema.Literals(["Refused", "Tls", "Unauthorized", "Version", "Timeout", "Dns", "BadAddress"])
+export type ConnectReason = typeof ConnectReason.Type
+
+/** There is no session with the scheduler at `address`. */
+export class ConnectError extends Schema.TaggedError<ConnectError>()("ConnectError", {
+  /** The documented SKEINnnnn. */
+  code: Schema.String,
+  address: Schema.String,
+  reason: ConnectReason,
+  /** What was met, in words. */
+  detail: Schema.optionalKey(Schema.String)
+}) {
+  override get message() {
+    const { fix, what } = connectWords[this.reason]
+    return `${this.code} ${what(this.address)}${this.detail === undefined ? "" : ` (${this.detail})`}\n  fix  ${fix}`
+  }
+
+  /** With the code that belongs to the reason. */
+  static because(reason: ConnectReason, address: string, detail?: string): ConnectError {
+    return new ConnectError({ code: connectCodes[reason], address, reason, ...(detail === undefined ? {} : { detail }) })
+  }
+}
+
+const ClusterReason = Schema.Literals(["PortTaken", "WorkersFailed", "BadOption", "Unsupported", "Timeout"])
+export type ClusterReason = typeof ClusterReason.Type
+
+/** A cluster cannot be set up or changed as asked. `option`: the one that "BadOption" is about. */
+export class ClusterError extends Schema.TaggedError<ClusterError>()("ClusterError", {
+  /** The documented SKEINnnnn. */
+  code: Schema.String,
+  reason: ClusterReason,
+  option: Schema.optionalKey(Schema.String),
+  /** What was met, in words, and what to do about it. */
+  detail: Schema.optionalKey(Schema.String)
+}) {
+  override get message() {
+    return `${this.code} ${clusterWords[this.reason](this.option)}${this.detail === undefined ? "" : `\n  ${this.detail}`}`
+  }
+
+  /** With the code that belongs to the reason. */
+  static because(reason: ClusterReason, more: { readonly option?: string; readonly detail?: string } = {}): ClusterError {
+    return new ClusterError({ code: clusterCodes[reason], reason, ...more })
+  }
+}
+
+const connectWords: Readonly<Record<ConnectReason, { readonly what: (address: string) => string; readonly fix: string }>> = {
+  Refused: { what: (address) => `no scheduler at ${address}`, fix: "start one, or correct the address" },
+  Tls: { what: (address) => `${address} and this client do not agree on TLS`, fix: "an address that begins with tls://, and the certificates of the cluster" },
+  Unauthorized: { what: (address) => `the scheduler at ${address} does not accept this client's token`, fix: "the `token` that the scheduler was started with" },
+  Version: { what: (address) => `this client and the scheduler at ${address} do not speak the same protocol`, fix: "upgrade the older side" },
+  Timeout: { what: (address) => `the scheduler at ${address} did not answer in time`, fix: "a longer `timeout`, or see whether it is alive" },
+  Dns: { what: (address) => `the host of ${address} is not known`, fix: "correct the host's name" },
+  BadAddress: {
+    what: (address) => address === "" ? "no address was given" : `"${address}" is no address`,
+    fix: "`host:8786`, `tcp://host:8786` or `unix:/path`; for a cluster of your own, `LocalCluster.layer()`"
+  }
+}
+
+const clusterWords: Readonly<Record<ClusterReason, (option: string | undefined) => string>> = {
+  PortTaken: () => "the port is taken by another program",
+  WorkersFailed: () => "the workers do not start",
+  BadOption: (option) => `the option \`${option ?? "?"}\` is not valid`,
+  Unsupported: (option) => option === undefined ? "this cluster cannot do that" : `this cluster has no \`${option}\``,
+  Timeout: () => "it took too long"
+}
+
+/** Names that a tool put into a function's text, and what to do about it. */
+const toolOf = (name: string): string | undefined =>
+  /^__vite_ssr_/.test(name)
+    ? "vitest rewrote an import; put the task in a module that workers import."
+    : /^cov_/.test(name)
+    ? "Istanbul's coverage instrumented it; use V8 coverage."
+    : /^__(awaiter|name|spread|rest|assign|generator|publicField)/.test(name)
+    ? "It was compiled with a helper; set the compiler's target to ES2022 or later."
+    : undefined
+
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`
