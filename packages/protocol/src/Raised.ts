@@ -65,7 +65,7 @@ export const encodeRaised = (raised: Raised, by: RaisedBy): Uint8Array => {
   const thrown = raised._tag === "Error" ? raised.error : raised.defect
   const stack = stackOf(thrown)
   const whole = Value.encode([raised._tag, run, stack, thrown], { limitBytes: ERROR_LIMIT_BYTES })
-  return Result.isSuccess(whole) ? whole.success : Result.getOrThrow(Value.encode([raised._tag, run, cut(stack), gist(thrown instanceof Value.Named ? thrown.encoded : thrown)]))
+  return Result.isSuccess(whole) ? whole.success : Result.getOrThrow(Value.encode([raised._tag, run, cut(stack), gist(thrown)]))
 }
 
 /**
@@ -161,6 +161,7 @@ const stackOf = (thrown: unknown): string => {
 /** What is left of something that cannot travel whole. Total: what is thrown may be made to throw when looked at. */
 const gist = (thrown: unknown): unknown => {
   try {
+    if (thrown instanceof Value.Named) return gist(thrown.encoded)
     if (thrown instanceof Error || (typeof thrown === "object" && thrown !== null && "message" in thrown)) {
       const { message, name, _tag } = thrown as { readonly message: unknown; readonly name?: unknown; readonly _tag?: unknown }
       const error = new Error(cut(String(message)))
