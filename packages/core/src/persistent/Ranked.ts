@@ -2,13 +2,7 @@
  * A persistent priority queue of ids: the higher user's priority first, and
  * within one priority the lower rank.
  *
- * Ranks come from a counter that only grows, so they are kept as the indices of
- * a vector: adding and removing touch one path that the batch mostly owns, and
- * the first is the vector's first. No heap does this: a task is also taken from
- * the middle when it is released, and a heap that marks it as gone instead grows
- * with history. A counter outgrows the 31 bits of an index in a month at a
- * thousand tasks a second, so a rank is split into a block of 2³⁰ and the place
- * in it, and blocks are kept in a vector of vectors.
+ * The ids of one priority stand in a line by rank (see Line.ts).
  *
  * Users' priorities may be any numbers; most queues hold one to three. They are
  * the leaves of a crit-bit tree over the 64 bits of the number, which needs no
@@ -20,8 +14,8 @@
  *
  * Source: D. J. Bernstein, "Crit-bit trees", cr.yp.to/critbit.html.
  */
+import * as Line from "./Line.ts"
 import type { Owner } from "./Owner.ts"
-import * as Vector from "./Vector.ts"
 
 /** Ids in the order of their positions. Any number of ids may be equal, but no two positions. */
 export interface Ranked<Id extends number = number> {
@@ -46,8 +40,8 @@ export type Levels<Id extends number> = Level<Id> | Fork<Id>
 export interface Level<Id extends number> {
   readonly _tag: "Level"
   readonly priority: number
-  /** By `rank / 2³⁰` and then by `rank % 2³⁰`. No block is empty. Only `owner` may write. */
-  blocks: Vector.Vector<Vector.Vector<Id>>
+  /** Only `owner` may write. */
+  line: Line.Line<Id>
   readonly owner: Owner
 }
 
@@ -69,14 +63,14 @@ export const first = <Id extends number>(queue: Ranked<Id>): Id | undefined => {
   let levels = queue.levels
   if (levels === undefined) return undefined
   while (levels._tag === "Fork") levels = levels.before
-  const block = Vector.first(levels.blocks)
-  return block === undefined ? undefined : Vector.first(block)
+  return Line.first(levels.line)
 }
 
 /** The id at `position`. */
 export const get = <Id extends number>(queue: Ranked<Id>, position: Position): Id | undefined => {
-  const block = blockAt(levelOf(queue, position.priority), position.rank)
-  return block === undefined ? undefined : Vector.get(block, placeOf(position.rank))
+  if (queue.levels === undefined) return undefined
+  const level = nearest(queue.levels, position.priority)
+  return level.priority === position.priority ? Line.get(level.line, position.rank) : undefined
 }
 
 /**
@@ -90,14 +84,12 @@ export const add = <Id extends number>(
   position: Position,
   id: Id
 ): Ranked<Id> => {
-  checkPosition(position)
+  if (Number.isNaN(position.priority)) throw new RangeError("NaN cannot be a priority: give a number")
   const edited = edit(queue, owner)
   const level = ownLevel(edited, owner, position.priority)
-  const block = blockAt(level, position.rank) ?? Vector.empty<Id>()
-  const sizeBefore = block.size
-  const changed = Vector.set(block, owner, placeOf(position.rank), id)
-  if (changed !== block) level.blocks = Vector.set(level.blocks, owner, blockOf(position.rank), changed)
-  edited.size += changed.size - sizeBefore
+  const sizeBefore = Line.size(level.line)
+  level.line = Line.add(level.line, owner, position.rank, id)
+  edited.size += Line.size(level.line) - sizeBefore
   return edited
 }
 
@@ -108,16 +100,9 @@ export const remove = <Id extends number>(queue: Ranked<Id>, owner: Owner, posit
   const edited = edit(queue, owner)
   edited.size--
   const level = ownLevel(edited, owner, position.priority)
-  const block = blockAt(level, position.rank) ?? Vector.empty<Id>()
-  const changed = Vector.remove(block, owner, placeOf(position.rank))
-  if (changed !== block) {
-    // A block that became empty is absent: `set` would keep it.
-    level.blocks = changed.size === 0
-      ? Vector.remove(level.blocks, owner, blockOf(position.rank))
-      : Vector.set(level.blocks, owner, blockOf(position.rank), changed)
-  }
-  if (level.blocks.size === 0 && edited.levels !== undefined) {
-    edited.levels = withoutLevel(edited.levels, level.priority)
+  level.line = Line.remove(level.line, owner, position.rank)
+  if (Line.size(level.line) === 0 && edited.levels !== undefined) {
+    edited.levels = withoutLevel(edited.levels, position.priority)
   }
   return edited
 }
@@ -165,30 +150,8 @@ interface Editable<Id extends number> extends Ranked<Id> {
 
 const nothing: Ranked<never> = new Queue<never>(0, undefined, undefined)
 
-const checkPosition = (position: Position): void => {
-  if (Number.isNaN(position.priority)) throw new RangeError("NaN cannot be a priority: give a number")
-  if (!Number.isSafeInteger(position.rank) || position.rank < 0) {
-    throw new RangeError(`${position.rank} cannot be a rank: give an integer from 0 to 2^53 - 1`)
-  }
-}
-
 const edit = <Id extends number>(queue: Ranked<Id>, owner: Owner): Editable<Id> =>
   queue.owner === owner ? queue : new Queue(queue.size, queue.levels, owner)
-
-const blockSize = 2 ** 30
-
-const blockOf = (rank: number): number => Math.floor(rank / blockSize)
-
-const placeOf = (rank: number): number => rank - blockOf(rank) * blockSize
-
-const blockAt = <Id extends number>(level: Level<Id> | undefined, rank: number): Vector.Vector<Id> | undefined =>
-  level === undefined ? undefined : Vector.get(level.blocks, blockOf(rank))
-
-const levelOf = <Id extends number>(queue: Ranked<Id>, priority: number): Level<Id> | undefined => {
-  if (queue.levels === undefined) return undefined
-  const level = nearest(queue.levels, priority)
-  return level.priority === priority ? level : undefined
-}
 
 /** The level of this priority, or else one of those that agree with it longest in the bits of forks. */
 const nearest = <Id extends number>(levels: Levels<Id>, priority: number): Level<Id> => {
@@ -199,24 +162,25 @@ const nearest = <Id extends number>(levels: Levels<Id>, priority: number): Level
 /** The level of this priority, owned; made if it was not there. */
 const ownLevel = <Id extends number>(queue: Editable<Id>, owner: Owner, priority: number): Level<Id> => {
   if (queue.levels === undefined) {
-    const level = makeLevel(owner, priority, Vector.empty<Vector.Vector<Id>>())
+    const level = makeLevel(priority, Line.empty<Id>(), owner)
     queue.levels = level
     return level
   }
   const found = nearest(queue.levels, priority)
   const isNew = found.priority !== priority
   if (!isNew && found.owner === owner) return found
-  const level = makeLevel(owner, priority, isNew ? Vector.empty<Vector.Vector<Id>>() : found.blocks)
+  const level = makeLevel(priority, isNew ? Line.empty<Id>() : found.line, owner)
   queue.levels = withLevel(queue.levels, level, isNew ? firstDifference(found.priority, priority) : noDifference)
   return level
 }
 
 /** Adding 0 turns −0, which is the same priority as 0, into it. */
-const makeLevel = <Id extends number>(
-  owner: Owner,
-  priority: number,
-  blocks: Vector.Vector<Vector.Vector<Id>>
-): Level<Id> => ({ _tag: "Level", priority: priority + 0, blocks, owner })
+const makeLevel = <Id extends number>(priority: number, line: Line.Line<Id>, owner: Owner): Level<Id> => ({
+  _tag: "Level",
+  priority: priority + 0,
+  line,
+  owner
+})
 
 const makeFork = <Id extends number>(bit: number, before: Levels<Id>, after: Levels<Id>): Fork<Id> => ({
   _tag: "Fork",
@@ -285,9 +249,5 @@ function* entriesOf<Id extends number>(levels: Levels<Id>): Generator<[id: Id, p
     yield* entriesOf(levels.after)
     return
   }
-  for (const [block, ids] of Vector.entries(levels.blocks)) {
-    for (const [place, id] of Vector.entries(ids)) {
-      yield [id, { priority: levels.priority, rank: block * blockSize + place }]
-    }
-  }
+  for (const { id, rank } of Line.places(levels.line)) yield [id, { priority: levels.priority, rank }]
 }

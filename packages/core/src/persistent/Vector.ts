@@ -113,13 +113,12 @@ export const min = <A>(vector: Vector<A>): number | undefined => {
   let node = vector.root
   if (node === undefined) return undefined
   let index = 0
-  for (let shift = vector.shift; ; shift -= bitsPerLevel) {
+  for (let shift = vector.shift; shift > 0 && node !== undefined; shift -= bitsPerLevel) {
     const slot = lowestSlot(node.mask)
     index |= slot << shift
-    const child: Node<A> | undefined = node.children[slot]
-    if (child === undefined) return index
-    node = child
+    node = node.children[slot]
   }
+  return node === undefined ? undefined : index | lowestSlot(node.mask)
 }
 
 /** The value at the smallest index. */
@@ -278,11 +277,14 @@ const forEachBelow = <A>(
   for (let mask = node.mask; mask !== 0; mask &= mask - 1) {
     const slot = lowestSlot(mask)
     const index = from | (slot << shift)
-    const child = node.children[slot]
-    const value = node.values[slot]
     // `visit` may have removed what the mask promised.
-    if (child !== undefined) forEachBelow(child, shift - bitsPerLevel, index, visit)
-    else if (value !== undefined) visit(value, index)
+    if (shift === 0) {
+      const value = node.values[slot]
+      if (value !== undefined) visit(value, index)
+    } else {
+      const child = node.children[slot]
+      if (child !== undefined) forEachBelow(child, shift - bitsPerLevel, index, visit)
+    }
   }
 }
 
