@@ -1,0 +1,308 @@
+/**
+ * What a scheduler knows: plain, persistent data.
+ *
+ * A state once handed out is valid for ever. Everything is named by small
+ * integers; keys are the shell's (see KeyTable). Records carry the token of the
+ * batch that made them: within that batch, and only there, internal/draft.ts
+ * edits them in place.
+ *
+ * What can be counted from the rest is kept beside it all the same where a
+ * scheduler asks often (who holds, who waits, how loaded); Invariants.ts says
+ * that each such count is right.
+ */
+import type { Attempt, Failure } from "@skein/protocol/Failure"
+import type { AskId, ClientId, CodeId, Isolation, Millis, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import type { CancelOutcome, TaskStatus } from "@skein/protocol/ClientRpcs"
+import * as IntSet from "../persistent/IntSet.ts"
+import type { Owner } from "../persistent/Owner.ts"
+import * as Ranked from "../persistent/Ranked.ts"
+import * as Vector from "../persistent/Vector.ts"
+import type { Event } from "./Event.ts"
+
+/** What may be chosen when a scheduler starts. */
+export interface Config {
+  /** How many workers a task may end; one more, and it fails as killed. Dask's `allowed-failures`. @default 3 */
+  readonly allowedFailures: number
+  /** How fast results travel between workers, in bytes per ms. @default 100_000, which is 100 MB/s */
+  readonly bytesPerMs: number
+  /** How long a task is expected to take while none of its kind has finished. Dask's `unknown-task-duration`. @default 500 */
+  readonly unknownDurationMs: number
+  /** How much work a worker is given for each slot, so that it need not wait for more. @default 20 */
+  readonly prefetchMs: number
+  /** Tasks that a worker is given beyond its slots, for each slot, at most. At least one always is. @default 63 */
+  readonly prefetchTasks: number
+  /** A wait that is no longer than this is not worth a question to the worker where a task waits. @default 5 */
+  readonly takeBackMs: number
+  /** After how long a cancelled run that does not stop costs its worker its process. @default 2000 */
+  readonly stopWithinMs: number
+  /** How many changes of status are remembered. @default 4096 */
+  readonly logLength: number
+}
+
+/** What a task waits for, or what became of it. Each variant carries what is true only then. */
+export type Status =
+  /** Known, and not to be computed now: nobody needs the result, or its graph is not whole yet. */
+  | { readonly _tag: "Released" }
+  /** Some dependency is not in memory. */
+  | {
+    readonly _tag: "Waiting"
+    /** Dependencies that are not in memory. Empty only inside a batch, just before the task is placed. */
+    readonly waitingOn: IntSet.IntSet<TaskId>
+  }
+  /** Could be computed, but no worker connected has a slot of its isolation. */
+  | { readonly _tag: "NoWorker" }
+  /** Could be computed, but every worker has enough to do. */
+  | { readonly _tag: "Queued" }
+  /** Given to a worker. */
+  | Processing
+  /** Some worker has the result. */
+  | Memory
+  /** It failed, or the task `origin`, on which it depends, did. */
+  | { readonly _tag: "Erred"; readonly failure: Failure; readonly origin: TaskId }
+
+export interface Processing {
+  readonly _tag: "Processing"
+  readonly worker: WorkerId
+  readonly run: RunId
+  /** When it was given to the worker. */
+  readonly since: Millis
+  /** What it adds to the worker's occupancy: computing, and fetching what it lacks there. */
+  readonly expectedMs: number
+  /** It gave up its slot and runs on. */
+  readonly seceded: boolean
+  /** The worker said that it had begun. Only asking to have it back finds out. */
+  readonly started: boolean
+  /** The worker that it is asked back for, if it is. */
+  readonly takingBackFor: WorkerId | undefined
+}
+
+export interface Memory {
+  readonly _tag: "Memory"
+  /** The run whose result it is. */
+  readonly run: RunId
+  /** Never empty. */
+  readonly whoHas: IntSet.IntSet<WorkerId>
+  readonly nbytes: number
+}
+
+export interface Task {
+  readonly id: TaskId
+  readonly code: CodeId
+  /** Opaque. */
+  readonly args: Uint8Array
+  readonly isolation: Isolation
+  /** Higher first. */
+  readonly priority: number
+  /** Lower first among equal priorities. Given when its graph is whole, −1 before that; never given twice. */
+  readonly rank: number
+  /** As given: how often a failed attempt is repeated. */
+  readonly retries: number
+  readonly retriesLeft: number
+  /** Number of the next attempt, or of the present one: 1, and one more for each that failed or ended a worker. */
+  readonly attempt: number
+  /** It may have been executing when a worker died: it is to be started alone, so that the next death has one culprit. */
+  readonly suspect: boolean
+  /** Attempts that may have ended their workers, since it last finished; the last `allowedFailures + 1` of them. */
+  readonly deaths: ReadonlyArray<Attempt>
+  /** In the order of the holes in `args`; the same task may fill several. */
+  readonly dependencies: ReadonlyArray<TaskId>
+  /** All tasks that have this one among their dependencies. */
+  readonly dependents: IntSet.IntSet<TaskId>
+  /** Holes that this task will fill, of tasks in play: waiting, noWorker, queued or processing. */
+  readonly waiters: number
+  readonly whoWants: IntSet.IntSet<ClientId>
+  readonly status: Status
+  readonly owner: Owner
+}
+
+/** What a worker has been given, of one isolation. */
+export interface Load {
+  /** Tasks that it runs at once. */
+  readonly slots: number
+  /** Runs that take a slot there, or will: processing and not seceded, or being stopped. */
+  readonly assigned: number
+  /** Sum of their `expectedMs`. */
+  readonly occupancyMs: number
+  /** Tasks of this worker that are asked back. */
+  readonly leaving: number
+  /** Tasks of other workers that are asked back for this one. */
+  readonly coming: number
+}
+
+export interface Worker {
+  readonly id: WorkerId
+  readonly name: string
+  readonly fiber: Load
+  readonly thread: Load
+  readonly processing: IntSet.IntSet<TaskId>
+  /** Tasks (or ids that were theirs) of which a cancelled run has not stopped here. */
+  readonly stopping: IntSet.IntSet<TaskId>
+  readonly hasWhat: IntSet.IntSet<TaskId>
+  /** Sum of the sizes of the results it has. */
+  readonly nbytes: number
+  /** Its process is to be ended, because a cancelled run would not stop. It gets no more work, and its death is nobody's fault. */
+  readonly ending: boolean
+  readonly owner: Owner
+}
+
+export interface Client {
+  readonly id: ClientId
+  readonly name: string
+  readonly wantsWhat: IntSet.IntSet<TaskId>
+  /** Tasks of the graph whose last part has not arrived, in the order of their arrival; ids by position. */
+  readonly unfinished: Vector.Vector<TaskId>
+  readonly owner: Owner
+}
+
+/** What is known of the tasks that call the same code. */
+export interface Kind {
+  readonly code: CodeId
+  /** How long one takes, from those that finished; undefined: none did. */
+  readonly meanMs: number | undefined
+  readonly counts: Counts
+  readonly owner: Owner
+}
+
+/** Tasks in each status. */
+export type Counts = Readonly<Record<TaskStatus, number>>
+
+/** A cancelled run of which the worker has not said that nothing runs any more. */
+export interface Stopping {
+  readonly worker: WorkerId
+  readonly run: RunId
+  readonly isolation: Isolation
+  /** When it was cancelled. */
+  readonly since: Millis
+  /** What it still adds to the worker's load; 0 and false for a run that had given up its slot. */
+  readonly expectedMs: number
+  readonly hasSlot: boolean
+  /** Questions that are answered when it has stopped: places in `State.asks`. */
+  readonly asks: ReadonlyArray<number>
+}
+
+/** A question that is not answered yet. */
+export type Ask = {
+  readonly client: ClientId
+  readonly ask: AskId
+} & (
+  | {
+    readonly _tag: "Cancel"
+    readonly outcomes: ReadonlyArray<CancelOutcome>
+    /** Runs that have not stopped. Never 0. */
+    readonly running: number
+  }
+  | { readonly _tag: "Workers"; readonly count: number }
+)
+
+/** What there is of one isolation in the whole cluster. */
+export interface Pool {
+  /** Of all workers that are not ending. */
+  readonly slots: number
+  /** The queued tasks, best first. */
+  readonly queue: Ranked.Ranked<TaskId>
+  /** Workers that may be given more tasks. */
+  readonly open: IntSet.IntSet<WorkerId>
+  /** Workers that would start another task at once. */
+  readonly idle: IntSet.IntSet<WorkerId>
+  /** Workers where a task waits so long that it may be worth moving. */
+  readonly laden: IntSet.IntSet<WorkerId>
+}
+
+/** A change of a task's status. `rank` tells the lives of a reused id apart. */
+export interface Entry {
+  readonly at: Millis
+  readonly id: TaskId
+  readonly rank: number
+  /** The last run of this scheduler when it happened; of a task that is processing or in memory, its own. */
+  readonly run: RunId
+  readonly from: TaskStatus
+  readonly to: TaskStatus | "forgotten"
+  /** The worker it came to or left. */
+  readonly worker: WorkerId | undefined
+  readonly cause: Event["_tag"]
+}
+
+export interface State {
+  readonly config: Config
+  readonly tasks: Vector.Vector<Task>
+  readonly workers: Vector.Vector<Worker>
+  readonly clients: Vector.Vector<Client>
+  readonly kinds: Vector.Vector<Kind>
+  readonly fiber: Pool
+  readonly thread: Pool
+  /** Tasks for which no slot of their isolation exists. */
+  readonly noWorker: IntSet.IntSet<TaskId>
+  /** By task id. */
+  readonly stopping: Vector.Vector<ReadonlyArray<Stopping>>
+  readonly asks: Vector.Vector<Ask>
+  readonly counts: Counts
+  /** Run numbers are never given twice, so (id, run) names one attempt for ever. */
+  readonly nextRun: number
+  readonly nextRank: number
+  /** The place of the next question in `asks`. */
+  readonly nextAsk: number
+  /** Where the search for the next worker begins. */
+  readonly turn: number
+  /** The last `Wake` asked for and not answered. */
+  readonly wakeAt: Millis | undefined
+  /** The last `config.logLength` entries; entry `n` is at `n % logLength`. */
+  readonly log: Vector.Vector<Entry>
+  /** How many entries there have been. */
+  readonly logged: number
+}
+
+export const defaultConfig: Config = {
+  allowedFailures: 3,
+  bytesPerMs: 100_000,
+  unknownDurationMs: 500,
+  prefetchMs: 20,
+  prefetchTasks: 63,
+  takeBackMs: 5,
+  stopWithinMs: 2_000,
+  logLength: 4_096
+}
+
+/** The names by which clients know the statuses. */
+export const statusName: Readonly<Record<Status["_tag"], TaskStatus>> = {
+  Released: "released",
+  Waiting: "waiting",
+  NoWorker: "noWorker",
+  Queued: "queued",
+  Processing: "processing",
+  Memory: "memory",
+  Erred: "erred"
+}
+
+/** No tasks in any status. */
+export const noCounts: Counts = { released: 0, waiting: 0, noWorker: 0, queued: 0, processing: 0, memory: 0, erred: 0 }
+
+/** A scheduler that nobody has spoken to yet. */
+export const empty = (config: Partial<Config> = {}): State => ({
+  config: { ...defaultConfig, ...config },
+  tasks: Vector.empty(),
+  workers: Vector.empty(),
+  clients: Vector.empty(),
+  kinds: Vector.empty(),
+  fiber: emptyPool,
+  thread: emptyPool,
+  noWorker: IntSet.empty(),
+  stopping: Vector.empty(),
+  asks: Vector.empty(),
+  counts: noCounts,
+  nextRun: 0,
+  nextRank: 0,
+  nextAsk: 0,
+  turn: 0,
+  wakeAt: undefined,
+  log: Vector.empty(),
+  logged: 0
+})
+
+const emptyPool: Pool = {
+  slots: 0,
+  queue: Ranked.empty(),
+  open: IntSet.empty(),
+  idle: IntSet.empty(),
+  laden: IntSet.empty()
+}
+
