@@ -69,7 +69,7 @@ const begin = (before: State, at: number): Step => {
   const readyBy = at + state.policy.readyWithinMs
   return move(
     state,
-    { _tag: "Starting", pid: Option.none(), readyBy },
+    { _tag: "Starting", pid: Option.none(), ready: false, readyBy },
     { _tag: "Spawn", life: state.life, process: processId(state) },
     { _tag: "Wake", at: readyBy }
   )
@@ -118,7 +118,11 @@ const endAtOnce = (state: State, wish: Wish): Step => {
 const onSpawned = (state: State, event: Of<"Spawned">): Step => {
   if (event.life !== state.life) return unchanged(state)
   const { status } = state
-  if (status._tag === "Starting") return move(state, { ...status, pid: Option.some(event.pid) })
+  if (status._tag === "Starting") {
+    return status.ready
+      ? move(state, { _tag: "Running", pid: event.pid, readyAt: event.at })
+      : move(state, { ...status, pid: Option.some(event.pid) })
+  }
   if (status._tag !== "Stopping") return unchanged(state)
   const due = signal(state, Option.isSome(status.killAt) ? "SIGTERM" : "SIGKILL")
   return move(state, { ...status, pid: Option.some(event.pid) }, due)
@@ -133,7 +137,8 @@ const onSpawnFailed = (state: State, event: Of<"SpawnFailed">): Step => {
 
 const onReadyNoticed = (state: State, event: Of<"ReadyNoticed">): Step => {
   const { status } = state
-  if (event.life !== state.life || status._tag !== "Starting" || Option.isNone(status.pid)) return unchanged(state)
+  if (event.life !== state.life || status._tag !== "Starting") return unchanged(state)
+  if (Option.isNone(status.pid)) return move(state, { ...status, ready: true })
   return move(state, { _tag: "Running", pid: status.pid.value, readyAt: event.at })
 }
 

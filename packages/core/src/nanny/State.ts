@@ -52,7 +52,14 @@ export type Status =
   /** Nothing runs, and nothing will before `StartRequested`. */
   | { readonly _tag: "Stopped" }
   /** Asked for, perhaps spawned, not ready. */
-  | { readonly _tag: "Starting"; readonly pid: Option.Option<number>; readonly readyBy: number }
+  | {
+    readonly _tag: "Starting"
+    /** None while the spawning is not answered. */
+    readonly pid: Option.Option<number>
+    /** The child has said that it is up, and was faster than that answer. */
+    readonly ready: boolean
+    readonly readyBy: number
+  }
   | { readonly _tag: "Running"; readonly pid: number; readonly readyAt: number }
   | {
     readonly _tag: "Stopping"

@@ -65,6 +65,14 @@ describe("starting", () => {
     assert.deepStrictEqual(nanny.tell(start(3)), [])
   })
 
+  it("runs also when the child was up before its spawning was answered", () => {
+    const nanny = makeNanny()
+    nanny.tell(start(0), ready(1, 1))
+    assert.strictEqual(nanny.status(), "Starting")
+    nanny.tell(spawned(2, 1))
+    assert.deepStrictEqual(nanny.state().status, { _tag: "Running", pid: 101, readyAt: 2 })
+  })
+
   it("ends a child that is not ready in time, and counts it as a crash", () => {
     const nanny = makeNanny()
     nanny.tell(start(0), spawned(1, 1))

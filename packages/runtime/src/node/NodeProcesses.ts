@@ -1,0 +1,135 @@
+/**
+ * Real child processes.
+ *
+ * Through node:child_process itself and not `effect/process`: the exit code of
+ * a process that died of a signal, descriptors in plain order and a process
+ * group without a shell are wanted, and nothing of the rest.
+ */
+import { spawn } from "node:child_process"
+import type { ChildProcess as NodeProcess } from "node:child_process"
+import { readFile } from "node:fs"
+import { homedir } from "node:os"
+import { join } from "node:path"
+import { Readable } from "node:stream"
+import { fileURLToPath } from "node:url"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import {
+  allowedEnv,
+  type ChildProcess,
+  type ProcessExit,
+  ProcessSpawner,
+  type ProcessSpec,
+  type Source,
+  SpawnFailed
+} from "../nanny/ChildProcess.ts"
+import { makeSplitter } from "../nanny/Lines.ts"
+
+/** How long the output of a dead process is read on, in case a grandchild holds its pipes. */
+const drainWithin = "200 millis"
+
+export const layer: Layer.Layer<ProcessSpawner> = Layer.succeed(ProcessSpawner, {
+  spawn: Effect.fnUntraced(function*(spec, onLine) {
+    const child = yield* Effect.acquireRelease(start(spec, onLine), (child) => killAndWait(child))
+    return child
+  }),
+  ownPid: Effect.sync(() => process.pid)
+})
+
+const start = (
+  spec: ProcessSpec,
+  onLine: (source: Source, line: string) => void
+): Effect.Effect<ChildProcess, SpawnFailed> =>
+  Effect.callback((resume) => {
+    const failed = (error: unknown) =>
+      resume(new SpawnFailed({ entry: spec.entry, detail: error instanceof Error ? error.message : String(error) }))
+    try {
+      const node = spawn(process.execPath, [...spec.nodeArgs, fileURLToPath(spec.entry)], {
+        env: { ...compileCache(), ...allowedEnv(process.env), ...spec.env },
+        stdio: ["pipe", "pipe", "pipe", "pipe"],
+        detached: true
+      })
+      node.once("error", failed)
+      // The handle is complete before anything can happen, or an exit would be missed.
+      const child = handleOf(node, onLine)
+      node.once("spawn", () => {
+        node.off("error", failed)
+        // A failing `kill` is the only error left, and means that it is gone.
+        node.on("error", () => {})
+        resume(Effect.succeed(child(node.pid ?? 0)))
+      })
+      // A child that dies before it has read its input is heard of by its exit.
+      node.stdin?.on("error", () => {})
+      node.stdin?.end(spec.input)
+    } catch (error) {
+      failed(error)
+    }
+  })
+
+/**
+ * Where children keep their compiled sources, unless the environment says so
+ * itself: without types to strip and code to compile they are up in a quarter
+ * of the time. In the home directory, for code in a shared one could be anybody's.
+ */
+const compileCache = (): Record<string, string> => {
+  const cache = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache")
+  return { NODE_COMPILE_CACHE: join(cache, "skein", "compile-cache") }
+}
+
+const handleOf = (node: NodeProcess, onLine: (source: Source, line: string) => void) => {
+  const exited = Deferred.makeUnsafe<ProcessExit>()
+  const drained = Deferred.makeUnsafe<void>()
+  let gone = false
+  const streams = sources.flatMap(([fd, source]) => {
+    const stream = node.stdio[fd]
+    if (!(stream instanceof Readable)) return []
+    const splitter = makeSplitter((line) => onLine(source, line))
+    stream.on("data", (chunk: Uint8Array) => splitter.push(chunk))
+    stream.once("close", splitter.end)
+    stream.on("error", () => {})
+    return [stream]
+  })
+  node.once("exit", (code, signal) => {
+    // What it left in its group goes too. Its id cannot have been given anew in
+    // this very turn; later it may have been, so this is the last signal.
+    kill(node, "SIGKILL")
+    gone = true
+    Deferred.doneUnsafe(exited, Effect.succeed({ code, signal }))
+  })
+  node.once("close", () => Deferred.doneUnsafe(drained, Effect.void))
+  return (pid: number): ChildProcess => ({
+    pid,
+    signal: (signal) => Effect.sync(() => gone ? undefined : kill(node, signal)),
+    exit: Deferred.await(exited).pipe(
+      Effect.tap(() => Effect.timeoutOption(Deferred.await(drained), drainWithin)),
+      Effect.tap(() => Effect.sync(() => streams.forEach((stream) => stream.destroy())))
+    ),
+    peakMemoryBytes: peakMemoryBytes(pid)
+  })
+}
+
+const sources: ReadonlyArray<readonly [fd: 1 | 2 | 3, source: Source]> = [[1, "stdout"], [2, "stderr"], [3, "notices"]]
+
+const kill = (node: NodeProcess, signal: "SIGTERM" | "SIGKILL"): void => {
+  if (node.pid === undefined) return
+  try {
+    process.kill(signal === "SIGKILL" ? -node.pid : node.pid, signal)
+  } catch {
+    // Gone, or no process group on this system: the plain way knows whether it has been reaped.
+    node.kill(signal)
+  }
+}
+
+const killAndWait = (child: ChildProcess): Effect.Effect<void> =>
+  Effect.andThen(child.signal("SIGKILL"), Effect.asVoid(child.exit))
+
+/** Linux tells the high-water mark of resident memory; elsewhere there is none. */
+const peakMemoryBytes = (pid: number): Effect.Effect<Option.Option<number>> =>
+  Effect.callback((resume) => {
+    readFile(`/proc/${pid}/status`, "latin1", (error, text) => {
+      const kibibytes = error === null ? /^VmHWM:\s+(\d+) kB$/m.exec(text)?.[1] : undefined
+      resume(Effect.succeed(kibibytes === undefined ? Option.none() : Option.some(Number(kibibytes) * 1024)))
+    })
+  })
