@@ -32,9 +32,16 @@ export const CodeDef = Schema.Struct({
   kind: Schema.Literals(["function", "contract"]),
   /** The function's own source; present only if it has no free variables but globals. */
   text: Schema.NullOr(Schema.String),
-  /** Null for a function whose module is not known, such as one made by `eval`. */
+  /** Where the task says that it is, or else where it was made; null if neither is known, as in a REPL. */
   module: Schema.NullOr(CodeModule),
-  /** Where the body runs if the task does not say. */
+  /** The task itself named the module, so a worker tries that before the text. */
+  moduleFirst: Schema.Boolean,
+  /**
+   * What is known of the body without running it. An `unknown` one is taken for a plain function, though it may turn
+   * out to return an Effect, which a worker then runs as a fiber.
+   */
+  body: Schema.Literals(["effect", "async", "unknown"]),
+  /** Where the body runs if a submission does not say. */
   isolation: Isolation,
   /** Of a contract; 1 for functions. */
   version: Schema.Number
@@ -58,4 +65,20 @@ export interface CodeIdentity {
 export const digestOf = (identity: CodeIdentity, sha256: (bytes: Uint8Array) => Uint8Array): string => {
   const parts = [identity.name, identity.module ?? "", identity.text, String(identity.version)]
   return Utf8.hex(sha256(Utf8.encode(parts.map((part) => `${part.length}:${part}`).join(""))).subarray(0, 16))
+}
+
+/**
+ * A module's name that is the same on every machine: its package's name and the
+ * path inside it. A module in no package is named by its file alone.
+ *
+ * `packageAt` looks into a folder, given by its URL, for a package.json and says
+ * the name in it ("" if it has none); undefined if there is no such file.
+ */
+export const moduleIdOf = (url: string, packageAt: (folder: string) => string | undefined): string => {
+  const path = url.replace(/[?#].*$/, "")
+  for (let slash = path.lastIndexOf("/"); slash > "file://".length - 1; slash = path.lastIndexOf("/", slash - 1)) {
+    const name = packageAt(path.slice(0, slash + 1))
+    if (name !== undefined) return `${name}${path.slice(slash)}`
+  }
+  return path.slice(path.lastIndexOf("/") + 1)
 }
