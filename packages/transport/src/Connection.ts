@@ -1,0 +1,54 @@
+/**
+ * One connection, as packets.
+ *
+ * It closes with its scope. What it had still to write then gets its time,
+ * unless the other side had already stopped reading: then the connection is cut,
+ * for a polite close would wait for that reader for ever.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Socket from "effect/socket/Socket"
+import * as Framing from "./Framing.ts"
+
+export interface Connection {
+  /** What has come; at least one chunk of bytes, perhaps no whole packet yet. */
+  readonly packets: Effect.Effect<ReadonlyArray<Framing.Packet>, Socket.SocketError>
+  /** Completes when the connection has taken it all; waits while its buffers are full. */
+  readonly write: (packets: ReadonlyArray<Framing.Packet>) => Effect.Effect<void, Socket.SocketError>
+  /** Bytes in a packet's body at most, from the next one on. */
+  readonly setLimit: (limit: number) => void
+}
+
+/** Dials, or accepts; `limit` holds until `setLimit`. */
+export const open = Effect.fnUntraced(function*(
+  socket: Socket.Socket,
+  options: { readonly limit: number; readonly crc32: (bytes: Uint8Array) => number }
+): Effect.fn.Return<Connection, Socket.SocketError, Scope.Scope> {
+  const pull = yield* Socket.readerBytes(socket)
+  const writer = yield* socket.writer
+  const decoder = Framing.makeDecoder(options)
+  let writing = 0
+  yield* Effect.addFinalizer(() => writing > 0 ? Effect.ignore(writer.write(new Socket.CloseEvent(1000))) : Effect.void)
+
+  const packets = Effect.flatMap(pull, (chunks) =>
+    Effect.try({
+      try: () => {
+        if (chunks.length === 1) return decoder.feed(chunks[0])
+        const all: Array<Framing.Packet> = []
+        for (const chunk of chunks) for (const one of decoder.feed(chunk)) all.push(one)
+        return all
+      },
+      catch: (error) => Socket.isSocketError(error) ? error : Framing.broken(String(error))
+    }))
+  const write = (out: ReadonlyArray<Framing.Packet>) =>
+    Effect.suspend(() => {
+      writing++
+      return Effect.andThen(
+        writer.writeAll(Framing.encode(out, options.crc32)),
+        Effect.sync(() => {
+          writing--
+        })
+      )
+    })
+  return { packets, write, setLimit: decoder.setLimit }
+})

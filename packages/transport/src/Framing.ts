@@ -1,0 +1,188 @@
+/**
+ * Packets on a connection: what two ends of a session say to each other, cut
+ * out of a byte stream that keeps no boundaries.
+ *
+ * Every packet says its length first, so no byte is looked at twice, and its
+ * header and its body each have a check: a damaged byte costs the connection
+ * that brought it and nothing else, for the session resends over the next one.
+ * The header's check is apart, because a damaged length would otherwise make the
+ * reader wait for bytes that never come.
+ *
+ * Whatever cannot be a packet breaks the connection, at once.
+ */
+import * as Socket from "effect/socket/Socket"
+
+/** What a packet is. */
+export const Kind = {
+  /** The dialling side's greeting. body: `Hello` */
+  Hello: 1,
+  /** The accepting side's greeting. body: `Welcome` */
+  Welcome: 2,
+  /** The accepting side hangs up. body: `Refusal` */
+  Refusal: 3,
+  /** number: its place in the stream, from 1. body: the frame */
+  Frame: 4,
+  /** number: frames of yours handled so far */
+  Ack: 5,
+  /** The session is over. body: `Goodbye` */
+  Bye: 6
+} as const
+
+/** One message between two ends of a connection. */
+export interface Packet {
+  readonly kind: number
+  /** What it counts depends on the kind; an integer from 0 to 2⁴⁸ − 1. */
+  readonly number: number
+  readonly body: Uint8Array
+}
+
+const nothing = new Uint8Array(0)
+
+/** A packet; its body is kept, not copied. */
+export const packet = (kind: number, number: number, body: Uint8Array = nothing): Packet => ({ kind, number, body })
+
+/** packet: check of the header (2 bytes), CRC-32 of the body (4), kind (1), bytes in the body (4), number (6), all little endian; then the body */
+export const HEADER = 17
+
+/** Bytes a packet takes on the wire. */
+export const sizeOf = (body: Uint8Array): number => HEADER + body.length
+
+/** The connection is no good. A session may live on. */
+export const broken = (why: string): Socket.SocketError =>
+  new Socket.SocketError({ reason: new Socket.SocketReadError({ cause: new Error(why) }) })
+
+/** Bodies of this many bytes and more are written from where they are; smaller ones are joined, for a write costs more than a copy. */
+const JOINED = 16 * 1024
+
+/** The bytes of all these packets, in as few pieces as is cheap. */
+export const encode = (
+  packets: ReadonlyArray<Packet>,
+  crc32: (bytes: Uint8Array) => number
+): [Uint8Array, ...Array<Uint8Array>] => {
+  const pieces: Array<Uint8Array> = []
+  let start = 0
+  while (start < packets.length) {
+    // One piece: packets up to and including the header of the first large body.
+    let size = 0
+    let end = start
+    let large: Uint8Array | undefined
+    while (end < packets.length && large === undefined) {
+      const { body } = packets[end++]!
+      size += HEADER
+      if (body.length >= JOINED) large = body
+      else size += body.length
+    }
+    const bytes = new Uint8Array(size)
+    let at = 0
+    for (let index = start; index < end; index++) {
+      const one = packets[index]!
+      writeHeader(bytes, at, one, crc32)
+      at += HEADER
+      if (one.body === large) continue
+      bytes.set(one.body, at)
+      at += one.body.length
+    }
+    pieces.push(bytes)
+    if (large !== undefined) pieces.push(large)
+    start = end
+  }
+  return pieces as [Uint8Array, ...Array<Uint8Array>] // nobody encodes no packets: the caller's first piece is always there
+}
+
+const writeHeader = (bytes: Uint8Array, at: number, { body, kind, number }: Packet, crc32: (bytes: Uint8Array) => number) => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, HEADER)
+  view.setUint32(2, body.length === 0 ? 0 : crc32(body), true)
+  view.setUint8(6, kind)
+  view.setUint32(7, body.length, true)
+  view.setUint32(11, number % 2 ** 32, true)
+  view.setUint16(15, Math.floor(number / 2 ** 32), true)
+  view.setUint16(0, checkOf(bytes, at), true)
+}
+
+/** A check of the header's last 15 bytes that every single damaged byte changes: the factor is odd, so nothing is shifted out. */
+const checkOf = (bytes: Uint8Array, at: number): number => {
+  let check = 0x5eed
+  for (let index = at + 2; index < at + HEADER; index++) check = (check * 31 + bytes[index]!) & 0xffff
+  return check
+}
+
+/** Cuts packets out of chunks. */
+export interface Decoder {
+  /** The packets that this chunk completes. Throws a `SocketError` on what cannot be one; the decoder is then of no more use. */
+  readonly feed: (chunk: Uint8Array) => Array<Packet>
+  /** Bytes in a body at most, from the next packet on. */
+  readonly setLimit: (limit: number) => void
+}
+
+/**
+ * A decoder. Packets inside one chunk are views of it. One that spans chunks is
+ * copied once into a buffer of its size, so that a peer who sends single bytes
+ * makes us keep no more than the packet it announced.
+ */
+export const makeDecoder = (options: { readonly limit: number; readonly crc32: (bytes: Uint8Array) => number }): Decoder => {
+  let limit = options.limit
+  /** The packet under way: its header first, then all of it. */
+  let partial: Uint8Array | undefined
+  let filled = 0
+
+  /** Bytes of the body that this header announces. */
+  const lengthOf = (bytes: Uint8Array, at: number): number => {
+    if ((bytes[at]! | bytes[at + 1]! << 8) !== checkOf(bytes, at)) throw broken("not a packet, or a damaged one")
+    const kind = bytes[at + 6]!
+    if (kind < Kind.Hello || kind > Kind.Bye) throw broken(`no packet is of kind ${kind}`)
+    const length = (bytes[at + 7]! | bytes[at + 8]! << 8 | bytes[at + 9]! << 16 | bytes[at + 10]! << 24) >>> 0
+    if (length > limit) throw broken(`a packet of ${length} bytes where ${limit} are the limit`)
+    return length
+  }
+  const read = (bytes: Uint8Array, at: number, length: number): Packet => {
+    const view = new DataView(bytes.buffer, bytes.byteOffset + at, HEADER)
+    const body = length === 0 ? nothing : bytes.subarray(at + HEADER, at + HEADER + length)
+    if (view.getUint32(2, true) !== (length === 0 ? 0 : options.crc32(body))) throw broken("a damaged packet")
+    return packet(view.getUint8(6), view.getUint32(11, true) + view.getUint16(15, true) * 2 ** 32, body)
+  }
+
+  const feed = (chunk: Uint8Array): Array<Packet> => {
+    const packets: Array<Packet> = []
+    let at = 0
+    while (at < chunk.length) {
+      if (partial === undefined) {
+        const left = chunk.length - at
+        if (left >= HEADER) {
+          const length = lengthOf(chunk, at)
+          if (left >= HEADER + length) {
+            packets.push(read(chunk, at, length))
+            at += HEADER + length
+            continue
+          }
+          partial = new Uint8Array(HEADER + length)
+        } else {
+          partial = new Uint8Array(HEADER)
+        }
+        partial.set(chunk.subarray(at))
+        filled = left
+        return packets
+      }
+      const taken = Math.min(partial.length - filled, chunk.length - at)
+      partial.set(chunk.subarray(at, at + taken), filled)
+      filled += taken
+      at += taken
+      if (filled < partial.length) return packets
+      const length = lengthOf(partial, 0)
+      if (partial.length < HEADER + length) {
+        const whole: Uint8Array = new Uint8Array(HEADER + length)
+        whole.set(partial)
+        partial = whole
+        continue
+      }
+      packets.push(read(partial, 0, length))
+      partial = undefined
+    }
+    return packets
+  }
+  return {
+    feed,
+    setLimit: (bytes) => {
+      limit = bytes
+    }
+  }
+}

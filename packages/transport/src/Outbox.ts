@@ -1,0 +1,84 @@
+/**
+ * Where one peer's messages gather until the turn ends.
+ *
+ * Whoever produces them, a scheduler above all, must never wait for one slow
+ * peer. So offering is free, one fiber per peer sends all that has gathered as
+ * one message, and while that waits for room more gathers. A peer that falls too
+ * far behind is ended: it costs itself, and nobody else.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Queue from "effect/Queue"
+import { SessionEnded } from "./SessionEnded.ts"
+
+export interface OutboxOptions<Row, E, R> {
+  /** Sends rows as one message; the next ones wait until it completes. */
+  readonly send: (rows: ReadonlyArray<Row>) => Effect.Effect<void, E, R>
+  /** Rows that may wait while a message is under way. @default 1000000 */
+  readonly limitRows?: number
+  /** Rows in one message at most. @default 10000 */
+  readonly batchRows?: number
+}
+
+export interface Outbox<Row, E, R> {
+  /** Never waits. After the end the row is dropped. */
+  readonly offer: (row: Row) => void
+  readonly offerAll: (rows: ReadonlyArray<Row>) => void
+  /**
+   * Sends what gathers, one message per turn, until sending fails, or with `overrun` once more than `limitRows` wait. To be run
+   * once, by whoever owns the session: race it with that.
+   */
+  readonly run: Effect.Effect<never, E | SessionEnded, R>
+  /** Rows that wait. */
+  readonly size: () => number
+}
+
+/** An empty outbox. */
+export const make = <Row, E, R>(options: OutboxOptions<Row, E, R>): Effect.Effect<Outbox<Row, E, R>> =>
+  Effect.gen(function*() {
+    const limit = options.limitRows ?? 1_000_000
+    const most = options.batchRows ?? 10_000
+    const rows = yield* Queue.unbounded<Row>() // bounded by `check`
+    const overrun = Deferred.makeUnsafe<never, SessionEnded>()
+    let over = false
+    /** Rows taken that are not sent yet. */
+    let taken = 0
+    const size = () => taken + Queue.sizeUnsafe(rows)
+    const check = () => {
+      if (size() <= limit) return
+      over = true
+      Deferred.doneUnsafe(overrun, Exit.fail(SessionEnded.of("overrun", `it reads too slowly: more than ${limit} rows wait for it`)))
+    }
+    const sendAll = Effect.fnUntraced(function*(batch: ReadonlyArray<Row>) {
+      taken = batch.length
+      for (let start = 0; start < batch.length; start += most) {
+        const part = batch.length <= most ? batch : batch.slice(start, start + most)
+        yield* options.send(part)
+        taken -= part.length
+      }
+    })
+    const sending = Effect.gen(function*() {
+      while (true) yield* sendAll(yield* Queue.takeAll(rows)) // wakes at the end of the turn
+    })
+    return {
+      offer: (row) => {
+        if (over) return
+        Queue.offerUnsafe(rows, row)
+        check()
+      },
+      offerAll: (more) => {
+        if (over) return
+        Queue.offerAllUnsafe(rows, more)
+        check()
+      },
+      run: Effect.ensuring(
+        Effect.raceFirst(sending, Deferred.await(overrun)),
+        Effect.sync(() => {
+          over = true
+          Queue.shutdownUnsafe(rows)
+        })
+      ),
+      size
+    }
+  })

@@ -1,0 +1,274 @@
+/**
+ * A session's inside, the same on both sides: what it has sent and received, and
+ * how one connection carries it.
+ *
+ * Only the numbers are trusted. Two connections may carry one session for a
+ * moment (the old one still draining when the next one dials), and whatever both
+ * of them bring or acknowledge does no harm.
+ *
+ * Two rules, both learnt by simulation. *Test and wait in one step*: looking
+ * whether there is something to write, and then waiting, loses what comes in
+ * between; a latch is closed in the step that looks. *No loop is forked bare*:
+ * the loops of a connection race, and whatever stops one of them, other than the
+ * connection's own end, ends the session with that cause.
+ */
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
+import * as Queue from "effect/Queue"
+import type * as Socket from "effect/socket/Socket"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import type { Connection } from "../Connection.ts"
+import { broken, HEADER, Kind, type Packet, packet, sizeOf } from "../Framing.ts"
+import { decodeGoodbye, encodeGoodbye, type Greeting } from "../Handshake.ts"
+import type { Session, Status } from "../Session.ts"
+import { SessionEnded } from "../SessionEnded.ts"
+import { makeOutgoing } from "./outgoing.ts"
+
+export interface LineOptions {
+  readonly peer: Greeting
+  readonly window: number
+  readonly frameLimit: number
+  readonly graceMs: number
+  readonly beatMs: number
+  readonly closeMs: number
+}
+
+/** Bytes in one write at most, a larger frame aside. */
+const WRITE = 256 * 1024
+/** How long the last word may take. */
+const GOODBYE_MS = 1000
+
+export interface Line {
+  readonly session: Session
+  /** Carries the session over one connection until that breaks or a newer one takes over. Fails when the session is over. */
+  readonly carry: (connection: Connection, theyHave: number) => Effect.Effect<void, SessionEnded>
+  /** Frames received so far. */
+  readonly received: () => number
+  /** Frames of ours that the other side has handled. */
+  readonly acked: () => number
+  /** The session lives while `main` runs, and whatever stops `main` ends it; a return of it, or an interruption, in good order. */
+  readonly live: <A, E, R>(main: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+}
+
+export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effect.fn.Return<Line> {
+  const { closeMs, frameLimit, graceMs, window } = options
+  const inbox = yield* Queue.unbounded<Uint8Array, SessionEnded>() // bounded by `reading`, in bytes
+  const status = yield* SubscriptionRef.make<Status>("reconnecting")
+  const emptied = Deferred.makeUnsafe<void>()
+  const done = Deferred.makeUnsafe<never, SessionEnded>()
+  const ended = Deferred.await(done)
+  const attached = Latch.makeUnsafe(false)
+  const detached = Latch.makeUnsafe(true)
+  // handled ≤ received, and the inbox has what is between.
+  let received = 0
+  let handled = 0
+  let unhandled = 0
+  let router: number | undefined
+  let current: { readonly wake: Latch.Latch; readonly replace: () => void } | undefined
+  let closing = false
+  let why: SessionEnded | undefined
+
+  const outgoing = makeOutgoing({
+    window,
+    frameLimit,
+    onFrame: () => current?.wake.openUnsafe(),
+    onEmpty: () => {
+      if (closing) Deferred.doneUnsafe(emptied, Exit.void)
+    }
+  })
+
+  // ---- ending
+  const end = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (why !== undefined) return Effect.void
+      why = SessionEnded.from(cause)
+      Queue.failCauseUnsafe(inbox, Cause.fail(why))
+      outgoing.end(why)
+      Deferred.doneUnsafe(done, Exit.fail(why))
+      const told = SubscriptionRef.set(status, "lost")
+      return why.kind === "defect" ? Effect.andThen(Effect.logError("a session ended by a defect", why.cause), told) : told
+    })
+  const close: Effect.Effect<void> = Effect.suspend(() => {
+    closing = true
+    if (outgoing.isEmpty()) Deferred.doneUnsafe(emptied, Exit.void)
+    return Deferred.await(emptied).pipe(
+      Effect.timeoutOption(closeMs),
+      Effect.raceFirst(Effect.ignore(ended)),
+      Effect.andThen(end(Cause.fail(SessionEnded.of("closed", "closed"))))
+    )
+  })
+  /** An interruption, or a return, is a wish to stop and not a failure. */
+  const endBy = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+    Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? end(exit.cause) : close
+
+  // ---- sending
+  const whileOpen = (accept: (frame: Uint8Array) => Effect.Effect<void, SessionEnded>, frame: Uint8Array) =>
+    closing && why === undefined ? Effect.fail(SessionEnded.of("closed", "closed")) : accept(frame)
+  const sendNow = (frame: Uint8Array): Effect.Effect<void, SessionEnded> =>
+    Effect.suspend(() => Effect.tapCause(whileOpen(outgoing.sendNow, frame), (cause) => Cause.hasDies(cause) || closing ? Effect.void : end(cause)))
+  const send = (frame: Uint8Array): Effect.Effect<void, SessionEnded> =>
+    Effect.withFiber((fiber) => fiber.id === router ? sendNow(frame) : whileOpen(outgoing.send, frame))
+
+  // ---- receiving
+  const run = (handle: (frame: Uint8Array) => Effect.Effect<void>): Effect.Effect<never, SessionEnded> =>
+    Effect.withFiber<never, SessionEnded>((fiber) => {
+      router = fiber.id
+      return Effect.gen(function*() {
+        while (true) {
+          for (const frame of yield* Queue.takeAll(inbox)) {
+            yield* handle(frame)
+            handled++
+            unhandled -= sizeOf(frame)
+            current?.wake.openUnsafe()
+          }
+        }
+      })
+    }).pipe(Effect.onExit((exit) => endBy(exit)), Effect.catchCause(() => ended))
+
+  /** Four windows and two frames: more than a sender who keeps the rules can have under way, so it is not one. */
+  const overrun = window * 4 + 2 * (HEADER + frameLimit)
+  /** One packet from the other side. */
+  const take = ({ body, kind, number }: Packet): Effect.Effect<void, SessionEnded | Socket.SocketError> | undefined => {
+    if (kind === Kind.Frame && number === received + 1) {
+      received = number
+      unhandled += sizeOf(body)
+      if (unhandled > overrun) return Effect.fail(SessionEnded.of("overrun", `${unhandled} bytes came faster than they are handled`))
+      Queue.offerUnsafe(inbox, body)
+      return undefined
+    }
+    if (kind === Kind.Frame && number <= received) return undefined // an earlier connection has brought it
+    if (kind === Kind.Ack && number <= outgoing.last()) {
+      outgoing.acknowledge(number)
+      return undefined
+    }
+    if (kind === Kind.Bye) {
+      return Effect.matchEffect(decodeGoodbye(body), {
+        onFailure: () => Effect.fail(broken("no goodbye")),
+        onSuccess: (bye) => Effect.fail(SessionEnded.of(bye.kind, `the other side: ${bye.reason}`))
+      })
+    }
+    return Effect.fail(broken(`packet ${kind} number ${number} makes no sense here`))
+  }
+
+  // ---- one connection
+  const carry = (connection: Connection, theyHave: number): Effect.Effect<void, SessionEnded> =>
+    Effect.suspend(() => {
+      if (why !== undefined) return Effect.andThen(sayGoodbye(connection, why), Effect.fail(why))
+      // A greeting that later events have overtaken: whoever sent it has given up that connection.
+      if (theyHave < outgoing.acked() || theyHave > outgoing.last()) return Effect.void
+      const wake = Latch.makeUnsafe(true)
+      const replaced = Deferred.makeUnsafe<never, Socket.SocketError>()
+      const mine = { wake, replace: () => void Deferred.doneUnsafe(replaced, Exit.fail(broken("a newer connection took over"))) }
+      current?.replace()
+      current = mine
+      detached.closeUnsafe()
+      attached.openUnsafe()
+      /** Frames that go, or have gone, over this connection, or that the other side had before. */
+      let cursor = theyHave
+      let told = -1
+      let heard = 0
+
+      const nextWrite = (): ReadonlyArray<Packet> => {
+        cursor = Math.max(cursor, outgoing.acked())
+        const packets: Array<Packet> = []
+        for (let size = 0; size < WRITE && cursor < outgoing.last();) {
+          const frame = outgoing.frame(++cursor)
+          packets.push(frame)
+          size += sizeOf(frame.body)
+        }
+        // Closed in the step that looked: whatever is sent from here on opens it again.
+        if (cursor === outgoing.last()) wake.closeUnsafe()
+        if (packets.length === 0 && told === handled) return packets
+        told = handled
+        packets.unshift(packet(Kind.Ack, handled))
+        return packets
+      }
+      const writing = Effect.gen(function*() {
+        while (true) {
+          yield* wake.await
+          yield* Effect.yieldNow // to the end of the turn: all that it sends leaves in one write
+          const packets = nextWrite()
+          if (packets.length > 0) yield* connection.write(packets)
+        }
+      })
+      const reading = Effect.gen(function*() {
+        while (true) {
+          for (const one of yield* connection.packets) {
+            const stop = take(one)
+            if (stop !== undefined) return yield* stop
+          }
+          heard++
+          Queue.flushUnsafe(inbox) // to be handled in this turn, not the next
+        }
+      })
+      const beating = Effect.gen(function*() {
+        for (let silent = 0; silent < 3; silent++) {
+          const before = heard
+          yield* Effect.sleep(options.beatMs)
+          if (heard !== before) silent = -1
+          told = -1 // an acknowledgement, even with nothing new to say
+          wake.openUnsafe()
+        }
+        return yield* Effect.fail(broken("silent for three beats"))
+      })
+      return Effect.andThen(
+        SubscriptionRef.set(status, "connected"),
+        Effect.raceAllFirst<Effect.Effect<void, Socket.SocketError | SessionEnded>>([
+          reading,
+          writing,
+          Deferred.await(replaced),
+          ended,
+          ...(Number.isFinite(options.beatMs) ? [beating] : [])
+        ])
+      ).pipe(
+        Effect.catchTag("SocketError", () => Effect.void),
+        Effect.onError((cause) => Effect.andThen(end(cause), Effect.suspend(() => sayGoodbye(connection, why!)))), // `end` has just seen to it that there is one
+        Effect.ensuring(Effect.suspend(() => {
+          if (current !== mine) return Effect.void
+          current = undefined
+          attached.closeUnsafe()
+          detached.openUnsafe()
+          return why === undefined ? SubscriptionRef.set(status, "reconnecting") : Effect.void
+        }))
+      )
+    })
+
+  /** Leaves the last word to who uses the session, and therefore never returns. */
+  const waitingForGrace = Effect.gen(function*() {
+    while (why === undefined) {
+      yield* Effect.timeoutOrElse(attached.await, {
+        duration: graceMs,
+        orElse: () => end(Cause.fail(SessionEnded.of("grace", `no connection for ${graceMs} ms`)))
+      })
+      yield* detached.await
+    }
+    return yield* Effect.never
+  })
+
+  const session: Session = {
+    send,
+    sendNow,
+    run,
+    end,
+    close,
+    ended,
+    status,
+    peer: options.peer
+  }
+  return {
+    session,
+    carry,
+    received: () => received,
+    acked: outgoing.acked,
+    live: (main) => Effect.raceFirst(main, waitingForGrace).pipe(Effect.onExit((exit) => endBy(exit)))
+  }
+})
+
+/** The reason stays here if it may hold more than the other side needs to know. */
+const sayGoodbye = (connection: Connection, { kind, reason }: SessionEnded): Effect.Effect<void> => {
+  const told = kind === "defect" || kind === "failed" ? "something went wrong there; its log has it" : reason
+  return Effect.ignore(Effect.timeout(connection.write([packet(Kind.Bye, 0, encodeGoodbye(kind, told))]), GOODBYE_MS))
+}

@@ -1,0 +1,18 @@
+/**
+ * `Hashing` by `node:crypto` and `node:zlib`: both synchronous.
+ */
+import * as Layer from "effect/Layer"
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
+import { crc32 } from "node:zlib"
+import { Hashing } from "../Hashing.ts"
+
+/** The real one. */
+export const node: Hashing["Service"] = Hashing.of({
+  sha256: (bytes) => new Uint8Array(createHash("sha256").update(bytes).digest()),
+  equal: (a, b) => a.length === b.length && timingSafeEqual(a, b),
+  random: (count) => new Uint8Array(randomBytes(count)),
+  crc32: (bytes) => crc32(bytes)
+})
+
+/** `Hashing` on this machine. */
+export const layer: Layer.Layer<Hashing> = Layer.succeed(Hashing, node)
