@@ -61,11 +61,15 @@ export const get = <Id extends number>(line: Line<Id>, rank: number): Id | undef
   return block === undefined ? undefined : Vector.get(block, placeOf(rank))
 }
 
-/** Puts `id` at `rank`, in place of any that stood there. Throws a RangeError if the rank is no integer from 0 to 2⁵³ − 1. */
-export const add = <Id extends number>(line: Line<Id>, owner: Owner, rank: number, id: Id): Line<Id> => {
+/** Throws a RangeError if `rank` is no integer from 0 to 2⁵³ − 1. */
+export const checkRank = (rank: number): void => {
   if (!Number.isSafeInteger(rank) || rank < 0) {
     throw new RangeError(`${rank} cannot be a rank: give an integer from 0 to 2^53 - 1`)
   }
+}
+
+/** Puts `id` at `rank`, which has been checked, in place of any that stood there. */
+export const add = <Id extends number>(line: Line<Id>, owner: Owner, rank: number, id: Id): Line<Id> => {
   if (!isShort(line)) return addLong(line, owner, rank, id)
   const places = line.filter((place) => place.rank !== rank)
   if (places.length === maxShort) return addLong(toLong(line, owner), owner, rank, id)

@@ -85,6 +85,8 @@ export const add = <Id extends number>(
   id: Id
 ): Ranked<Id> => {
   if (Number.isNaN(position.priority)) throw new RangeError("NaN cannot be a priority: give a number")
+  // Before anything is edited, so that a refusal leaves the queue as it was.
+  Line.checkRank(position.rank)
   const edited = edit(queue, owner)
   const level = ownLevel(edited, owner, position.priority)
   const sizeBefore = Line.size(level.line)

@@ -30,8 +30,9 @@ const priorities = [0, 1, -1, 2, 0.1, -0.1, 1 / 3, 1 + Number.EPSILON, 5e-324, -
 /** Where ranks begin: before and after the borders of blocks, and at the end of all ranks. */
 const epochs = [0, 2 ** 30 - 10, 2 ** 31, 2 ** 32 - 10, 2 ** 40, 2 ** 53 - 2 ** 31]
 
+/** Half of the steps go to one priority, so that lines grow long, and half to many, so that the tree does. */
 const positionOf = (step: Step, n: number): Ranked.Position => ({
-  priority: priorities[(step.offset + Math.floor(n / 3)) % priorities.length]!,
+  priority: step.offset % 2 === 0 ? 0 : priorities[(step.offset + Math.floor(n / 3)) % priorities.length]!,
   rank: epochs[step.times % epochs.length]! + indexOf(step, n)
 })
 
@@ -125,8 +126,11 @@ describe("Ranked", () => {
     assert.strictEqual(queue.size, 1)
   })
 
-  it("refuses positions that have no place in the order", () => {
+  it("refuses positions that have no place in the order, and stays as it was", () => {
     const owner = makeOwner()
+    const owned = Ranked.add(Ranked.empty(), owner, { priority: 0, rank: 0 }, 1)
+    assert.throws(() => Ranked.add(owned, owner, { priority: 5, rank: -1 }, 2), /cannot be a rank/)
+    assert.deepStrictEqual(owned, fromEntries([[0, 0, 1]]))
     for (const rank of [-1, 0.5, NaN, Infinity, 2 ** 53]) {
       assert.throws(() => Ranked.add(Ranked.empty(), owner, { priority: 0, rank }, 1), /cannot be a rank/)
       assert.isUndefined(Ranked.get(fromEntries([[0, 0, 1]]), { priority: 0, rank }))
