@@ -25,7 +25,10 @@ const fromEntries = (entries: ReadonlyArray<Entry>): Ranked.Ranked => {
 }
 
 /** Neighbours in the order of numbers, and in the bits of floats. */
-const priorities = [0, 1, -1, 2, 0.1, -0.1, 1 / 3, 1 + Number.EPSILON, 5e-324, -5e-324, 1e308, -1e308, 2 ** 32, 2 ** 32 + 1]
+const priorities = [
+  0, 1, -1, 2, 0.1, -0.1, 1 / 3, 1 + Number.EPSILON,
+  5e-324, -5e-324, 1e308, -1e308, 2 ** 32, 2 ** 32 + 1
+]
 
 /** Where ranks begin: before and after the borders of blocks, and at the end of all ranks. */
 const epochs = [0, 2 ** 30 - 10, 2 ** 31, 2 ** 32 - 10, 2 ** 40, 2 ** 53 - 2 ** 31]
@@ -99,7 +102,10 @@ describe("Ranked", () => {
   })
 
   it("keeps ranks in order across blocks, up to the last safe integer", () => {
-    const ranks = [0, 2 ** 30 - 1, 2 ** 30, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 45, Number.MAX_SAFE_INTEGER]
+    const ranks = [
+      0, 2 ** 30 - 1, 2 ** 30, 2 ** 31, 2 ** 32 - 1,
+      2 ** 32, 2 ** 32 + 1, 2 ** 45, Number.MAX_SAFE_INTEGER
+    ]
     const entries = ranks.map((rank, id): Entry => [0, rank, id])
     let queue = fromEntries([...entries].reverse())
     assert.deepStrictEqual(entriesOf(queue), entries)

@@ -57,7 +57,10 @@ const check = (vector: Vector.Vector<string>, model: Model): void => {
 const nodesIn = (node: Vector.Node<unknown> | undefined): number =>
   node === undefined ? 0 : node.children.reduce((sum, child) => sum + nodesIn(child), 1)
 
-const borders = [0, 31, 32, 1_023, 1_024, 32_767, 32_768, 2 ** 20 - 1, 2 ** 20, 2 ** 25, 2 ** 30 - 1, 2 ** 30, 2 ** 31 - 1]
+const borders = [
+  0, 31, 32, 1_023, 1_024, 32_767, 32_768,
+  2 ** 20 - 1, 2 ** 20, 2 ** 25, 2 ** 30 - 1, 2 ** 30, 2 ** 31 - 1
+]
 
 describe("Vector", () => {
   it.prop(
