@@ -1,0 +1,84 @@
+/**
+ * What to start next.
+ *
+ * Each isolation has its own queue and its own slots. A suspect (`alone`) is
+ * started when nothing else runs here, and nothing is started beside it, so
+ * that the death of this process would have one culprit. From when it is the
+ * next by order nothing else is started, or it could wait for ever.
+ *
+ * Source: dask.distributed `worker_state_machine.py` (`_ensure_computing`); suspects are ours.
+ */
+import type { Isolation, TaskId } from "@skein/protocol/Ids"
+import * as Ranked from "../../persistent/Ranked.ts"
+import * as Vector from "../../persistent/Vector.ts"
+import type { State, Task } from "../State.ts"
+import { unlink } from "./assignments.ts"
+import type { Draft } from "./draft.ts"
+import { readyQueue, slots, slotsTaken } from "./slots.ts"
+import { transition } from "./transition.ts"
+
+/** Starts all that may start. */
+export const startReady = (draft: Draft): void => {
+  for (let task = nextToStart(draft.next); task !== undefined; task = nextToStart(draft.next)) start(draft, task)
+}
+
+const nextToStart = (state: State): Task | undefined => {
+  if (state.lone !== undefined) return undefined
+  const thread = firstReady(state, "thread")
+  const fiber = firstReady(state, "fiber")
+  const [first, second] = comesFirst(fiber, thread) ? [fiber, thread] : [thread, fiber]
+  if (first === undefined) return undefined
+  if (first.alone) return state.running === 0 ? first.task : undefined
+  if (first.hasSlot) return first.task
+  return second === undefined || !second.hasSlot || second.alone ? undefined : second.task
+}
+
+interface Candidate {
+  readonly task: Task
+  readonly position: Ranked.Position
+  readonly alone: boolean
+  readonly hasSlot: boolean
+}
+
+/** The first in the queue of an isolation that this worker has slots for at all. */
+const firstReady = (state: State, isolation: Isolation): Candidate | undefined => {
+  const all = slots(state, isolation)
+  const id = all === 0 ? undefined : Ranked.first(readyQueue(state, isolation))
+  const task = id === undefined ? undefined : Vector.get(state.tasks, id)
+  if (task?.status._tag !== "Ready" || task.assignment === undefined) return undefined
+  return {
+    task,
+    position: task.status.position,
+    alone: task.assignment.alone,
+    hasSlot: slotsTaken(state, isolation) < all
+  }
+}
+
+const comesFirst = (a: Candidate | undefined, b: Candidate | undefined): boolean => {
+  if (a === undefined || b === undefined) return b === undefined
+  return a.position.priority !== b.position.priority
+    ? a.position.priority > b.position.priority
+    : a.position.rank < b.position.rank
+}
+
+/** From here on the shell has taken hold of the inputs: they may be dropped. */
+const start = (draft: Draft, ready: Task): void => {
+  const task = draft.own(ready)
+  const { assignment } = task
+  if (assignment === undefined) return
+  transition(draft, task, { _tag: "Executing", since: draft.at, rejoined: false })
+  draft.send({
+    _tag: "Execute",
+    id: task.id,
+    run: task.run,
+    key: assignment.key,
+    code: assignment.code,
+    args: assignment.args,
+    isolation: assignment.isolation,
+    attempt: assignment.attempt,
+    dependencies: assignment.dependencies.length === 0 ? noIds : assignment.dependencies.map(({ id }) => id)
+  })
+  unlink(draft, task.id, assignment)
+}
+
+const noIds: ReadonlyArray<TaskId> = []

@@ -1,0 +1,112 @@
+/**
+ * What the shell says of the bodies that it runs.
+ *
+ * A body that is being stopped counts as stopped whichever way it ends: nobody
+ * waits for its result or its failure any more.
+ */
+import type { RunId, TaskId } from "@skein/protocol/Ids"
+import type { Of } from "../../Event.ts"
+import type { StatusTag, Task } from "../../State.ts"
+import { type Draft, type Owned, released } from "../draft.ts"
+import { settle } from "../routing.ts"
+import { transition } from "../transition.ts"
+
+/** A result is here. One that nobody asked for is dropped. */
+export const onExecuteSucceeded = (draft: Draft, event: Of<"ExecuteSucceeded">): void => {
+  const { id, run, nbytes, ms, inline } = event
+  const task = runningTask(draft, event)
+  if (task !== undefined) {
+    draft.send({ _tag: "ReportFinished", id, run, nbytes, ms, inline })
+    transition(draft, task, { _tag: "Memory", nbytes, ms, inline })
+    task.assignment = undefined
+    return settle(draft)
+  }
+  const known = draft.task(id)
+  if (known?.status._tag !== "Memory" || known.run !== run) draft.send({ _tag: "Drop", id, run })
+  endStopping(draft, event)
+}
+
+export const onExecuteFailed = (draft: Draft, event: Of<"ExecuteFailed">): void => {
+  const { id, run, ms, failure, retryable } = event
+  const task = runningTask(draft, event)
+  if (task === undefined) return endStopping(draft, event)
+  draft.send({ _tag: "ReportFailed", id, run, ms, failure, retryable })
+  fail(draft, task)
+}
+
+/** A death with one culprit. */
+export const onExecuteExited = (draft: Draft, event: Of<"ExecuteExited">): void => {
+  const { id, run, attempt } = event
+  const task = runningTask(draft, event)
+  if (task === undefined) return endStopping(draft, event)
+  draft.send({ _tag: "ReportKilled", id, run, attempt })
+  fail(draft, task)
+}
+
+/** Nothing of it runs any more, even if nobody here had asked for that. */
+export const onExecuteStopped = (draft: Draft, event: Of<"ExecuteStopped">): void => {
+  const { id, run } = event
+  const task = runningTask(draft, event)
+  if (task === undefined) return endStopping(draft, event)
+  draft.send({ _tag: "ReportStopped", id, run })
+  leave(draft, task)
+}
+
+/** The task goes back to the scheduler. */
+export const onExecuteRescheduled = (draft: Draft, event: Of<"ExecuteRescheduled">): void => {
+  const { id, run } = event
+  const task = runningTask(draft, event)
+  if (task === undefined) return endStopping(draft, event)
+  draft.send({ _tag: "ReportRescheduled", id, run })
+  leave(draft, task)
+}
+
+/** The slot is free for another. A body that is being stopped keeps its slot until it has ended. */
+export const onExecuteSeceded = (draft: Draft, event: Of<"ExecuteSeceded">): void => {
+  const task = runningTask(draft, event)
+  if (task?.status._tag !== "Executing") return
+  transition(draft, task, { _tag: "LongRunning", since: task.status.since })
+  draft.send({ _tag: "ReportSeceded", id: event.id, run: event.run })
+}
+
+/** It counts again at once, even above the number of slots: until it ends, that many fewer others are started. */
+export const onExecuteRejoined = (draft: Draft, event: Of<"ExecuteRejoined">): void => {
+  const task = runningTask(draft, event)
+  if (task?.status._tag !== "LongRunning") return
+  transition(draft, task, { _tag: "Executing", since: task.status.since, rejoined: true })
+}
+
+interface Running {
+  readonly id: TaskId
+  readonly run: RunId
+}
+
+/** The record of a body that runs and may do so, to be written. */
+const runningTask = (draft: Draft, { id, run }: Running): Owned<Task> | undefined => {
+  const task = draft.task(id)
+  return task !== undefined && task.run === run && runningTags.includes(task.status._tag) ? draft.own(task) : undefined
+}
+
+const runningTags: ReadonlyArray<StatusTag> = ["Executing", "LongRunning"]
+
+/** Confirms that a body which was being stopped has ended; if it was none, there is nothing to say. */
+const endStopping = (draft: Draft, { id, run }: Running): void => {
+  const task = draft.task(id)
+  if (task?.status._tag !== "Stopping" || task.status.run !== run) return
+  transition(draft, draft.own(task), released)
+  draft.send({ _tag: "ReportStopped", id, run })
+  draft.touch(id)
+  settle(draft)
+}
+
+const fail = (draft: Draft, task: Owned<Task>): void => {
+  transition(draft, task, { _tag: "Error" })
+  leave(draft, task)
+}
+
+const leave = (draft: Draft, task: Owned<Task>): void => {
+  transition(draft, task, released)
+  task.assignment = undefined
+  draft.touch(task.id)
+  settle(draft)
+}

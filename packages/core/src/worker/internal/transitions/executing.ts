@@ -1,0 +1,37 @@
+/** Out of `Executing`: the body ended one way or another, gave up its slot, or was interrupted. */
+import type { Draft } from "../draft.ts"
+import { keep } from "../results.ts"
+import { endRun, freeSlot, watchStop } from "../slots.ts"
+import type { Edges, In } from "../transition.ts"
+
+export const executing = {
+  Memory: (draft, task, to) => {
+    endExecuting(draft, task)
+    keep(draft, task, to)
+    draft.setStatus(task, to)
+  },
+  Error: (draft, task, to) => {
+    endExecuting(draft, task)
+    draft.setStatus(task, to)
+  },
+  LongRunning: (draft, task, to) => {
+    if (task.assignment !== undefined) freeSlot(draft, task.assignment.isolation)
+    draft.setStatus(task, to)
+  },
+  /** It keeps its slot. */
+  Stopping: (draft, task, to) => {
+    watchStop(draft, task.id, to)
+    draft.setStatus(task, to)
+  },
+  /** It asked to be placed again, or stopped without having been told to. */
+  Released: (draft, task, to) => {
+    endExecuting(draft, task)
+    draft.setStatus(task, to)
+  }
+} satisfies Edges<"Executing">
+
+const endExecuting = (draft: Draft, task: In<"Executing">): void => {
+  if (task.assignment === undefined) return
+  freeSlot(draft, task.assignment.isolation)
+  endRun(draft, task.run, task.assignment.alone)
+}
