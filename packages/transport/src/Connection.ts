@@ -19,10 +19,10 @@ export interface Connection {
   readonly setLimit: (limit: number) => void
 }
 
-/** Dials, or accepts; `limit` holds until `setLimit`. */
+/** Dials, or accepts; the options are the decoder's, and `limit` holds until `setLimit`. */
 export const open = Effect.fnUntraced(function*(
   socket: Socket.Socket,
-  options: { readonly limit: number; readonly crc32: (bytes: Uint8Array) => number }
+  options: Framing.DecoderOptions
 ): Effect.fn.Return<Connection, Socket.SocketError, Scope.Scope> {
   const pull = yield* Socket.readerBytes(socket)
   const writer = yield* socket.writer

@@ -25,7 +25,19 @@ export const Kind = {
   /** number: frames of yours handled so far */
   Ack: 5,
   /** The session is over. body: `Goodbye` */
-  Bye: 6
+  Bye: 6,
+  /** Bulk: send these values. body: what `Bulk.encodeWanted` writes */
+  Want: 7,
+  /** Bulk: the next value has `number` bytes. */
+  Found: 8,
+  /** Bulk: the next bytes of the value. */
+  Chunk: 9,
+  /** Bulk: the next value is not here. */
+  Missing: 10,
+  /** Bulk: the next value may be here; ask again later. */
+  Busy: 11,
+  /** Bulk: `number` bytes more may be sent. */
+  Credit: 12
 } as const
 
 /** One message between two ends of a connection. */
@@ -49,7 +61,13 @@ export const sizeOf = (body: Uint8Array): number => HEADER + body.length
 
 /** The connection is no good. A session may live on. */
 export const broken = (why: string): Socket.SocketError =>
-  new Socket.SocketError({ reason: new Socket.SocketReadError({ cause: new Error(why) }) })
+  new Socket.SocketError({ reason: new Socket.SocketReadError({ cause: new Nonsense(why) }) })
+
+/** What came makes no sense. */
+class Nonsense extends Error {}
+
+/** Whether a connection broke by what came over it, and not by itself. */
+export const isNonsense = (error: Socket.SocketError): boolean => error.reason._tag === "SocketReadError" && error.reason.cause instanceof Nonsense
 
 /** Bodies of this many bytes and more are written from where they are; smaller ones are joined, for a write costs more than a copy. */
 const JOINED = 16 * 1024
@@ -114,68 +132,76 @@ export interface Decoder {
   readonly setLimit: (limit: number) => void
 }
 
+export interface DecoderOptions {
+  readonly limit: number
+  readonly crc32: (bytes: Uint8Array) => number
+  /**
+   * Told of every packet as its header comes. Where it returns a place of `length` bytes, the body is written there, and nowhere
+   * else on the way. May throw a `SocketError`.
+   */
+  readonly place?: (kind: number, number: number, length: number) => Uint8Array | undefined
+}
+
 /**
- * A decoder. Packets inside one chunk are views of it. One that spans chunks is
- * copied once into a buffer of its size, so that a peer who sends single bytes
- * makes us keep no more than the packet it announced.
+ * A decoder. The bodies of packets that lie inside one chunk are views of it, unless they have a place to go. One that spans chunks
+ * is copied once, into a buffer of its size, so that a peer who sends single bytes makes us keep no more than what it announced.
  */
-export const makeDecoder = (options: { readonly limit: number; readonly crc32: (bytes: Uint8Array) => number }): Decoder => {
+export const makeDecoder = (options: DecoderOptions): Decoder => {
   let limit = options.limit
-  /** The packet under way: its header first, then all of it. */
-  let partial: Uint8Array | undefined
+  const header = new Uint8Array(HEADER)
+  /** Bytes of the header that are there, while there is no packet under way. */
+  let begun = 0
+  /** The packet under way, and how much of its body is there. */
+  let current: { readonly kind: number; readonly number: number; readonly crc: number; readonly body: Uint8Array } | undefined
   let filled = 0
 
-  /** Bytes of the body that this header announces. */
-  const lengthOf = (bytes: Uint8Array, at: number): number => {
-    if ((bytes[at]! | bytes[at + 1]! << 8) !== checkOf(bytes, at)) throw broken("not a packet, or a damaged one")
-    const kind = bytes[at + 6]!
-    if (kind < Kind.Hello || kind > Kind.Bye) throw broken(`no packet is of kind ${kind}`)
-    const length = (bytes[at + 7]! | bytes[at + 8]! << 8 | bytes[at + 9]! << 16 | bytes[at + 10]! << 24) >>> 0
-    if (length > limit) throw broken(`a packet of ${length} bytes where ${limit} are the limit`)
-    return length
-  }
-  const read = (bytes: Uint8Array, at: number, length: number): Packet => {
+  const readHeader = (bytes: Uint8Array, at: number) => {
     const view = new DataView(bytes.buffer, bytes.byteOffset + at, HEADER)
-    const body = length === 0 ? nothing : bytes.subarray(at + HEADER, at + HEADER + length)
-    if (view.getUint32(2, true) !== (length === 0 ? 0 : options.crc32(body))) throw broken("a damaged packet")
-    return packet(view.getUint8(6), view.getUint32(11, true) + view.getUint16(15, true) * 2 ** 32, body)
+    if (view.getUint16(0, true) !== checkOf(bytes, at)) throw broken("not a packet, or a damaged one")
+    const kind = view.getUint8(6)
+    const length = view.getUint32(7, true)
+    if (kind < Kind.Hello || kind > Kind.Credit) throw broken(`no packet is of kind ${kind}`)
+    if (length > limit) throw broken(`a packet of ${length} bytes where ${limit} are the limit`)
+    const number = view.getUint32(11, true) + view.getUint16(15, true) * 2 ** 32
+    return { kind, number, length, crc: view.getUint32(2, true), place: options.place?.(kind, number, length) }
+  }
+  const finish = (kind: number, number: number, crc: number, body: Uint8Array): Packet => {
+    if (crc !== (body.length === 0 ? 0 : options.crc32(body))) throw broken("a damaged packet")
+    return packet(kind, number, body)
   }
 
   const feed = (chunk: Uint8Array): Array<Packet> => {
     const packets: Array<Packet> = []
     let at = 0
     while (at < chunk.length) {
-      if (partial === undefined) {
-        const left = chunk.length - at
-        if (left >= HEADER) {
-          const length = lengthOf(chunk, at)
-          if (left >= HEADER + length) {
-            packets.push(read(chunk, at, length))
-            at += HEADER + length
-            continue
-          }
-          partial = new Uint8Array(HEADER + length)
-        } else {
-          partial = new Uint8Array(HEADER)
+      if (current === undefined) {
+        const whole = begun === 0 && chunk.length - at >= HEADER
+        if (!whole) {
+          const taken = Math.min(HEADER - begun, chunk.length - at)
+          header.set(chunk.subarray(at, at + taken), begun)
+          begun += taken
+          at += taken
+          if (begun < HEADER) break
         }
-        partial.set(chunk.subarray(at))
-        filled = left
-        return packets
+        const { crc, kind, length, number, place } = whole ? readHeader(chunk, at) : readHeader(header, 0)
+        if (whole) at += HEADER
+        begun = 0
+        if (place === undefined && chunk.length - at >= length) {
+          packets.push(finish(kind, number, crc, chunk.subarray(at, at + length)))
+          at += length
+          continue
+        }
+        current = { kind, number, crc, body: place ?? new Uint8Array(length) }
+        filled = 0
       }
-      const taken = Math.min(partial.length - filled, chunk.length - at)
-      partial.set(chunk.subarray(at, at + taken), filled)
+      const { body } = current
+      const taken = Math.min(body.length - filled, chunk.length - at)
+      body.set(chunk.subarray(at, at + taken), filled)
       filled += taken
       at += taken
-      if (filled < partial.length) return packets
-      const length = lengthOf(partial, 0)
-      if (partial.length < HEADER + length) {
-        const whole: Uint8Array = new Uint8Array(HEADER + length)
-        whole.set(partial)
-        partial = whole
-        continue
-      }
-      packets.push(read(partial, 0, length))
-      partial = undefined
+      if (filled < body.length) break
+      packets.push(finish(current.kind, current.number, current.crc, body))
+      current = undefined
     }
     return packets
   }

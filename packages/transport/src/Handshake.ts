@@ -177,3 +177,16 @@ const unauthorized = new HandshakeRefused({
 /** The digest of a token; that of the empty one if there is none. */
 export const digest = (hashing: Hashing["Service"], token: Redacted.Redacted<string> | undefined): Uint8Array =>
   hashing.sha256(bytes.encode(token === undefined ? "" : Redacted.value(token)))
+
+/** The greeting on a connection for bulk data, which belongs to no session. */
+const BulkHello = Schema.Struct({ version: Schema.Int, role: Role, name: Name, token: Schema.String.check(Schema.isMaxLength(4096)) })
+export type BulkHello = typeof BulkHello.Type
+const bulkHello = codec(BulkHello)
+
+export const encodeBulkHello = ({ name, role, token }: Greeting): Uint8Array =>
+  bulkHello.encode({ version, role, name, token: token === undefined ? "" : Redacted.value(token) })
+export const decodeBulkHello = decodeGreeting(bulkHello.decode)
+
+/** The answer to it. */
+export const encodeBulkWelcome = (): Uint8Array => anyVersion.encode({ version })
+export const decodeBulkWelcome = decodeGreeting(anyVersion.decode)

@@ -14,19 +14,18 @@
  * - A broken connection is an event of every day; anything else that stops a
  *   loop, a defect above all, ends the session and is its cause.
  */
-import * as Clock from "effect/Clock"
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Metric from "effect/Metric"
 import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
+import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type * as Socket from "effect/socket/Socket"
 import type * as SocketServer from "effect/socket/SocketServer"
 import type * as SubscriptionRef from "effect/SubscriptionRef"
-import type * as Cause from "effect/Cause"
 import { type Connection, open } from "./Connection.ts"
 import { broken, Kind, packet } from "./Framing.ts"
 import {
@@ -36,7 +35,6 @@ import {
   decodeWelcome,
   digest,
   encodeHello,
-  encodeRefusal,
   encodeWelcome,
   type Greeting,
   greetingLimit,
@@ -47,10 +45,11 @@ import {
   type Welcome
 } from "./Handshake.ts"
 import { Hashing, hex } from "./Hashing.ts"
+import { busy, firstPacket, makeRefusalLog, refuse } from "./internal/greeting.ts"
 import { type Line, makeLine } from "./internal/line.ts"
 import { ConnectFailed, SessionEnded } from "./SessionEnded.ts"
-import * as Redacted from "effect/Redacted"
 
+export { unauthorizedCount } from "./internal/greeting.ts"
 export { ConnectFailed, FrameTooLarge, SessionEnded } from "./SessionEnded.ts"
 
 /** `lost`: it is over. */
@@ -197,15 +196,6 @@ const helloOf = (greeting: Greeting, rest: Pick<Hello, "session" | "resume" | "w
 
 const peerOf = ({ epoch, name, role }: Hello | Welcome): Greeting => ({ role, name, epoch })
 
-/** Waits for the first packet; what came with it in one chunk is kept for whoever reads on. */
-const firstPacket = Effect.fnUntraced(function*(connection: Connection, start: Connection["packets"]) {
-  let early = [...(yield* start)]
-  while (early.length === 0) early = [...(yield* connection.packets)]
-  const first = early.shift()!
-  const packets = Effect.suspend(() => early.length > 0 ? Effect.succeed(early.splice(0)) : connection.packets)
-  return { packet: first, rest: early.length, connection: { ...connection, packets } }
-})
-
 /** Tries until it is welcome, or trying is of no use, or the time is up. */
 const meetFirst = <A>(
   attempt: Effect.Effect<A, Socket.SocketError | HandshakeRefused | NotAGreeting>,
@@ -256,9 +246,6 @@ export interface ServeOptions<RA, R> extends SessionOptions {
   /** Connections at most, and sessions at most. Who comes beyond is told to come back later. @default 4096 */
   readonly maxConnections?: number
 }
-
-/** Greetings refused for a wrong token, since the process began. */
-export const unauthorizedCount = Metric.counter("skein_transport_unauthorized", { description: "Connections refused for a wrong token or role", incremental: true })
 
 interface Known {
   readonly line: Line
@@ -363,27 +350,5 @@ export const serve = <RA, R>(
     return yield* Fiber.join(listening)
   }).pipe(Effect.scoped) as Effect.Effect<never, SocketServer.SocketServerError, RA | Exclude<R, Scope.Scope> | Hashing> // the scopes of sessions are made here
 
-const refuse = (connection: Connection, refused: HandshakeRefused) =>
-  Effect.ignore(Effect.timeout(connection.write([packet(Kind.Refusal, 0, encodeRefusal(refused))]), 1000))
-
 const notYours = new HandshakeRefused({ reason: "Unauthorized", message: "This session belongs to another role or token." })
 const forgotten = new HandshakeRefused({ reason: "Forgotten", message: "No such session here, or not any more. Connect anew." })
-const busy = new HandshakeRefused({ reason: "Busy", message: "No more connections just now. Try again later, or raise maxConnections." })
-
-/** Refusals are logged at most once a second, however many there are. */
-const makeRefusalLog = () => {
-  let since = 0
-  let nextAt = -Infinity
-  return {
-    note: (refused: HandshakeRefused) =>
-      Effect.gen(function*() {
-        if (refused.reason === "Unauthorized") yield* Metric.update(unauthorizedCount, 1)
-        since++
-        const now = yield* Clock.currentTimeMillis
-        if (now < nextAt) return
-        nextAt = now + 1000
-        yield* Effect.logWarning(`refused ${since} connection${since === 1 ? "" : "s"} (${refused.reason})`)
-        since = 0
-      })
-  }
-}

@@ -1,34 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Hashing from "@skein/transport/node/Hashing"
-import * as Memory from "@skein/transport/Memory"
-import * as Tcp from "@skein/transport/node/Tcp"
-import * as Unix from "@skein/transport/node/Unix"
 import { Effect } from "effect"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { networks } from "./utils/networks.ts"
 import { collecting, frame, pair } from "./utils/sessions.ts"
-
-const directory = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(`${tmpdir()}/skein-`)),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
-)
-
-/** Every kind of connection there is. */
-const networks = {
-  memory: Effect.gen(function*() {
-    const network = Memory.makeNetwork()
-    return { server: yield* network.listen("scheduler"), socket: network.connect("scheduler") }
-  }),
-  unix: Effect.gen(function*() {
-    const path = `${yield* directory}/s`
-    return { server: yield* Unix.listen(path), socket: yield* Unix.connect(path) }
-  }),
-  tcp: Effect.gen(function*() {
-    const server = yield* Tcp.listen()
-    const address = Tcp.addressOf(server)
-    return { server, socket: yield* Tcp.connect(address as { host: string; port: number }) }
-  })
-}
 
 describe.each(Object.entries(networks))("over %s", (_, network) => {
   it.live("frames of all sizes arrive once and in order, both ways at once", () =>
