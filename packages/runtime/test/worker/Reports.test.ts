@@ -1,65 +1,41 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import { RunId, TaskId } from "@skein/protocol/Ids"
 import * as Reports from "@skein/runtime/worker/Reports"
 
-const row = (n: number) => ({ id: TaskId.make(n), run: RunId.make(n) })
-const finished = (n: number, bytes = 0) => ({ ...row(n), nbytes: 8, ms: 1, value: new Uint8Array(bytes) })
+const run = (n: number) => ({ id: TaskId.make(n), run: RunId.make(n) })
+const stopped = (n: number): Reports.Row => ({ _tag: "Stopped", row: run(n) })
+const finished = (n: number, bytes = 0): Extract<Reports.Row, { _tag: "Finished" }> => ({
+  _tag: "Finished",
+  row: { ...run(n), nbytes: 8, ms: 1, value: new Uint8Array(bytes) }
+})
 
 describe("Reports", () => {
-  it.effect("keeps the order, and runs of one kind together", () =>
-    Effect.gen(function*() {
-      const reports = Reports.make()
-      reports.add("Stopped", row(1))
-      reports.add("Stopped", row(2))
-      reports.add("Finished", finished(3))
-      reports.add("Stopped", row(4))
-      assert.deepStrictEqual(yield* reports.take, [
-        { _tag: "Stopped", rows: [row(1), row(2)] },
-        { _tag: "Finished", rows: [finished(3)] },
-        { _tag: "Stopped", rows: [row(4)] }
-      ])
-    }))
+  it("keep the order of rows, and those of one kind that stand together in one segment", () => {
+    assert.deepStrictEqual(Reports.messages([stopped(1), stopped(2), finished(3), stopped(4)]), [[
+      { _tag: "Stopped", rows: [run(1), run(2)] },
+      { _tag: "Finished", rows: [finished(3).row] },
+      { _tag: "Stopped", rows: [run(4)] }
+    ]])
+  })
 
-  it.effect("waits until there is something to tell", () =>
-    Effect.gen(function*() {
-      const reports = Reports.make()
-      const taking = yield* Effect.forkChild(reports.take, { startImmediately: true })
-      assert.isUndefined(taking.pollUnsafe())
-      reports.add("Stopped", row(1))
-      assert.deepStrictEqual(yield* Fiber.join(taking), [{ _tag: "Stopped", rows: [row(1)] }])
-      const again = yield* Effect.forkChild(reports.take, { startImmediately: true })
-      assert.isUndefined(again.pollUnsafe())
-      yield* Fiber.interrupt(again)
-    }))
+  it("begin a message anew when the bytes that ride on it would be too many", () => {
+    const messages = Reports.messages([finished(1, 60), finished(2, 40), finished(3, 1), finished(4, 300), stopped(5)], 100)
+    assert.deepStrictEqual(
+      messages.map((message) => message.flatMap((segment) => segment._tag === "Load" ? [] : segment.rows.map((row) => row.id))),
+      [[1, 2], [3], [4], [5]]
+    )
+  })
 
-  it.effect("cuts messages by rows and by the bytes that ride on them", () =>
-    Effect.gen(function*() {
-      const reports = Reports.make({ rows: 2, bytes: 100 })
-      for (let n = 1; n <= 3; n++) reports.add("Stopped", row(n))
-      reports.add("Finished", finished(4, 90), 90)
-      reports.add("Finished", finished(5, 300), 300)
-      reports.add("Stopped", row(6))
-      const sizes: Array<number> = []
-      for (let n = 0; n < 4; n++) {
-        const message = yield* reports.take
-        sizes.push(message.reduce((sum, segment) => sum + (segment._tag === "Load" ? 0 : segment.rows.length), 0))
-      }
-      assert.deepStrictEqual(sizes, [2, 2, 1, 1])
-    }))
+  it("say nothing where there is nothing to say", () => {
+    assert.deepStrictEqual(Reports.messages([]), [])
+  })
 
-  it.effect("tells the latest word on the load, once, after the rest", () =>
-    Effect.gen(function*() {
-      const reports = Reports.make()
-      reports.load({ _tag: "Load", memoryBytes: 1, managedBytes: 1 })
-      reports.load({ _tag: "Load", memoryBytes: 2, managedBytes: 1 })
-      reports.add("Stopped", row(1))
-      assert.deepStrictEqual(yield* reports.take, [
-        { _tag: "Stopped", rows: [row(1)] },
-        { _tag: "Load", memoryBytes: 2, managedBytes: 1 }
-      ])
-      reports.add("Stopped", row(2))
-      assert.deepStrictEqual(yield* reports.take, [{ _tag: "Stopped", rows: [row(2)] }])
-    }))
+  it("carry a word on the load as a segment of its own", () => {
+    const load = { _tag: "Load", memoryBytes: 1, managedBytes: 2 } as const
+    assert.deepStrictEqual(Reports.messages([stopped(1), load, stopped(2)]), [[
+      { _tag: "Stopped", rows: [run(1)] },
+      load,
+      { _tag: "Stopped", rows: [run(2)] }
+    ]])
+  })
 })

@@ -1,0 +1,107 @@
+/**
+ * The thread's side of Code.ts and Executor.ts: the function that the worker
+ * chose, found again in a thread, and run.
+ *
+ * The worker has checked digests and decided between text and module. A module
+ * brings along what it imports itself, and so takes its time to load in each
+ * thread; a text does not.
+ *
+ * A function that turns out to give an Effect or a promise is run to its end
+ * here: it was asked for a thread, and can be ended with it as ever.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { CodeDef } from "@skein/protocol/Code"
+import { encodeRaised, type Raised } from "@skein/protocol/Raised"
+import * as Registry from "@skein/protocol/TaskRegistry"
+import * as Body from "./Body.ts"
+import { fromText, importModule } from "./LoadFunction.ts"
+import type { BodyOutcome, ThreadCode, ThreadJob } from "./ThreadMessages.ts"
+
+/** The URL of this module for a worker with these modules; it carries them, for a thread has no other way to be told. */
+export const urlFor = (tasks: ReadonlyArray<string>): string => {
+  const url = new URL(import.meta.url)
+  url.search = ""
+  for (const task of tasks) url.searchParams.append("tasks", task)
+  return url.href
+}
+
+/** Imports the worker's modules: only for the codecs in them, so only when one is missing. One that fails brings none. */
+const modules: Effect.Effect<void> = Effect.callback((resume) => {
+  const urls = new URL(import.meta.url).searchParams.getAll("tasks")
+  Promise.allSettled(urls.map((url) => importModule(url))).then(() => resume(Effect.void))
+})
+
+/** What runs jobs of this code; see `ThreadCode`. */
+export const prepare: ThreadCode["prepare"] = async (def) => {
+  try {
+    const body = await find(def)
+    return (job) => toOutcome(Effect.runFork(running(body, job)))
+  } catch (thrown) {
+    return (job) => toOutcome(Effect.runFork(failed({ _tag: "Defect", defect: thrown }, false, job)))
+  }
+}
+
+/** With `moduleFirst` the task of this text made by this very module, else what the text says; the worker has chosen. */
+const find = async (def: CodeDef): Promise<Body.Body> => {
+  if (!def.moduleFirst && def.text !== null) return Body.ofFunction(fromText(def.text))
+  const found = made(def) ?? (def.module === null ? undefined : await registration(def.module.url, () => made(def)))
+  if (found !== undefined) return found
+  throw new Error(`SKEIN1002 no code for task "${def.name}": ${def.module?.url ?? "its module"} makes it in the worker, but not in a thread of it`)
+}
+
+const made = (def: CodeDef): Body.Body | undefined => {
+  for (const entry of Registry.entries()) {
+    if (entry.name === def.name && entry.module === def.module?.url && entry.text === def.text) return Body.ofTask(entry)
+  }
+  return undefined
+}
+
+/** The task is there as soon as it has been made; the import's end may never come. */
+const registration = (url: string, find: () => Body.Body | undefined): Promise<Body.Body | undefined> =>
+  new Promise((resolve, reject) => {
+    const settle = (how: () => void) => {
+      forget()
+      how()
+    }
+    const forget = Registry.onRegistered(() => {
+      const found = find()
+      if (found !== undefined) settle(() => resolve(found))
+    })
+    importModule(url).then(() => settle(() => resolve(find())), (thrown: unknown) => settle(() => reject(thrown)))
+  })
+
+const running = Effect.fnUntraced(function*(body: Body.Body, job: ThreadJob): Effect.fn.Return<BodyOutcome> {
+  const startedAtMs = yield* Clock.currentTimeMillis
+  const ending = yield* Body.perform(body, job.args, job.inputs, modules)
+  return ending._tag === "Succeeded" ? ending : yield* failed(ending.raised, ending.retryable, job, startedAtMs)
+})
+
+const failed = (raised: Raised, retryable: boolean, { attempt, worker }: ThreadJob, startedAtMs?: number): Effect.Effect<BodyOutcome> =>
+  Effect.map(Clock.currentTimeMillis, (endedAtMs) => ({
+    _tag: "Failed",
+    failure: encodeRaised(raised, { worker, attempt, startedAtMs: startedAtMs ?? endedAtMs, endedAtMs }),
+    retryable
+  }))
+
+/** At once, if the body did not suspend: a promise costs as much as a small body. */
+const toOutcome = (fiber: ReturnType<typeof Effect.runFork<BodyOutcome, never>>): BodyOutcome | Promise<BodyOutcome> => {
+  const exit = fiber.pollUnsafe()
+  if (exit !== undefined) return valueOf(exit)
+  return new Promise((resolve, reject) => {
+    fiber.addObserver((exit) => {
+      try {
+        resolve(valueOf(exit))
+      } catch (thrown) {
+        reject(thrown)
+      }
+    })
+  })
+}
+
+/** All that a body can do is an outcome; what else there is ends the thread. */
+const valueOf = (exit: Exit.Exit<BodyOutcome>): BodyOutcome => {
+  if (Exit.isSuccess(exit)) return exit.value
+  throw new Error(`the code of a thread failed: ${String(exit.cause)}`)
+}
