@@ -2,10 +2,19 @@
  * The scheduler's whole behaviour, as one pure function.
  *
  * Each event has one line here; what it means is told by whoever spoke:
- * internal/on/client.ts, worker.ts and clock.ts.
+ * internal/on/client.ts, worker.ts and clock.ts. What follows from it is the same
+ * for all: follow-ups run dry, what is ready is placed, and what waits too long
+ * is moved.
  */
 import type { Command } from "./Command.ts"
-import type { Event } from "./Event.ts"
+import type { Event, Of } from "./Event.ts"
+import { Draft } from "./internal/draft.ts"
+import * as Client from "./internal/on/client.ts"
+import * as Clock from "./internal/on/clock.ts"
+import * as Worker from "./internal/on/worker.ts"
+import { place } from "./internal/placement.ts"
+import { balance } from "./internal/takingBack.ts"
+import { settle } from "./internal/transition.ts"
 import type { State } from "./State.ts"
 
 /** The next state, and what to do about it, in order. */
@@ -18,4 +27,47 @@ export interface Step {
  * Applies a batch of events, in order. The same as applying them one by one,
  * and much cheaper. Total: an event that no longer applies changes nothing.
  */
-export const reduce = (state: State, _events: ReadonlyArray<Event>): Step => ({ state, commands: [] })
+export const reduce = (state: State, events: ReadonlyArray<Event>): Step => {
+  if (events.length === 0) return { state, commands: [] }
+  const draft = new Draft(state)
+  for (const event of events) {
+    draft.begin(event)
+    handle(draft, event)
+    settle(draft)
+    place(draft)
+    balance(draft)
+  }
+  return { state: draft.done(), commands: draft.commands }
+}
+
+const handlers: { readonly [Tag in Event["_tag"]]: (draft: Draft, event: Of<Tag>) => void } = {
+  ClientJoined: Client.onClientJoined,
+  ClientLeft: Client.onClientLeft,
+  TasksSubmitted: Client.onTasksSubmitted,
+  KeysReleased: Client.onKeysReleased,
+  CancelAsked: Client.onCancelAsked,
+  RetryAsked: Client.onRetryAsked,
+  WorkersAwaited: Client.onWorkersAwaited,
+  AskAbandoned: Client.onAskAbandoned,
+  WorkerJoined: Worker.onWorkerJoined,
+  WorkerLeft: Worker.onWorkerLeft,
+  TasksFinished: Worker.onTasksFinished,
+  TasksFailed: Worker.onTasksFailed,
+  TasksKilled: Worker.onTasksKilled,
+  TasksStopped: Worker.onTasksStopped,
+  TakeBacksAnswered: Worker.onTakeBacksAnswered,
+  TasksSeceded: Worker.onTasksSeceded,
+  TasksRescheduled: Worker.onTasksRescheduled,
+  ReplicasAdded: Worker.onReplicasAdded,
+  ReplicasGone: Worker.onReplicasGone,
+  ReplicasMissing: Worker.onReplicasMissing,
+  HoldersAsked: Worker.onHoldersAsked,
+  CodesForgotten: Clock.onCodesForgotten,
+  Ticked: Clock.onTicked
+}
+
+const handle = <Tag extends Event["_tag"]>(draft: Draft, event: Of<Tag>): void => {
+  // The cast joins the halves of one lookup: the handler found under a tag takes the event of that tag.
+  const handler = handlers[event._tag] as (draft: Draft, event: Of<Tag>) => void
+  handler(draft, event)
+}

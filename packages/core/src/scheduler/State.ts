@@ -170,12 +170,15 @@ export type Counts = Readonly<Record<TaskStatus, number>>
 export interface Stopping {
   readonly worker: WorkerId
   readonly run: RunId
+  /** Of the task: tells the lives of a reused id apart. */
+  readonly rank: number
   readonly isolation: Isolation
   /** When it was cancelled. */
   readonly since: Millis
-  /** What it still adds to the worker's load; 0 and false for a run that had given up its slot. */
-  readonly expectedMs: number
+  /** Whether it still takes a slot; not if it had given it up. */
   readonly hasSlot: boolean
+  /** What it still adds to the worker's occupancy, if it takes a slot. */
+  readonly expectedMs: number
   /** Questions that are answered when it has stopped: places in `State.asks`. */
   readonly asks: ReadonlyArray<number>
 }
@@ -213,11 +216,11 @@ export interface Entry {
   readonly at: Millis
   readonly id: TaskId
   readonly rank: number
-  /** The last run of this scheduler when it happened; of a task that is processing or in memory, its own. */
-  readonly run: RunId
+  /** The run that began or ended with it, or whose result came or went. */
+  readonly run: RunId | undefined
   readonly from: TaskStatus
   readonly to: TaskStatus | "forgotten"
-  /** The worker it came to or left. */
+  /** The worker to which the task was given, or from which it came. */
   readonly worker: WorkerId | undefined
   readonly cause: Event["_tag"]
 }

@@ -1,0 +1,108 @@
+/**
+ * Who is to blame for the death of a worker.
+ *
+ * With prefetch nobody knows what a worker was executing. So at a first death
+ * all that was assigned to it become *suspects*: each is started alone from then
+ * on, and its start is noted where it survives the worker, so that the next death
+ * has one culprit. A task that has ended more than `allowedFailures` workers
+ * fails as killed; but only when it was alone to blame for the last, or many
+ * innocent tasks would fall with a guilty one.
+ *
+ * The normal path pays nothing for this, and a task that always kills is found
+ * after one death among others and three alone.
+ *
+ * Source: dask.distributed `scheduler.py`, `remove_worker` (`suspicious`,
+ * `allowed-failures`). There every task that was merely queued on the dead worker
+ * counts as guilty.
+ */
+import type { Attempt } from "@skein/protocol/Failure"
+import type { Millis, TaskId } from "@skein/protocol/Ids"
+import * as Option from "effect/Option"
+import * as IntSet from "../../persistent/IntSet.ts"
+import type { Leaving } from "../Event.ts"
+import type { Processing, Task, Worker } from "../State.ts"
+import type { Draft } from "./draft.ts"
+import { transition } from "./transition.ts"
+
+/** What a worker's end means for the tasks that were processing there. */
+export interface Verdict {
+  /** Each may have ended it. */
+  readonly blamed: ReadonlyArray<TaskId>
+  /** One of them certainly did: there was no other. */
+  readonly isCertain: boolean
+}
+
+const nobody: Verdict = { blamed: [], isCertain: false }
+
+/**
+ * Judges by what was processing on the worker when it left.
+ *
+ * A nanny's report names the suspects that had been started. Those are guilty,
+ * and all others innocent; if it names none, no suspect is guilty. Without a
+ * report any task may be.
+ */
+export const judge = (draft: Draft, worker: Worker, leaving: Leaving): Verdict => {
+  // An end that we asked for because a cancelled task would not stop is nobody's fault.
+  if (leaving._tag === "Closed" || worker.ending) return nobody
+  const assigned = processingOn(draft, worker)
+  if (leaving._tag === "Silent") return accuse(worker, assigned)
+  const { report } = leaving
+  if (report.ended === "closed") return nobody
+  const started = assigned.filter(({ run, task }) => task.suspect && report.started.includes(run))
+  if (started.length > 0) return { blamed: started.map(({ task }) => task.id), isCertain: started.length === 1 }
+  return accuse(worker, assigned.filter(({ task }) => !task.suspect))
+}
+
+/**
+ * Writes the death down for a task that may have caused it, and ends the task if
+ * it is certain that it did, once too often. Otherwise it is to be computed again.
+ */
+export const blame = (draft: Draft, id: TaskId, attempt: Attempt, isCertain: boolean): void => {
+  const task = draft.task(id)
+  if (task === undefined) return
+  const { allowedFailures } = draft.config
+  const edited = draft.editTask(task)
+  edited.attempt++
+  edited.deaths = [...task.deaths, attempt].slice(-(allowedFailures + 1))
+  if (isCertain && edited.deaths.length > allowedFailures) {
+    const failure = { _tag: "Killed", attempts: edited.deaths } as const
+    return transition(draft, id, { _tag: "Erred", failure, origin: id, stop: false })
+  }
+  transition(draft, id, { _tag: "Released", stop: false })
+  draft.toCompute.push(id)
+}
+
+/** The attempt of a task at which its worker ended. */
+export const attemptEndedBy = (worker: Worker, since: Millis, at: Millis, leaving: Leaving): Attempt => ({
+  worker: worker.name,
+  startedAtMs: since,
+  endedAtMs: at,
+  ...(leaving._tag === "Died"
+    ? {
+      ended: leaving.report.ended,
+      detail: leaving.report.detail,
+      peakMemoryBytes: Option.fromNullOr(leaving.report.peakMemoryBytes),
+      logTail: leaving.report.logTail
+    }
+    : {
+      ended: "heartbeat",
+      detail: leaving._tag === "Silent" ? `silent for ${leaving.silentMs} ms` : "closed",
+      peakMemoryBytes: Option.none(),
+      logTail: []
+    })
+})
+
+const accuse = (worker: Worker, assigned: ReadonlyArray<{ readonly task: Task }>): Verdict => ({
+  blamed: assigned.map(({ task }) => task.id),
+  // A cancelled task that has not stopped may be what ended the worker.
+  isCertain: assigned.length === 1 && IntSet.size(worker.stopping) === 0
+})
+
+const processingOn = (
+  draft: Draft,
+  worker: Worker
+): ReadonlyArray<{ readonly task: Task; readonly run: Processing["run"] }> =>
+  IntSet.toArray(worker.processing).flatMap((id) => {
+    const task = draft.task(id)
+    return task?.status._tag === "Processing" ? [{ task, run: task.status.run }] : []
+  })

@@ -1,0 +1,274 @@
+/**
+ * One batch's edits, before they become the next state.
+ *
+ * The only file of this machine that knows how persistent data is edited: a
+ * record that the batch has made or copied is changed in place, any other is
+ * copied first. So everywhere else: look at what `task` returns, change only
+ * what `editTask` returns, and look again after a call that may have edited it.
+ *
+ * A draft also collects what is to be done before the present event is over:
+ * follow-ups for transition.ts, and tasks ready to be placed.
+ */
+import type { ClientId, CodeId, Isolation, Millis, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import * as IntSet from "../../persistent/IntSet.ts"
+import { makeOwner, type Owner } from "../../persistent/Owner.ts"
+import * as Vector from "../../persistent/Vector.ts"
+import type { Command } from "../Command.ts"
+import type { Event } from "../Event.ts"
+import {
+  type Ask,
+  type Client,
+  type Config,
+  type Entry,
+  type Kind,
+  type Load,
+  noCounts,
+  type Pool,
+  type State,
+  statusName,
+  type Status,
+  type Stopping,
+  type Task,
+  type Worker
+} from "../State.ts"
+
+/** A record that this batch may change. */
+export type Edited<A> = { -readonly [Field in keyof A]: A[Field] }
+
+export type EditedWorker = Omit<Edited<Worker>, Isolation> & { readonly [I in Isolation]: Edited<Load> }
+
+type EditedState = Omit<Edited<State>, Isolation | "counts"> & {
+  readonly [I in Isolation]: Edited<Pool>
+} & { readonly counts: Edited<State["counts"]> }
+
+export class Draft {
+  readonly owner: Owner = makeOwner()
+  readonly commands: Array<Command> = []
+  /** To be computed if somebody needs them. */
+  readonly toCompute: Array<TaskId> = []
+  /** To fail if a dependency has failed. */
+  readonly toFail: Array<TaskId> = []
+  /** To be released and forgotten unless somebody needs them. */
+  readonly toDrop: Array<TaskId> = []
+  /** To be placed: nothing is missing but a worker. */
+  readonly ready: Array<TaskId> = []
+  /** Where tasks go that were taken back for a worker. */
+  readonly destined = new Map<TaskId, WorkerId>()
+  /** Ids given back in the present event though no task had them. */
+  readonly givenBack = new Set<TaskId>()
+  /** Everything that is not a table of records. May be assigned to directly. */
+  readonly state: EditedState
+  /** The time of the present event. */
+  at: Millis = 0
+  private cause: Event["_tag"] = "Ticked"
+
+  constructor(state: State) {
+    this.state = { ...state, fiber: { ...state.fiber }, thread: { ...state.thread }, counts: { ...state.counts } }
+  }
+
+  get config(): Config {
+    return this.state.config
+  }
+
+  /** From here on, all that happens has this cause. */
+  begin(event: Event): void {
+    this.at = event.at
+    this.cause = event._tag
+    if (this.givenBack.size > 0) this.givenBack.clear()
+  }
+
+  /** The state after the batch. The draft must not be used again. */
+  done(): State {
+    return this.state
+  }
+
+  send(command: Command): void {
+    this.commands.push(command)
+  }
+
+  task(id: number): Task | undefined {
+    return Vector.get(this.state.tasks, id)
+  }
+
+  worker(id: number): Worker | undefined {
+    return Vector.get(this.state.workers, id)
+  }
+
+  client(id: number): Client | undefined {
+    return Vector.get(this.state.clients, id)
+  }
+
+  kind(code: number): Kind | undefined {
+    return Vector.get(this.state.kinds, code)
+  }
+
+  pool(isolation: Isolation): Edited<Pool> {
+    return isolation === "fiber" ? this.state.fiber : this.state.thread
+  }
+
+  /** The present record of this task, which may be a later one than that given. So it is with the other `edit…`. */
+  editTask(task: Task): Edited<Task> {
+    if (task.owner === this.owner) return task
+    const present = this.task(task.id) ?? task
+    if (present.owner === this.owner) return present
+    const copy = { ...present, owner: this.owner }
+    this.state.tasks = Vector.set(this.state.tasks, this.owner, task.id, copy)
+    return copy
+  }
+
+  editWorker(worker: Worker): EditedWorker {
+    if (worker.owner === this.owner) return worker
+    const present = this.worker(worker.id) ?? worker
+    if (present.owner === this.owner) return present
+    const copy = { ...present, fiber: { ...present.fiber }, thread: { ...present.thread }, owner: this.owner }
+    this.state.workers = Vector.set(this.state.workers, this.owner, worker.id, copy)
+    return copy
+  }
+
+  editClient(client: Client): Edited<Client> {
+    if (client.owner === this.owner) return client
+    const present = this.client(client.id) ?? client
+    if (present.owner === this.owner) return present
+    const copy = { ...present, owner: this.owner }
+    this.state.clients = Vector.set(this.state.clients, this.owner, client.id, copy)
+    return copy
+  }
+
+  /** The kind of this code, made if it is the first task that calls it. */
+  editKind(code: CodeId): Omit<Edited<Kind>, "counts"> & { readonly counts: Edited<Kind["counts"]> } {
+    const kind = this.kind(code)
+    if (kind !== undefined && kind.owner === this.owner) return kind
+    const copy = kind === undefined
+      ? { code, meanMs: undefined, counts: { ...noCounts }, owner: this.owner }
+      : { code, meanMs: kind.meanMs, counts: { ...kind.counts }, owner: this.owner }
+    this.state.kinds = Vector.set(this.state.kinds, this.owner, code, copy)
+    return copy
+  }
+
+  dropKind(code: CodeId): void {
+    this.state.kinds = Vector.remove(this.state.kinds, this.owner, code)
+  }
+
+  /** Adds a task, which is released. */
+  addTask(task: Omit<Task, "owner" | "status">): Edited<Task> {
+    const added: Edited<Task> = { ...task, status: released, owner: this.owner }
+    this.state.tasks = Vector.set(this.state.tasks, this.owner, task.id, added)
+    this.state.counts.released++
+    this.editKind(task.code).counts.released++
+    return added
+  }
+
+  /** Takes a released task away. */
+  removeTask(task: Task): void {
+    this.state.tasks = Vector.remove(this.state.tasks, this.owner, task.id)
+    this.state.counts.released--
+    this.editKind(task.code).counts.released--
+    this.note(task, task.status, undefined)
+  }
+
+  addWorker(worker: Omit<Worker, "owner">): void {
+    this.state.workers = Vector.set(this.state.workers, this.owner, worker.id, { ...worker, owner: this.owner })
+  }
+
+  removeWorker(id: WorkerId): void {
+    this.state.workers = Vector.remove(this.state.workers, this.owner, id)
+  }
+
+  addClient(id: ClientId, name: string): void {
+    const client = { id, name, wantsWhat: IntSet.empty<TaskId>(), unfinished: Vector.empty<TaskId>(), owner: this.owner }
+    this.state.clients = Vector.set(this.state.clients, this.owner, id, client)
+  }
+
+  removeClient(id: ClientId): void {
+    this.state.clients = Vector.remove(this.state.clients, this.owner, id)
+  }
+
+  /** The one place where a status changes to another: counted, and remembered with its cause. */
+  move(task: Task, status: Status): Edited<Task> {
+    const edited = this.editTask(task)
+    const from = statusName[edited.status._tag]
+    const to = statusName[status._tag]
+    this.state.counts[from]--
+    this.state.counts[to]++
+    const { counts } = this.editKind(edited.code)
+    counts[from]--
+    counts[to]++
+    this.note(edited, edited.status, status)
+    edited.status = status
+    return edited
+  }
+
+  stoppingOf(id: number): ReadonlyArray<Stopping> {
+    return Vector.get(this.state.stopping, id) ?? none
+  }
+
+  /** An empty list takes the entry away. */
+  setStopping(id: TaskId, runs: ReadonlyArray<Stopping>): void {
+    this.state.stopping = runs.length === 0
+      ? Vector.remove(this.state.stopping, this.owner, id)
+      : Vector.set(this.state.stopping, this.owner, id, runs)
+  }
+
+  /** Remembers a question, and returns its place. */
+  addAsk(ask: Ask): number {
+    const place = this.state.nextAsk
+    // After two thousand million questions the places begin again; none that old is still open.
+    this.state.nextAsk = (place + 1) & Vector.maxIndex
+    this.setAsk(place, ask)
+    return place
+  }
+
+  setAsk(place: number, ask: Ask): void {
+    this.state.asks = Vector.set(this.state.asks, this.owner, place, ask)
+  }
+
+  removeAsk(place: number): void {
+    this.state.asks = Vector.remove(this.state.asks, this.owner, place)
+  }
+
+  takeRun(): RunId {
+    // The one place where run numbers come from, hence the brand.
+    return this.state.nextRun++ as RunId
+  }
+
+  takeRank(): number {
+    return this.state.nextRank++
+  }
+
+  /** Asks for a `Ticked` at this time, unless one comes before. */
+  wake(at: Millis): void {
+    if (this.state.wakeAt !== undefined && this.state.wakeAt <= at) return
+    this.state.wakeAt = at
+    this.send({ _tag: "Wake", at })
+  }
+
+  private note(task: Task, from: Status, to: Status | undefined): void {
+    const { logged } = this.state
+    const entry: Entry = {
+      at: this.at,
+      id: task.id,
+      rank: task.rank,
+      run: (to === undefined ? undefined : runOf(to)) ?? runOf(from),
+      from: statusName[from._tag],
+      to: to === undefined ? "forgotten" : statusName[to._tag],
+      worker: (to === undefined ? undefined : workerOf(to)) ?? workerOf(from),
+      cause: this.cause
+    }
+    this.state.log = Vector.set(this.state.log, this.owner, logged % this.state.config.logLength, entry)
+    this.state.logged = logged + 1
+  }
+}
+
+/** What all released tasks have for a status. */
+export const released: Status = { _tag: "Released" }
+
+/** Whether a number can be an id of ours. All else comes from a stranger's message, and names nothing. */
+export const isId = (id: number): boolean => (id & Vector.maxIndex) === id
+
+const none: ReadonlyArray<never> = []
+
+const runOf = (status: Status): RunId | undefined =>
+  status._tag === "Processing" || status._tag === "Memory" ? status.run : undefined
+
+const workerOf = (status: Status): WorkerId | undefined =>
+  status._tag === "Processing" ? status.worker : status._tag === "Memory" ? IntSet.min(status.whoHas) : undefined

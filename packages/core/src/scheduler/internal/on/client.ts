@@ -1,0 +1,284 @@
+/**
+ * What clients say, and what is said of them.
+ *
+ * A client *wants* the tasks that it has submitted until it releases them. A task
+ * is kept as long as somebody wants it or a task in play needs it, and not a
+ * moment longer.
+ */
+import type { CancelOutcome } from "@skein/protocol/ClientRpcs"
+import type { ClientId, TaskId } from "@skein/protocol/Ids"
+import * as IntSet from "../../../persistent/IntSet.ts"
+import * as Vector from "../../../persistent/Vector.ts"
+import type { NewTask, Of } from "../../Event.ts"
+import type { Client, Task } from "../../State.ts"
+import { abandon, abandonAll, answerWhenStopped, answerWhenWorkers, isOpen } from "../asks.ts"
+import { type Draft, isId } from "../draft.ts"
+import { isNeeded } from "../edges.ts"
+import { holders } from "../holding.ts"
+import { rank } from "../ordering.ts"
+import { makeIsShared } from "../sharing.ts"
+import { transition } from "../transition.ts"
+
+export const onClientJoined = (draft: Draft, event: Of<"ClientJoined">): void => {
+  if (!isId(event.client) || draft.client(event.client) !== undefined) return
+  draft.addClient(event.client, event.name)
+}
+
+/** A client is gone for good. All it wanted is released, and its questions with it. */
+export const onClientLeft = (draft: Draft, event: Of<"ClientLeft">): void => {
+  const client = draft.client(event.client)
+  if (client === undefined) return
+  abandonAll(draft, client.id)
+  IntSet.forEach(client.wantsWhat, (id) => unwant(draft, client, id))
+  draft.removeClient(client.id)
+}
+
+/**
+ * A client submitted (a part of) a graph, and wants all its tasks.
+ *
+ * Before the last part nothing starts: inner tasks would be computed and forgotten
+ * before their dependents arrive. A key that is known stands for what it stood for
+ * before; a client that means something else by it does not get to want it.
+ *
+ * Source: dask.distributed `scheduler.py`, `update_graph`.
+ */
+export const onTasksSubmitted = (draft: Draft, event: Of<"TasksSubmitted">): void => {
+  const client = draft.client(event.client)
+  if (client === undefined) return event.tasks.forEach(({ id }) => giveBack(draft, id))
+  const accepted = event.tasks.filter((task) => accept(draft, client, task)).map(({ id }) => id)
+  if (event.last) start(draft, client, accepted)
+  else hold(draft, client, accepted)
+}
+
+export const onKeysReleased = (draft: Draft, event: Of<"KeysReleased">): void => {
+  const client = draft.client(event.client)
+  if (client === undefined) return
+  for (const id of event.ids) unwant(draft, client, id)
+}
+
+/**
+ * A client wants tasks to stop. They fail as cancelled, and with them all that
+ * waits for them; whoever wants them hears of it. The answer comes once nothing of
+ * them runs any more.
+ *
+ * Source: dask.distributed `scheduler.py`, `stimulus_cancel` and `_cancel_key`;
+ * there running work cannot be stopped, and cancelled keys are forgotten.
+ */
+export const onCancelAsked = (draft: Draft, event: Of<"CancelAsked">): void => {
+  const client = draft.client(event.client)
+  if (client === undefined || isOpen(draft, client.id, event.ask)) return
+  const isShared = event.force ? () => false : makeIsShared(draft, client.id)
+  // Decided before anything is done, for cancelling one of them fails those that depend on it.
+  const outcomes = event.ids.map((id) => outcomeOf(draft, id, isShared))
+  const failure = { _tag: "Cancelled", by: client.name, note: event.note } as const
+  const asked: Array<Task> = []
+  event.ids.forEach((id, at) => {
+    const task = draft.task(id)
+    if (task === undefined || outcomes[at] === "shared") return
+    asked.push(task)
+    if (outcomes[at] === "cancelled") transition(draft, id, { _tag: "Erred", failure, origin: id, stop: true })
+  })
+  answerWhenStopped(draft, client.id, event.ask, outcomes, asked)
+}
+
+/**
+ * Failed tasks are computed again, with the retries they were given: those asked
+ * for, the failed ones on which they depend, and all that failed with these. The
+ * client hears of each that it asked for.
+ *
+ * Source: dask.distributed `scheduler.py`, `stimulus_retry` and `_transition_erred_released`.
+ */
+export const onRetryAsked = (draft: Draft, event: Of<"RetryAsked">): void => {
+  const client = draft.client(event.client)
+  if (client === undefined) return
+  const wanted = event.ids.filter((id) => IntSet.has(client.wantsWhat, id))
+  const revived = new Set(failedWith(draft, wanted))
+  for (const id of revived) revive(draft, id)
+  for (const id of wanted) {
+    if (revived.has(id)) continue
+    const task = draft.task(id)
+    if (task !== undefined && !reportPresent(draft, client.id, task)) {
+      draft.send({ _tag: "ReportPending", client: client.id, id })
+    }
+  }
+}
+
+/** Source: dask.distributed `client.wait_for_workers`, which polls. */
+export const onWorkersAwaited = (draft: Draft, event: Of<"WorkersAwaited">): void => {
+  if (draft.client(event.client) === undefined || isOpen(draft, event.client, event.ask)) return
+  answerWhenWorkers(draft, event.client, event.ask, event.count)
+}
+
+export const onAskAbandoned = (draft: Draft, event: Of<"AskAbandoned">): void =>
+  abandon(draft, event.client, event.ask)
+
+/** Takes a task up, or one more client's interest in it. False if it cannot be. */
+const accept = (draft: Draft, client: Client, task: NewTask): boolean => {
+  const known = draft.task(task.id)
+  if (known === undefined) return create(draft, client, task)
+  if (!isSame(known, task)) {
+    const heldBy = heldByName(draft, known)
+    draft.send({ _tag: "ReportConflict", client: client.id, id: task.id, heldBy })
+    return false
+  }
+  want(draft, client, draft.editTask(known))
+  reportPresent(draft, client.id, known)
+  return true
+}
+
+const create = (draft: Draft, client: Client, task: NewTask): boolean => {
+  if (!isId(task.id)) return false
+  const dependencies = task.dependencies.map((id) => draft.task(id))
+  if (!isId(task.code) || dependencies.includes(undefined)) {
+    // Its inputs were forgotten, which the shell should not have let happen.
+    draft.send({ _tag: "ReportErred", client: client.id, id: task.id, failure: { _tag: "Lost" }, origin: task.id })
+    giveBack(draft, task.id)
+    return false
+  }
+  const added = draft.addTask({
+    id: task.id,
+    code: task.code,
+    args: task.args,
+    isolation: task.isolation,
+    priority: Number.isNaN(task.priority) ? 0 : task.priority,
+    rank: -1,
+    retries: task.retries > 0 ? task.retries : 0,
+    retriesLeft: task.retries > 0 ? task.retries : 0,
+    attempt: 1,
+    suspect: false,
+    deaths: noDeaths,
+    dependencies: task.dependencies,
+    dependents: IntSet.empty(),
+    waiters: 0,
+    whoWants: IntSet.empty()
+  })
+  for (const dependency of dependencies) {
+    if (dependency === undefined) continue
+    const edited = draft.editTask(dependency)
+    edited.dependents = IntSet.add(edited.dependents, draft.owner, task.id)
+  }
+  want(draft, client, added)
+  return true
+}
+
+const noDeaths: ReadonlyArray<never> = []
+
+/** Whether a submission means what the key stands for. Who computes it when is the first's to say. */
+const isSame = (known: Task, task: NewTask): boolean =>
+  known.code === task.code && areEqual(known.args, task.args) && areEqual(known.dependencies, task.dependencies)
+
+const areEqual = (a: ArrayLike<number>, b: ArrayLike<number>): boolean => {
+  if (a.length !== b.length) return false
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false
+  return true
+}
+
+const heldByName = (draft: Draft, task: Task): string => {
+  const first = IntSet.min(task.whoWants)
+  return (first === undefined ? undefined : draft.client(first)?.name) ?? "a graph that is being computed"
+}
+
+/** Nothing refers to an id that the shell has just drawn. Said once, or it would be given twice. */
+const giveBack = (draft: Draft, id: TaskId): void => {
+  if (isId(id) && draft.task(id) === undefined && !draft.givenBack.has(id)) {
+    draft.givenBack.add(id)
+    draft.send({ _tag: "Forgotten", id })
+  }
+}
+
+const want = (draft: Draft, client: Client, task: ReturnType<Draft["editTask"]>): void => {
+  if (IntSet.has(task.whoWants, client.id)) return
+  task.whoWants = IntSet.add(task.whoWants, draft.owner, client.id)
+  const edited = draft.editClient(client)
+  edited.wantsWhat = IntSet.add(edited.wantsWhat, draft.owner, task.id)
+}
+
+const unwant = (draft: Draft, client: Client, id: TaskId): void => {
+  const task = draft.task(id)
+  if (task === undefined || !IntSet.has(task.whoWants, client.id)) return
+  const edited = draft.editTask(task)
+  edited.whoWants = IntSet.remove(edited.whoWants, draft.owner, client.id)
+  const editedClient = draft.editClient(client)
+  editedClient.wantsWhat = IntSet.remove(editedClient.wantsWhat, draft.owner, id)
+  draft.toDrop.push(id)
+}
+
+/** Keeps a part of a graph for its last. */
+const hold = (draft: Draft, client: Client, ids: ReadonlyArray<TaskId>): void => {
+  const edited = draft.editClient(client)
+  for (const id of ids) {
+    edited.unfinished = Vector.set(edited.unfinished, draft.owner, edited.unfinished.size, id)
+  }
+}
+
+/** The graph is whole: its tasks get their places in the order, and what is wanted is computed. */
+const start = (draft: Draft, client: Client, lastPart: ReadonlyArray<TaskId>): void => {
+  const { unfinished } = draft.client(client.id) ?? client
+  const ids = unfinished.size === 0 ? lastPart : [...Vector.values(unfinished), ...lastPart]
+  if (unfinished.size > 0) draft.editClient(client).unfinished = Vector.empty()
+  // What was released meanwhile may be gone, and its id another's.
+  const wanted = unfinished.size === 0 ? ids : ids.filter((id) => isWantedBy(draft, client.id, id))
+  rank(draft, wanted)
+  for (const id of wanted) draft.toCompute.push(id)
+}
+
+const isWantedBy = (draft: Draft, client: ClientId, id: TaskId): boolean => {
+  const task = draft.task(id)
+  return task !== undefined && IntSet.has(task.whoWants, client)
+}
+
+const outcomeOf = (draft: Draft, id: TaskId, isShared: (id: TaskId) => boolean): CancelOutcome => {
+  const task = draft.task(id)
+  const isDone = task === undefined || !isNeeded(task) || task.status._tag === "Memory" || task.status._tag === "Erred"
+  if (isDone) return "already-done"
+  return isShared(id) ? "shared" : "cancelled"
+}
+
+/** All that has to be computed again for `ids` to be: failed tasks above them, and whatever failed with those. */
+const failedWith = (draft: Draft, ids: ReadonlyArray<TaskId>): ReadonlyArray<TaskId> => {
+  const above = reach(draft, ids, (task) => task.dependencies)
+  return reach(draft, above, (task) => IntSet.toArray(task.dependents))
+}
+
+/** The failed ones among `from`, and all failed tasks that are reached from them through failed ones. */
+const reach = (
+  draft: Draft,
+  from: ReadonlyArray<TaskId>,
+  next: (task: Task) => ReadonlyArray<TaskId>
+): ReadonlyArray<TaskId> => {
+  const found = new Set<TaskId>()
+  const rest = [...from]
+  for (let id = rest.pop(); id !== undefined; id = rest.pop()) {
+    const task = draft.task(id)
+    if (task?.status._tag !== "Erred" || found.has(id)) continue
+    found.add(id)
+    // Not `push(...)`: a task may have a hundred thousand neighbours.
+    for (const other of next(task)) rest.push(other)
+  }
+  return [...found]
+}
+
+const revive = (draft: Draft, id: TaskId): void => {
+  const task = draft.task(id)
+  if (task === undefined) return
+  transition(draft, id, { _tag: "Released", stop: false })
+  const edited = draft.editTask(task)
+  edited.retriesLeft = edited.retries
+  edited.deaths = noDeaths
+  // It may have been cancelled before its graph was whole. Who asks for it again does not mean to wait for the rest.
+  if (edited.rank < 0) edited.rank = draft.takeRank()
+  IntSet.forEach(edited.whoWants, (client) => draft.send({ _tag: "ReportPending", client, id }))
+  draft.toCompute.push(id)
+}
+
+/** Tells a client of a task that is done. False if it is not. */
+const reportPresent = (draft: Draft, client: ClientId, { id, status }: Task): boolean => {
+  if (status._tag === "Erred") {
+    draft.send({ _tag: "ReportErred", client, id, failure: status.failure, origin: status.origin })
+    return true
+  }
+  const worker = status._tag === "Memory" ? holders(status)[0] : undefined
+  if (status._tag !== "Memory" || worker === undefined) return false
+  draft.send({ _tag: "ReportInMemory", client, id, run: status.run, nbytes: status.nbytes, worker })
+  return true
+}

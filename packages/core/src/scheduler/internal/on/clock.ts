@@ -1,0 +1,20 @@
+/**
+ * What the shell itself has to say: that time went by, and what it has dropped.
+ */
+import type { Of } from "../../Event.ts"
+import type { Draft } from "../draft.ts"
+import { endOverdue } from "../stopping.ts"
+
+/** Time went by. Cancelled runs are the only thing for which time is watched. */
+export const onTicked = (draft: Draft, _event: Of<"Ticked">): void => {
+  draft.state.wakeAt = undefined
+  endOverdue(draft)
+}
+
+/** The shell dropped code that no task calls: what was learnt of it goes too. */
+export const onCodesForgotten = (draft: Draft, event: Of<"CodesForgotten">): void => {
+  for (const code of event.codes) {
+    const kind = draft.kind(code)
+    if (kind !== undefined && Object.values(kind.counts).every((count) => count === 0)) draft.dropKind(code)
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * Which worker computes a task, and which task is next.
+ *
+ * A task goes where its data is. Among the workers that hold some of it and have
+ * room, the one that would start soonest wins: its queue, plus the time to fetch
+ * what it lacks. Ties fall to the one with less in memory, then to the lower id,
+ * so that equal states choose equally. A task without data goes to the worker
+ * with the shortest queue, or, where many have room, to the next one: looking at
+ * all of them would cost more than it gains (a random choice is within 15 % of
+ * the best).
+ *
+ * Tasks that became ready in one event are placed at its end, in their order and
+ * that of the queue, so that what is queued is never overtaken by less.
+ *
+ * Source: dask.distributed `scheduler.py`, `decide_worker`, `worker_objective`,
+ * `decide_worker_non_rootish` and `stimulus_queue_slots_maybe_opened`.
+ */
+import * as IntSet from "../../persistent/IntSet.ts"
+import * as Ranked from "../../persistent/Ranked.ts"
+import type { Isolation, TaskId, WorkerId } from "@skein/protocol/Ids"
+import type { Load, Task, Worker } from "../State.ts"
+import type { Draft } from "./draft.ts"
+import { forEachDependency } from "./estimates.ts"
+import { waitMs } from "./load.ts"
+import { transition } from "./transition.ts"
+
+/** With fewer workers that have room, all are compared. Dask's number. */
+const fewWorkers = 20
+
+/** Gives all that is ready, and what was queued before, to workers that have room; queues the rest. */
+export const place = (draft: Draft): void => {
+  const ready = draft.ready.flatMap((id): Task | [] => {
+    const task = draft.task(id)
+    return task !== undefined && isReady(task) ? task : []
+  })
+  draft.ready.length = 0
+  placeIn(draft, "fiber", ready.filter((task) => task.isolation === "fiber"))
+  placeIn(draft, "thread", ready.filter((task) => task.isolation === "thread"))
+  draft.destined.clear()
+}
+
+const isReady = ({ status }: Task): boolean =>
+  status._tag === "NoWorker" || (status._tag === "Waiting" && IntSet.size(status.waitingOn) === 0)
+
+const placeIn = (draft: Draft, isolation: Isolation, ready: Array<Task>): void => {
+  const pool = draft.pool(isolation)
+  if (pool.slots === 0) return ready.forEach(({ id }) => transition(draft, id, { _tag: "NoWorker" }))
+  ready.sort(compare)
+  let at = 0
+  while (IntSet.size(pool.open) > 0) {
+    const candidate = ready[at]
+    const queued = draft.task(Ranked.first(pool.queue) ?? -1)
+    const next = candidate === undefined || (queued !== undefined && compare(queued, candidate) < 0) ? queued : candidate
+    if (next === undefined) return
+    const worker = choose(draft, next)
+    if (worker === undefined) break
+    if (next === candidate) at++
+    // A task may have become ready twice in one event; the second time it is placed already.
+    transition(draft, next.id, { _tag: "Processing", worker })
+  }
+  for (; at < ready.length; at++) transition(draft, ready[at]?.id ?? noTask, { _tag: "Queued" })
+}
+
+/** Higher priority first, then lower rank. */
+const compare = (a: Task, b: Task): number => b.priority - a.priority || a.rank - b.rank
+
+/** One of the workers that have room; there is one. */
+const choose = (draft: Draft, task: Task): WorkerId | undefined => {
+  const { open } = draft.pool(task.isolation)
+  const destined = draft.destined.get(task.id)
+  if (destined !== undefined && IntSet.has(open, destined)) return destined
+  if (task.suspect) return leastAssigned(draft, task.isolation)
+  if (task.dependencies.length > 0) {
+    const holder = chooseHolder(draft, task)
+    if (holder !== undefined) return holder
+  }
+  return IntSet.size(open) < fewWorkers ? leastLoaded(draft, task.isolation) : nextInTurn(draft, open)
+}
+
+/** The holder of dependencies that would start the task soonest. */
+const chooseHolder = (draft: Draft, task: Task): WorkerId | undefined => {
+  const held = new Map<WorkerId, number>()
+  let total = 0
+  forEachDependency(task, (id) => {
+    const status = draft.task(id)?.status
+    if (status?._tag !== "Memory") return
+    total += status.nbytes
+    IntSet.forEach(status.whoHas, (worker) => void held.set(worker, (held.get(worker) ?? 0) + status.nbytes))
+  })
+  const { open } = draft.pool(task.isolation)
+  let best: Worker | undefined
+  let bestMs = Infinity
+  for (const [id, bytes] of held) {
+    const worker = IntSet.has(open, id) ? draft.worker(id) : undefined
+    if (worker === undefined) continue
+    const ms = startsInMs(worker[task.isolation], total - bytes, draft.config.bytesPerMs)
+    if (best === undefined || ms < bestMs || (ms === bestMs && isLess(worker, best))) {
+      best = worker
+      bestMs = ms
+    }
+  }
+  return best?.id
+}
+
+/**
+ * Milliseconds until a worker could start the task.
+ *
+ *   queue    occupancyMs / slots
+ * + fetch    missing bytes / bandwidth (bytes per ms)
+ *
+ * Source: dask.distributed `worker_objective`.
+ */
+const startsInMs = (load: Load, missingBytes: number, bytesPerMs: number): number =>
+  waitMs(load) + missingBytes / bytesPerMs
+
+const isLess = (a: Worker, b: Worker): boolean => a.nbytes < b.nbytes || (a.nbytes === b.nbytes && a.id < b.id)
+
+/** The open worker with the shortest queue; of equal ones the next in turn. */
+const leastLoaded = (draft: Draft, isolation: Isolation): WorkerId | undefined => {
+  let best: WorkerId | undefined
+  let bestMs = Infinity
+  let isAfterTurn = false
+  IntSet.forEach(draft.pool(isolation).open, (id) => {
+    const worker = draft.worker(id)
+    if (worker === undefined) return
+    const ms = waitMs(worker[isolation])
+    if (ms > bestMs || (ms === bestMs && (isAfterTurn || id < draft.state.turn))) return
+    best = id
+    bestMs = ms
+    isAfterTurn = id >= draft.state.turn
+  })
+  if (best !== undefined) draft.state.turn = best + 1
+  return best
+}
+
+/** Ids are looked up one by one from the last choice on; where so many are missing in a row, the search begins again. */
+const longestGap = 32
+
+const nextInTurn = (draft: Draft, open: IntSet.IntSet<WorkerId>): WorkerId | undefined => {
+  for (let id = draft.state.turn; id < draft.state.turn + longestGap; id++) {
+    if (!IntSet.has(open, id)) continue
+    draft.state.turn = id + 1
+    // The brand: the id is a member of a set of worker ids.
+    return id as WorkerId
+  }
+  const first = IntSet.min(open)
+  if (first !== undefined) draft.state.turn = first + 1
+  return first
+}
+
+/** For a suspect, which has to wait until nothing else runs on its worker. */
+const leastAssigned = (draft: Draft, isolation: Isolation): WorkerId | undefined => {
+  let best: WorkerId | undefined
+  let fewest = Infinity
+  IntSet.forEach(draft.pool(isolation).open, (id) => {
+    const worker = draft.worker(id)
+    if (worker === undefined) return
+    const assigned = worker.fiber.assigned + worker.thread.assigned
+    if (assigned >= fewest) return
+    best = id
+    fewest = assigned
+  })
+  return best
+}
+
+/** No id. */
+const noTask = -1 as TaskId

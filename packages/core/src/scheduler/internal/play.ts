@@ -1,0 +1,80 @@
+/**
+ * What the files of transitions/ share: a task is *in play* while it waits, is
+ * queued, has no worker or is processing. Then it needs its dependencies.
+ */
+import * as IntSet from "../../persistent/IntSet.ts"
+import * as Ranked from "../../persistent/Ranked.ts"
+import type { Task } from "../State.ts"
+import { type Draft, released } from "./draft.ts"
+import { isNeeded, type Target } from "./edges.ts"
+import { hold } from "./holding.ts"
+
+/** The task is in play no longer: what nobody else needs of its dependencies may go. */
+export const leaveDependencies = (draft: Draft, task: Task): void => {
+  for (const id of task.dependencies) {
+    const dependency = draft.task(id)
+    if (dependency === undefined) continue
+    const edited = draft.editTask(dependency)
+    edited.waiters--
+    if (!isNeeded(edited)) draft.toDrop.push(id)
+  }
+}
+
+/** Takes a queued task out of the queue. */
+export const unqueue = (draft: Draft, task: Task): void => {
+  const pool = draft.pool(task.isolation)
+  pool.queue = Ranked.remove(pool.queue, draft.owner, task)
+}
+
+export const becomeReleased = (draft: Draft, task: Task): void => {
+  draft.move(task, released)
+}
+
+export const becomeNoWorker = (draft: Draft, task: Task): void => {
+  draft.state.noWorker = IntSet.add(draft.state.noWorker, draft.owner, task.id)
+  draft.move(task, { _tag: "NoWorker" })
+}
+
+export const becomeQueued = (draft: Draft, task: Task): void => {
+  const pool = draft.pool(task.isolation)
+  pool.queue = Ranked.add(pool.queue, draft.owner, task, task.id)
+  draft.move(task, { _tag: "Queued" })
+}
+
+/** The result is there: clients hear of it, and what waited for nothing else can be placed. */
+export const becomeMemory = (
+  draft: Draft,
+  task: Task,
+  { nbytes, run, worker }: Extract<Target, { readonly _tag: "Memory" }>
+): void => {
+  const holder = draft.worker(worker)
+  if (holder !== undefined) hold(draft, holder, task.id, nbytes)
+  const moved = draft.move(task, { _tag: "Memory", run, nbytes, whoHas: IntSet.of(worker) })
+  moved.suspect = false
+  if (moved.deaths.length > 0) moved.deaths = []
+  moved.attempt = 1
+  moved.retriesLeft = moved.retries
+  const { id } = moved
+  IntSet.forEach(moved.whoWants, (client) => draft.send({ _tag: "ReportInMemory", client, id, run, nbytes, worker }))
+  IntSet.forEach(moved.dependents, (id) => {
+    const dependent = draft.task(id)
+    if (dependent?.status._tag !== "Waiting") return
+    const waitingOn = IntSet.remove(dependent.status.waitingOn, draft.owner, task.id)
+    draft.editTask(dependent).status = { _tag: "Waiting", waitingOn }
+    if (IntSet.size(waitingOn) === 0) draft.ready.push(id)
+  })
+  if (!isNeeded(moved)) draft.toDrop.push(id)
+}
+
+/** Clients hear of it, and so do the tasks that wait for this one. */
+export const becomeErred = (
+  draft: Draft,
+  task: Task,
+  { failure, origin }: Extract<Target, { readonly _tag: "Erred" }>
+): void => {
+  const moved = draft.move(task, { _tag: "Erred", failure, origin })
+  const { id } = moved
+  IntSet.forEach(moved.whoWants, (client) => draft.send({ _tag: "ReportErred", client, id, failure, origin }))
+  if (moved.waiters > 0) IntSet.forEach(moved.dependents, (dependent) => void draft.toFail.push(dependent))
+  if (!isNeeded(moved)) draft.toDrop.push(id)
+}

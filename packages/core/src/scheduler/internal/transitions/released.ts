@@ -1,0 +1,52 @@
+/**
+ * Every way out of `Released`.
+ *
+ * Source: dask.distributed `scheduler.py`, `_transition_released_waiting`,
+ * `_transition_released_erred` and `_transition_released_forgotten`.
+ */
+import type { TaskId } from "@skein/protocol/Ids"
+import * as IntSet from "../../../persistent/IntSet.ts"
+import type { Task } from "../../State.ts"
+import type { Draft } from "../draft.ts"
+import { becomeErred, becomeMemory } from "../play.ts"
+import type { Edges } from "../edges.ts"
+
+/** It is to be computed: it needs its dependencies, and so they are to be computed too. */
+const toWaiting = (draft: Draft, task: Task): void => {
+  let waitingOn = IntSet.empty<TaskId>()
+  for (const id of task.dependencies) {
+    const dependency = draft.task(id)
+    if (dependency === undefined) continue
+    const edited = draft.editTask(dependency)
+    edited.waiters++
+    if (edited.status._tag === "Memory") continue
+    waitingOn = IntSet.add(waitingOn, draft.owner, id)
+    if (edited.status._tag === "Released") draft.toCompute.push(id)
+  }
+  const moved = draft.editTask(task)
+  if (moved.rank < 0) moved.rank = draft.takeRank()
+  draft.move(moved, { _tag: "Waiting", waitingOn })
+  if (IntSet.size(waitingOn) === 0) draft.ready.push(task.id)
+}
+
+/** Nothing is left of it, and its dependencies have one reason less to be kept. */
+const toForgotten = (draft: Draft, task: Task): void => {
+  draft.removeTask(task)
+  draft.send({ _tag: "Forgotten", id: task.id })
+  for (const id of task.dependencies) {
+    const dependency = draft.task(id)
+    if (dependency === undefined) continue
+    const edited = draft.editTask(dependency)
+    edited.dependents = IntSet.remove(edited.dependents, draft.owner, task.id)
+    draft.toDrop.push(id)
+  }
+}
+
+export const released = {
+  Waiting: toWaiting,
+  /** A worker joined that had the result. */
+  Memory: becomeMemory,
+  /** A dependency failed, or it was cancelled before its graph was whole. */
+  Erred: becomeErred,
+  Forgotten: toForgotten
+} satisfies Edges
