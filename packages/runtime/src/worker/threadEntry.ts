@@ -1,0 +1,106 @@
+/**
+ * What runs in a worker's thread: one job after another, as fast as it can.
+ *
+ * It imports nothing of Effect, for that would cost each thread 160 ms and
+ * 47 MB before its first job; what decoding needs comes with the code module.
+ * It has no way to be asked to stop: it is terminated.
+ */
+import { performance } from "node:perf_hooks"
+import { parentPort, workerData } from "node:worker_threads"
+import type { CodeDef } from "@skein/protocol/Code"
+import {
+  begun,
+  type BodyOutcome,
+  type FromThread,
+  type JobMessage,
+  queued,
+  type ThreadCode,
+  type ThreadData,
+  type ThreadJob,
+  type ToThread
+} from "./ThreadMessages.ts"
+
+type Body = Awaited<ReturnType<ThreadCode["prepare"]>>
+
+// Whoever starts this entry gives it this, see NodeThreads.ts.
+const { claims, codeModule, worker } = workerData as ThreadData
+const code = await import(codeModule) as ThreadCode
+const port = parentPort
+if (port === null) throw new Error("threadEntry.ts runs in a worker thread only")
+
+const waiting: Array<{ readonly job: JobMessage; readonly bytes: Uint8Array; readonly offset: number }> = []
+/** Prepared, or the promise of it, by digest. */
+const bodies = new Map<string, Body | Promise<Body>>()
+let working = false
+
+const say = (message: FromThread, bytes?: Uint8Array): void =>
+  port.postMessage(message, bytes !== undefined && worthHandingOver(bytes) ? [bytes.buffer] : [])
+
+/** A small buffer is copied faster than it is handed over; one that is part of a larger one must be copied. */
+const worthHandingOver = (bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> =>
+  bytes.length >= 16_384 && bytes.length === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer
+
+/** A view copies its whole buffer when it travels. */
+const alone = (bytes: Uint8Array): Uint8Array => bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice()
+
+port.on("message", (message: ToThread) => {
+  for (const digest of message.forget) bodies.delete(digest)
+  for (const def of message.codes) bodies.set(def.digest, prepare(def))
+  let offset = 0
+  for (const job of message.jobs) {
+    waiting.push({ job, bytes: message.bytes, offset })
+    for (const length of job.parts) offset += length
+  }
+  if (!working) void work()
+})
+
+const prepare = (def: CodeDef): Promise<Body> => {
+  const preparing: Promise<Body> = code.prepare(def).then((body) => {
+    // It may have been forgotten meanwhile.
+    if (bodies.get(def.digest) === preparing) bodies.set(def.digest, body)
+    return body
+  })
+  return preparing
+}
+
+/**
+ * Runs what waits. Suspends only where code is not prepared yet or a body is
+ * asynchronous. A rejection here ends the thread, and its owner hears of it.
+ */
+const work = async (): Promise<void> => {
+  working = true
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    const { job, bytes, offset } = next
+    const known = bodies.get(job.digest)
+    if (known === undefined) throw new Error(`a job calls code ${job.digest}, which this thread was not told`)
+    const body = typeof known === "function" ? known : await known
+    if (Atomics.compareExchange(claims, job.cell, queued, begun) !== queued) {
+      say({ _tag: "Skipped", cell: job.cell })
+      continue
+    }
+    const since = performance.now()
+    const result = body(toJob(job, bytes, offset))
+    report(job.run, "_tag" in result ? result : await result, performance.now() - since)
+  }
+  working = false
+}
+
+const toJob = (job: JobMessage, bytes: Uint8Array, offset: number): ThreadJob => {
+  const [args = new Uint8Array(0), ...inputs] = job.parts.map((length) => {
+    const part = bytes.subarray(offset, offset + length)
+    offset += length
+    return part
+  })
+  return { run: job.run, key: job.key, attempt: job.attempt, worker, args, inputs }
+}
+
+const report = (run: number, outcome: BodyOutcome, ms: number): void => {
+  if (outcome._tag === "Succeeded") {
+    const value = alone(outcome.value)
+    return say({ _tag: "Succeeded", run, value, ms }, value)
+  }
+  const failure = alone(outcome.failure)
+  say({ _tag: "Failed", run, failure, retryable: outcome.retryable, ms }, failure)
+}
+
+say({ _tag: "Up" })
