@@ -1,0 +1,85 @@
+/**
+ * The border of one session: what comes in is looked at here or nowhere, and
+ * what goes out gathers here.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as RpcClientError from "effect/rpc/RpcClientError"
+import * as Outbox from "@skein/transport/Outbox"
+import { type Session, SessionEnded } from "@skein/transport/Session"
+import type { Reached } from "./Registry.ts"
+import { Violation } from "./Violation.ts"
+
+export interface Border {
+  /** Takes what a message says, in one step. A violation ends the session; after the end nothing is taken any more. */
+  readonly take: <A>(what: () => A) => Effect.Effect<A>
+  /** From now on nothing is taken. */
+  readonly close: () => void
+}
+
+export const make = (session: Session): Border => {
+  let open = true
+  return {
+    take: (what) =>
+      Effect.suspend(() => {
+        // The end of the session interrupts the handler.
+        if (!open) return Effect.never
+        try {
+          return Effect.succeed(what())
+        } catch (error) {
+          if (!(error instanceof Violation)) throw error
+          // What came after the bad message, in the same chunk of bytes, is on its way here.
+          open = false
+          return Effect.andThen(session.end(Cause.fail(SessionEnded.of("protocol", error.message))), Effect.never)
+        }
+      }),
+    close: () => {
+      open = false
+    }
+  }
+}
+
+export interface Outgoing<Row> {
+  readonly reached: Reached<Row>
+  /** Sends what gathers until the session is over, and says how it ended; never while the session goes on. */
+  readonly untilOver: Effect.Effect<SessionEnded>
+}
+
+/** Where rows for a peer go. `send` makes messages of them. */
+export const outgoing = <Row>(
+  session: Session,
+  limitRows: number,
+  send: (rows: ReadonlyArray<Row>) => Effect.Effect<void, RpcClientError.RpcClientError>
+): Effect.Effect<Outgoing<Row>> =>
+  Effect.map(Outbox.make({ send, limitRows }), (outbox) => {
+    let pending: Array<Row> = []
+    const reached: Reached<Row> = {
+      push: (row) => {
+        pending.push(row)
+      },
+      flush: () => {
+        const rows = pending
+        pending = []
+        outbox.offerAll(rows)
+      },
+      send: outbox.offer,
+      backlog: outbox.size,
+      toldPeers: new Set(),
+      end: session.end
+    }
+    const untilOver = Effect.raceFirst(
+      // A call that failed has found the session over, and `ended` knows why.
+      Effect.catchTag(outbox.run, "RpcClientError", () => session.ended),
+      session.ended
+    ).pipe(
+      Effect.flip,
+      Effect.tap((why) => session.end(Cause.fail(why)))
+    )
+    return { reached, untilOver }
+  })
+
+/** Writes down an end that somebody may want to know of. What the peer calls itself is quoted, for it is only what it says. */
+export const logEnd = (session: Session, why: SessionEnded): Effect.Effect<void> =>
+  why.kind === "closed"
+    ? Effect.void
+    : Effect.logWarning(`the session of ${session.peer.role} ${JSON.stringify(session.peer.name)} is over (${why.kind}): ${why.reason}`)

@@ -1,0 +1,189 @@
+/**
+ * The reducer's commands, brought to whom they are for.
+ *
+ * In two steps. `address`, in the step that reduced the batch, turns commands
+ * into rows for peers, while ids, references and codes mean exactly what they
+ * meant to the reducer. `send`, once the journal has the batch, lets the rows
+ * leave: one message for each peer, whatever there is to say.
+ *
+ * A peer is told of a code, or of another worker's address, before the first row
+ * that names it, and once. Addresses come from the registry, never from a
+ * message. What is for a peer that has gone is dropped: an event about that is on
+ * its way.
+ */
+import type { Answer, Command } from "@skein/core/scheduler/Command"
+import type { State } from "@skein/core/scheduler/State"
+import * as View from "@skein/core/scheduler/View"
+import type { Step } from "@skein/core/scheduler/Reducer"
+import type { Event } from "@skein/core/scheduler/Event"
+import type { AskId, ClientId, CodeId, Millis, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import type { Assignment } from "@skein/protocol/WorkerRpcs"
+import * as Handlers from "./Handlers.ts"
+import { forgetAll } from "./Journal.ts"
+import type { Values } from "./Mailbox.ts"
+import type { ClientPeer, Registry, WorkerPeer } from "./Registry.ts"
+import type { ClientRow, WorkerRow } from "./Rows.ts"
+
+export interface Options {
+  readonly tables: Handlers.Tables
+  readonly registry: Registry
+  readonly reply: (ask: AskId, answer: Answer) => void
+  /** Have `Ticked` sent at this time. */
+  readonly wake: (at: Millis) => void
+  readonly offer: (event: Event) => void
+  readonly now: () => Millis
+}
+
+export interface Carrying {
+  /** Turns a step's commands into rows. In the same step of the program as its reduction. */
+  readonly address: (step: Step, values: Values) => void
+  /** Lets what was addressed leave. Never waits. */
+  readonly send: () => void
+}
+
+/** A client so far behind gets small results no more with its news, but has to fetch them. */
+const INLINE_BACKLOG = 20_000
+
+export const make = (options: Options): Carrying => {
+  const { registry, tables } = options
+  /** Peers that have rows in this turn. */
+  const touched = new Set<{ readonly flush: () => void }>()
+  /** What leaves with the rows, and is no row. */
+  let others: Array<() => void> = []
+
+  const toWorker = (peer: WorkerPeer, row: WorkerRow): void => {
+    peer.push(row)
+    touched.add(peer)
+  }
+  const toClient = (peer: ClientPeer, row: ClientRow): void => {
+    peer.push(row)
+    touched.add(peer)
+  }
+  const tellPeer = (to: WorkerPeer | ClientPeer, worker: WorkerId): void => {
+    if (to.toldPeers.has(worker)) return
+    const address = registry.workers.get(worker)?.registration.dataAddress
+    if (address === undefined) return
+    to.toldPeers.add(worker)
+    to.push({ _tag: "Peers", row: { worker, address } })
+    touched.add(to)
+  }
+  const tellCode = (to: WorkerPeer, code: CodeId): void => {
+    const def = tables.codes.defOf(code)
+    if (def === undefined || to.toldCodes.get(code) === def) return
+    to.toldCodes.set(code, def)
+    toWorker(to, { _tag: "Codes", row: { code, def } })
+  }
+  const compute = (command: Extract<Command, { readonly _tag: "ComputeTask" }>): void => {
+    const peer = registry.workers.get(command.worker)
+    const key = tables.keys.keyOf(command.id)
+    if (peer === undefined || key === undefined) return
+    tellCode(peer, command.code)
+    for (const dependency of command.dependencies) for (const worker of dependency.whoHas) tellPeer(peer, worker)
+    const { alone, args, attempt, code, dependencies, id, isolation, priority, rank, run } = command
+    const row: Assignment = { id, run, key, code, args, isolation, priority, rank, attempt, alone, dependencies }
+    toWorker(peer, { _tag: "Compute", row })
+  }
+  const aboutRun = (kind: "Free" | "Cancel" | "TakeBack", worker: WorkerId, id: TaskId, run: RunId): void => {
+    const peer = registry.workers.get(worker)
+    if (peer !== undefined) toWorker(peer, { _tag: kind, row: { id, run } })
+  }
+  const inMemory = (command: Extract<Command, { readonly _tag: "ReportInMemory" }>, values: Values): void => {
+    const peer = registry.clients.get(command.client)
+    const ref = peer?.refs.refOf(command.id)
+    if (peer === undefined || ref === undefined) return
+    tellPeer(peer, command.worker)
+    const { id, nbytes, run, worker } = command
+    const value = peer.backlog() > INLINE_BACKLOG ? undefined : values.get(worker)?.get(run)
+    toClient(peer, { _tag: "InMemory", row: { ref, id, run, nbytes, worker, value: value ?? noBytes } })
+  }
+  const erred = (command: Extract<Command, { readonly _tag: "ReportErred" }>): void => {
+    const peer = registry.clients.get(command.client)
+    const ref = peer?.refs.refOf(command.id)
+    const origin = tables.keys.keyOf(command.origin)
+    if (peer === undefined || ref === undefined || origin === undefined) return
+    const code = tables.keys.codeOf(command.origin)
+    const originTask = code === undefined ? "" : tables.codes.defOf(code)?.name ?? ""
+    toClient(peer, { _tag: "Erred", row: { ref, failure: command.failure, origin, originTask } })
+  }
+  const conflict = (client: ClientId, id: TaskId, heldBy: string): void => {
+    const peer = registry.clients.get(client)
+    const ref = peer?.refs.refOf(id)
+    const origin = tables.keys.keyOf(id)
+    if (peer === undefined || ref === undefined || origin === undefined) return
+    const why = { heldBy, origin, originCode: tables.keys.codeOf(id) }
+    peer.refs.conflict(ref, why)
+    toClient(peer, Handlers.erredByConflict(tables, ref, why))
+  }
+  const endWorker = (worker: WorkerId, reason: string): void => {
+    const peer = registry.workers.get(worker)
+    if (peer === undefined) return
+    peer.closing = true
+    const { process } = peer.registration
+    const nanny = registry.nannyOf(process)
+    others.push(() => nanny === undefined ? peer.close(reason) : nanny.endProcess(process, reason))
+  }
+  const addressOne = (command: Command, values: Values): void => {
+    switch (command._tag) {
+      case "ComputeTask":
+        return compute(command)
+      case "CancelTask":
+        return aboutRun("Cancel", command.worker, command.id, command.run)
+      case "TakeBack":
+        return aboutRun("TakeBack", command.worker, command.id, command.run)
+      case "FreeKey":
+        return aboutRun("Free", command.worker, command.id, command.run)
+      case "TellHolders": {
+        const peer = registry.workers.get(command.worker)
+        if (peer === undefined) return
+        for (const holder of command.whoHas) tellPeer(peer, holder)
+        return toWorker(peer, { _tag: "Holders", row: { id: command.id, run: command.run, whoHas: command.whoHas } })
+      }
+      case "ReportInMemory":
+        return inMemory(command, values)
+      case "ReportErred":
+        return erred(command)
+      case "ReportPending": {
+        const peer = registry.clients.get(command.client)
+        const ref = peer?.refs.refOf(command.id)
+        return peer === undefined || ref === undefined ? undefined : toClient(peer, { _tag: "Pending", row: ref })
+      }
+      case "ReportConflict":
+        return conflict(command.client, command.id, command.heldBy)
+      case "Reply":
+        others.push(() => options.reply(command.ask, command.answer))
+        return
+      case "EndWorker":
+        return endWorker(command.worker, command.reason)
+      case "Wake":
+        others.push(() => options.wake(command.at))
+        return
+      case "Forgotten":
+        return // all at once, below: commands after this one may still name the id
+    }
+  }
+  const forgetCodes = (state: State): void => {
+    const codes = tables.codes.trim((code) => View.callers(state, code))
+    if (codes.length === 0) return
+    for (const peer of registry.workers.values()) {
+      for (const code of codes) if (peer.toldCodes.delete(code)) toWorker(peer, { _tag: "ForgetCodes", row: code })
+    }
+    options.offer({ _tag: "CodesForgotten", at: options.now(), codes })
+  }
+  return {
+    address: (step, values) => {
+      for (const command of step.commands) addressOne(command, values)
+      forgetAll(tables.keys, step)
+      forgetCodes(step.state)
+    },
+    send: () => {
+      for (const peer of touched) peer.flush()
+      touched.clear()
+      if (others.length === 0) return
+      const now = others
+      others = []
+      for (const act of now) act()
+    }
+  }
+}
+
+const noBytes = new Uint8Array(0)

@@ -1,0 +1,93 @@
+/**
+ * A client's session: what it submits and asks becomes events, and news of what
+ * it holds goes back.
+ */
+import * as Effect from "effect/Effect"
+import type * as RpcClient from "effect/rpc/RpcClient"
+import type * as RpcClientError from "effect/rpc/RpcClientError"
+import type * as RpcGroup from "effect/rpc/RpcGroup"
+import type * as Scope from "effect/Scope"
+import { type CancelOutcome, ClientReportRpcs, ClientRpcs } from "@skein/protocol/ClientRpcs"
+import type { Ref } from "@skein/protocol/Ids"
+import * as Duplex from "@skein/transport/Duplex"
+import type { Session } from "@skein/transport/Session"
+import * as Border from "./Border.ts"
+import type { Desk } from "./Desk.ts"
+import * as Handlers from "./Handlers.ts"
+import { isCount, makeRefs } from "./KeyTable.ts"
+import type { ClientPeer } from "./Registry.ts"
+import { type ClientRow, clientMessages } from "./Rows.ts"
+import { refuse } from "./Violation.ts"
+
+/** Serves a client until its session is over. */
+export const clientSession = Effect.fnUntraced(function*(desk: Desk, session: Session): Effect.fn.Return<void, never, Scope.Scope> {
+  const border = Border.make(session)
+  let rpc: Reporting | undefined
+  const { reached, untilOver } = yield* Border.outgoing<ClientRow>(session, desk.config.outboxRows, (rows) =>
+    Effect.forEach(clientMessages(rows), (segments) => rpc === undefined ? Effect.void : rpc.Report({ segments }), { discard: true }))
+  const peer: ClientPeer = { ...reached, client: desk.registry.nextClient(), name: session.peer.name, refs: makeRefs(), codes: new Map() }
+  const { client } = peer
+  desk.registry.addClient(peer)
+  desk.mailbox.offer({ _tag: "ClientJoined", at: desk.now(), client, name: peer.name })
+  const leave = Effect.sync(() => {
+    border.close()
+    if (desk.registry.removeClient(client)) desk.mailbox.offer({ _tag: "ClientLeft", at: desk.now(), client })
+  })
+  yield* Effect.gen(function*() {
+    const handlers = yield* ClientRpcs.toHandlers(handlersOf(desk, peer, border))
+    rpc = yield* Effect.provideContext(Duplex.make(session, { serve: ClientRpcs, call: ClientReportRpcs }), handlers)
+    yield* Border.logEnd(session, yield* untilOver)
+  }).pipe(Effect.ensuring(leave))
+})
+
+type Reporting = RpcClient.RpcClient<RpcGroup.Rpcs<typeof ClientReportRpcs>, RpcClientError.RpcClientError>
+
+const handlersOf = (desk: Desk, peer: ClientPeer, border: Border.Border) => {
+  const { asking, inspecting, mailbox, now, tables } = desk
+  const { client } = peer
+  return ClientRpcs.of({
+    Submit: ({ graph }) =>
+      border.take(() => {
+        const { conflicts, event } = Handlers.submitted(tables, peer, graph, now())
+        mailbox.offer(event)
+        conflicts.forEach(peer.send)
+      }),
+    Release: ({ refs }) => border.take(() => mailbox.offer(Handlers.released(peer, refs, now()))),
+    Retry: ({ refs }) =>
+      border.take(() => {
+        const { conflicts, ids } = Handlers.resolved(peer, refs)
+        for (const [ref, conflict] of conflicts) peer.send(Handlers.erredByConflict(tables, ref, conflict))
+        if (ids.length > 0) mailbox.offer({ _tag: "RetryAsked", at: now(), client, ids })
+      }),
+    Cancel: ({ force, note, refs }) =>
+      border.take(() => Handlers.resolved(peer, refs)).pipe(
+        Effect.flatMap(({ conflicts, ids }) =>
+          Effect.map(
+            asking.ask(client, (ask, at) => ({ _tag: "CancelAsked", at, client, ask, ids, note, force })),
+            (answer) => answer._tag === "Cancelled" ? outcomes(refs, new Set(conflicts.map(([ref]) => ref)), answer.outcomes) : []
+          )
+        )
+      ),
+    Locate: ({ ref }) =>
+      border.take(() => {
+        const id = peer.refs.idOf(ref)
+        return typeof id === "number" ? inspecting.locate(id) : null
+      }),
+    AwaitWorkers: ({ count }) =>
+      border.take(() => isCount(count) || refuse(`${count} is no number of workers`)).pipe(
+        Effect.andThen(asking.ask(client, (ask, at) => ({ _tag: "WorkersAwaited", at, client, ask, count }))),
+        Effect.asVoid
+      ),
+    Workers: () => border.take(inspecting.workers),
+    Counts: () => border.take(inspecting.counts),
+    Tasks: ({ keys }) => border.take(() => inspecting.tasks(keys)),
+    Story: ({ key }) => Effect.flatten(border.take(() => inspecting.story(key)))
+  })
+}
+
+/** In the order of the refs; a key that was never this client's is done with already. */
+const outcomes = (refs: ReadonlyArray<Ref>, conflicts: ReadonlySet<Ref>, answered: ReadonlyArray<CancelOutcome>): ReadonlyArray<CancelOutcome> => {
+  if (conflicts.size === 0) return answered
+  let next = 0
+  return refs.map((ref) => conflicts.has(ref) ? "already-done" : answered[next++] ?? "already-done")
+}

@@ -1,0 +1,18 @@
+/** What all sessions of a scheduler share. */
+import type { Millis } from "@skein/protocol/Ids"
+import type { Asking } from "./Asking.ts"
+import type { Tables } from "./Handlers.ts"
+import type { Inspecting } from "./Inspecting.ts"
+import type { Mailbox } from "./Mailbox.ts"
+import type { Registry } from "./Registry.ts"
+import type { SchedulerConfig } from "./SchedulerConfig.ts"
+
+export interface Desk {
+  readonly config: SchedulerConfig
+  readonly tables: Tables
+  readonly registry: Registry
+  readonly mailbox: Mailbox
+  readonly asking: Asking
+  readonly inspecting: Inspecting
+  readonly now: () => Millis
+}

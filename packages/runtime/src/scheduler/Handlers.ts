@@ -1,0 +1,239 @@
+/**
+ * What peers say, as events: the border.
+ *
+ * The schemas of hot messages check no numbers, so they are checked here, once,
+ * as they come in: what cannot be an id, what the peer does not hold, what no
+ * correct peer says is a `Violation`, which ends the session that said it before
+ * anything of its message has become an event. An id of the right form that
+ * names nothing any more is no violation but late, and the reducer drops it.
+ *
+ * Rows pass through as they came off the wire: nothing is copied for a report.
+ */
+import type { Event, NewTask } from "@skein/core/scheduler/Event"
+import { ARGS_LIMIT, type Graph, type SubmittedTask, TASKS_PER_MESSAGE } from "@skein/protocol/Graph"
+import type { CodeRef, Millis, Ref, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import type { Held, Registration, WorkerReport } from "@skein/protocol/WorkerRpcs"
+import type { Code, CodeTable } from "./CodeTable.ts"
+import { type Conflict, isCount, type KeyTable, type Refs } from "./KeyTable.ts"
+import type { ClientPeer, WorkerPeer } from "./Registry.ts"
+import type { ClientRow } from "./Rows.ts"
+import { refuse } from "./Violation.ts"
+
+/** Codes that one session of a client may tell. */
+export const CODES_PER_CLIENT = 1 << 16
+/** Results that a worker may bring along when it registers. */
+export const HOLDS_LIMIT = 1 << 20
+
+export interface Tables {
+  readonly keys: KeyTable
+  readonly codes: CodeTable
+}
+
+/** What became of a submission. */
+export interface Submission {
+  readonly event: Event
+  /** Tasks that build on what another client's computation stands in the way of. They never reach the reducer. */
+  readonly conflicts: ReadonlyArray<ClientRow>
+}
+
+/** A client submitted (a part of) a graph. */
+export const submitted = (tables: Tables, client: ClientPeer, graph: Graph, at: Millis): Submission => {
+  if (graph.tasks.length > TASKS_PER_MESSAGE) refuse(`${graph.tasks.length} tasks came in one message; ${TASKS_PER_MESSAGE} are the limit`)
+  for (const { def, ref } of graph.codes) {
+    if (!isCount(ref)) refuse(`${ref} is no reference to a code`)
+    if (client.codes.has(ref)) refuse(`it told two codes under the number ${ref}`)
+    if (client.codes.size >= CODES_PER_CLIENT) refuse(`it told more than ${CODES_PER_CLIENT} codes`)
+    client.codes.set(ref, tables.codes.declare(def))
+  }
+  const tasks: Array<NewTask> = []
+  const conflicts: Array<ClientRow> = []
+  tables.keys.begin()
+  try {
+    for (const task of graph.tasks) {
+      checkTask(task)
+      const dependencies = dependencyIds(client.refs, task.dependencies)
+      if (Array.isArray(dependencies)) tasks.push(newTask(tables, client, task, dependencies))
+      else conflicts.push(conflicting(tables, client, task, dependencies as Conflict)) // what is no array is the conflict
+    }
+  } catch (violation) {
+    tables.keys.undo()
+    throw violation
+  }
+  return { event: { _tag: "TasksSubmitted", at, client: client.client, tasks, last: graph.last }, conflicts }
+}
+
+const checkTask = (task: SubmittedTask): void => {
+  if (task.args.length > ARGS_LIMIT) refuse(`the arguments of one task have ${task.args.length} bytes; ${ARGS_LIMIT} are the limit`)
+  if (Number.isNaN(task.priority)) refuse("a priority is no number")
+  if (!isCount(task.retries)) refuse(`${task.retries} is no number of retries`)
+}
+
+const newTask = (tables: Tables, client: ClientPeer, task: SubmittedTask, dependencies: ReadonlyArray<TaskId>): NewTask => {
+  const code = codeOf(tables, client, task.code)
+  const id = tables.keys.idFor(task.key, code.code)
+  client.refs.hold(task.ref, id)
+  return {
+    id,
+    code: code.code,
+    args: task.args,
+    dependencies,
+    priority: task.priority,
+    retries: task.retries,
+    isolation: task.isolation
+  }
+}
+
+const codeOf = (tables: Tables, client: ClientPeer, ref: CodeRef): Code => {
+  const known = client.codes.get(ref) ?? refuse(`it calls the code ${ref}, of which it has not told`)
+  const code = tables.codes.again(known)
+  if (code !== known) client.codes.set(ref, code)
+  return code
+}
+
+const none: Array<TaskId> = []
+
+/** The ids of dependencies, or the first that stands for a conflict. */
+const dependencyIds = (refs: Refs, dependencies: ReadonlyArray<Ref>): ReadonlyArray<TaskId> | Conflict => {
+  if (dependencies.length === 0) return none
+  const ids: Array<TaskId> = []
+  for (const ref of dependencies) {
+    const id = refs.idOf(ref)
+    if (typeof id !== "number") return id
+    ids.push(id)
+  }
+  return ids
+}
+
+/** Nobody computes this: what it needs is another client's. It fails as that did. */
+const conflicting = (tables: Tables, client: ClientPeer, task: SubmittedTask, conflict: Conflict): ClientRow => {
+  codeOf(tables, client, task.code)
+  client.refs.holdConflict(task.ref, conflict)
+  return erredByConflict(tables, task.ref, conflict)
+}
+
+/** The news of a conflict. */
+export const erredByConflict = (tables: Tables, ref: Ref, conflict: Conflict): ClientRow => ({
+  _tag: "Erred",
+  row: {
+    ref,
+    failure: { _tag: "Conflict", heldBy: conflict.heldBy },
+    origin: conflict.origin,
+    originTask: conflict.originCode === undefined ? "" : tables.codes.defOf(conflict.originCode)?.name ?? ""
+  }
+})
+
+/** A client holds these no longer. */
+export const released = (client: ClientPeer, refs: ReadonlyArray<Ref>, at: Millis): Event => {
+  // Looked up before any of them is let go: a message is taken whole or not at all.
+  for (const ref of refs) client.refs.idOf(ref)
+  const ids: Array<TaskId> = []
+  for (const ref of refs) {
+    const id = client.refs.release(ref)
+    if (id !== undefined) ids.push(id)
+  }
+  return { _tag: "KeysReleased", at, client: client.client, ids }
+}
+
+/** The ids under a client's numbers, and the conflicts among them. */
+export const resolved = (client: ClientPeer, refs: ReadonlyArray<Ref>): {
+  readonly ids: ReadonlyArray<TaskId>
+  readonly conflicts: ReadonlyArray<readonly [Ref, Conflict]>
+} => {
+  const ids: Array<TaskId> = []
+  const conflicts: Array<readonly [Ref, Conflict]> = []
+  for (const ref of refs) {
+    const id = client.refs.idOf(ref)
+    if (typeof id === "number") ids.push(id)
+    else conflicts.push([ref, id])
+  }
+  return { ids, conflicts }
+}
+
+/** A worker registered. `ids`: of what it brought along, −1 for what nobody knows. */
+export const registered = (
+  tables: Tables,
+  worker: WorkerId,
+  registration: Registration,
+  at: Millis
+): { readonly event: Event; readonly ids: ReadonlyArray<TaskId> } => {
+  const { holds, name, nfibers, nthreads } = registration
+  if (!isCount(nthreads) || !isCount(nfibers)) refuse(`${nthreads} threads and ${nfibers} fibers are no numbers of slots`)
+  if (holds.length > HOLDS_LIMIT) refuse(`it holds ${holds.length} results; ${HOLDS_LIMIT} are the limit`)
+  const held: Array<Held> = []
+  const ids: Array<TaskId> = []
+  for (const { key, nbytes, run } of holds) {
+    checkRun(0, run)
+    checkAmount(nbytes)
+    const id = tables.keys.idOf(key)
+    ids.push(id ?? notKnown)
+    if (id !== undefined) held.push({ id, run, nbytes })
+  }
+  return { event: { _tag: "WorkerJoined", at, worker, name, nthreads, nfibers, holds: held }, ids }
+}
+
+const notKnown = -1 as TaskId // says "nobody needs it"; see WorkerRpcs.Register
+
+/** One segment of a worker's news; undefined if it is of no interest to the reducer. */
+export const reported = (
+  worker: WorkerPeer,
+  segment: WorkerReport,
+  at: Millis,
+  keepValue: (worker: WorkerId, run: RunId, value: Uint8Array) => void
+): Event | undefined => {
+  const from = { at, worker: worker.worker }
+  switch (segment._tag) {
+    case "Finished":
+      for (const row of segment.rows) {
+        checkRun(row.id, row.run)
+        checkAmount(row.nbytes)
+        checkAmount(row.ms)
+      }
+      for (const row of segment.rows) if (row.value.length > 0) keepValue(worker.worker, row.run, row.value)
+      return { _tag: "TasksFinished", ...from, rows: segment.rows }
+    case "Failed":
+      for (const row of segment.rows) {
+        checkRun(row.id, row.run)
+        checkAmount(row.ms)
+      }
+      return { _tag: "TasksFailed", ...from, rows: segment.rows }
+    case "Killed":
+      return { _tag: "TasksKilled", ...from, rows: checkedRuns(segment.rows) }
+    case "Stopped":
+      return { _tag: "TasksStopped", ...from, rows: checkedRuns(segment.rows) }
+    case "TakeBack":
+      return { _tag: "TakeBacksAnswered", ...from, rows: checkedRuns(segment.rows) }
+    case "Seceded":
+      return { _tag: "TasksSeceded", ...from, rows: checkedRuns(segment.rows) }
+    case "Rescheduled":
+      return { _tag: "TasksRescheduled", ...from, rows: checkedRuns(segment.rows) }
+    case "ReplicasAdded":
+      for (const row of segment.rows) checkAmount(row.nbytes)
+      return { _tag: "ReplicasAdded", ...from, rows: checkedRuns(segment.rows) }
+    case "ReplicasGone":
+      return { _tag: "ReplicasGone", ...from, rows: checkedRuns(segment.rows) }
+    case "Missing":
+      for (const row of segment.rows) checkRun(row.peer, row.run)
+      return { _tag: "ReplicasMissing", ...from, rows: checkedRuns(segment.rows) }
+    case "HoldersAsked":
+      return { _tag: "HoldersAsked", ...from, rows: checkedRuns(segment.rows) }
+    case "Load":
+      checkAmount(segment.memoryBytes)
+      checkAmount(segment.managedBytes)
+      worker.memoryBytes = segment.memoryBytes
+      return undefined
+  }
+}
+
+const checkedRuns = <Row extends { readonly id: TaskId; readonly run: RunId }>(rows: ReadonlyArray<Row>): ReadonlyArray<Row> => {
+  for (const row of rows) checkRun(row.id, row.run)
+  return rows
+}
+
+const checkRun = (id: number, run: number): void => {
+  if (!isCount(id) || !isCount(run)) refuse(`(${id}, ${run}) is no run of a task`)
+}
+
+/** Bytes and milliseconds. */
+const checkAmount = (amount: number): void => {
+  if (!(amount >= 0 && amount < Infinity)) refuse(`${amount} is no amount`)
+}

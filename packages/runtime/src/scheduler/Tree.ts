@@ -1,0 +1,112 @@
+/**
+ * A whole scheduler: what it is made of, and who watches it.
+ *
+ *   scheduler        rest-for-one, no restart
+ *   ├─ state         the loop that owns the state
+ *   └─ surroundings  one-for-one, 3 restarts in 5 minutes
+ *      ├─ clock
+ *      └─ sessions   a fiber group for each connection
+ *
+ * The loop is never started again: a state without the events that led to it
+ * cannot be had back, so its defect is the end of the scheduler, and whoever
+ * started that decides what then. What stands around it may fail and return; if
+ * it fails too often, that is the end as well.
+ *
+ * The same in a process of its own (main.ts) and as fibers of its owner's.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
+import type * as Scope from "effect/Scope"
+import type * as SocketServer from "effect/socket/SocketServer"
+import { empty, type State } from "@skein/core/scheduler/State"
+import { Hashing } from "@skein/transport/Hashing"
+import * as Supervisor from "../supervision/Supervisor.ts"
+import * as Asking from "./Asking.ts"
+import * as Carrying from "./Carrying.ts"
+import * as CodeTable from "./CodeTable.ts"
+import type { Desk } from "./Desk.ts"
+import type { Tables } from "./Handlers.ts"
+import * as Inspecting from "./Inspecting.ts"
+import type { Journal } from "./Journal.ts"
+import * as KeyTable from "./KeyTable.ts"
+import * as Mailbox from "./Mailbox.ts"
+import * as Registry from "./Registry.ts"
+import * as Scheduler from "./Scheduler.ts"
+import type { SchedulerConfig } from "./SchedulerConfig.ts"
+import * as Sessions from "./Sessions.ts"
+import * as Ticking from "./Ticking.ts"
+
+export interface Tree {
+  /** Runs until interrupted; interrupted, it closes its sessions in good order. Fails when it cannot go on. */
+  readonly run: Effect.Effect<never, Supervisor.SupervisorShutdown, Journal | Hashing>
+  /** Open while it serves. */
+  readonly started: Latch.Latch
+  /** As of the last batch. */
+  readonly state: () => State
+  /** To look at, not to change. */
+  readonly desk: Desk
+}
+
+/** Puts a scheduler together; nothing runs before `run` does. */
+export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server: SocketServer.SocketServer["Service"]) {
+  const { sha256 } = yield* Hashing
+  const clock = yield* Clock.Clock
+  const now = () => clock.currentTimeMillisUnsafe()
+  const tables: Tables = { keys: KeyTable.make(), codes: CodeTable.make(sha256) }
+  const mailbox = Mailbox.make()
+  const registry = Registry.make()
+  const asking = Asking.make(mailbox.offer, now)
+  const ticking = Ticking.make(now, () => mailbox.offer({ _tag: "Ticked", at: now() }))
+  const carrying = Carrying.make({ tables, registry, reply: asking.reply, wake: ticking.wake, offer: mailbox.offer, now })
+  const scheduler = Scheduler.make({
+    initial: empty({ allowedFailures: config.allowedFailures }),
+    mailbox,
+    tables,
+    carrying
+  })
+  const desk: Desk = { config, tables, registry, mailbox, asking, now, inspecting: Inspecting.make(scheduler.state, tables, registry) }
+
+  const started = Latch.makeUnsafe(false)
+  const surroundings = Supervisor.supervise({
+    name: "scheduler/surroundings",
+    strategy: "one-for-one",
+    intensity: 3,
+    period: "5 minutes",
+    started,
+    children: [
+      { id: "clock", start: ticking.run },
+      { id: "sessions", start: Sessions.run(desk, server) }
+    ]
+  })
+  const tree: Tree = {
+    run: Supervisor.supervise<Journal | Hashing>({
+      name: "scheduler",
+      strategy: "rest-for-one",
+      intensity: 0,
+      children: [
+        { id: "state", start: scheduler.run },
+        { id: "surroundings", start: surroundings, started, shutdown: "10 seconds" }
+      ]
+    }),
+    started,
+    state: scheduler.state,
+    desk
+  }
+  return tree
+})
+
+/**
+ * A scheduler as a part of its owner, until the scope closes. Returns once it serves. Race `ended` with whatever needs it: that
+ * fails when the scheduler ends by itself.
+ */
+export const start = Effect.fnUntraced(function*(
+  config: SchedulerConfig,
+  server: SocketServer.SocketServer["Service"]
+): Effect.fn.Return<Tree & { readonly ended: Effect.Effect<never, Supervisor.SupervisorShutdown> }, never, Journal | Hashing | Scope.Scope> {
+  const tree = yield* make(config, server)
+  const fiber = yield* Effect.forkScoped(tree.run)
+  yield* Effect.raceFirst(tree.started.await, Effect.ignore(Fiber.join(fiber)))
+  return { ...tree, ended: Fiber.join(fiber) }
+})
