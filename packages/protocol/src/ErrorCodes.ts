@@ -33,7 +33,8 @@ export const connectCodes = {
   Unauthorized: "SKEIN2005",
   Timeout: "SKEIN2006",
   Dns: "SKEIN2007",
-  BadAddress: "SKEIN2008"
+  BadAddress: "SKEIN2008",
+  BadOption: "SKEIN2009"
 } as const
 
 /** Reasons of `TaskError`. 3004 is a warning about a blocked event loop, 1002 and 4001 are defects that say a worker did not find the code. */

@@ -132,7 +132,7 @@ export class SubmitError extends Schema.TaggedError<SubmitError>()("SubmitError"
   }
 }
 
-const ConnectReason = Schema.Literals(["Refused", "Tls", "Unauthorized", "Version", "Timeout", "Dns", "BadAddress"])
+const ConnectReason = Schema.Literals(["Refused", "Tls", "Unauthorized", "Version", "Timeout", "Dns", "BadAddress", "BadOption"])
 export type ConnectReason = typeof ConnectReason.Type
 
 /** There is no session with the scheduler at `address`. */
@@ -187,7 +187,8 @@ const connectWords: Readonly<Record<ConnectReason, { readonly what: (address: st
   BadAddress: {
     what: (address) => address === "" ? "no address was given" : `"${address}" is no address`,
     fix: "`host:8786`, `tcp://host:8786` or `unix:/path`; for a cluster of your own, `LocalCluster.layer()`"
-  }
+  },
+  BadOption: { what: () => "an option of the client is not valid", fix: "change or remove it" }
 }
 
 const clusterWords: Readonly<Record<ClusterReason, (option: string | undefined) => string>> = {

@@ -1,0 +1,131 @@
+/**
+ * What a program does its work with: submits tasks, and asks for their results.
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { ClusterError, type ConnectError } from "@skein/protocol/Errors"
+import type { SchedulerLost, TaskError } from "@skein/protocol/Failure"
+import { checkSubmit, type SubmitOptions } from "@skein/protocol/TaskOptions"
+import type { Hashing } from "@skein/transport/Hashing"
+import { asCompleted, type Completed, type Completions, completions } from "./AsCompleted.ts"
+import { type ClientOptions, clientSettings } from "./ClientOptions.ts"
+import { connect } from "./Connection.ts"
+import type { CancelOptions, Future } from "./Future.ts"
+import { gather, gatherExits } from "./Gather.ts"
+import type { ErrorsOf, Gathered } from "./Input.ts"
+import { type Inspect, makeInspect } from "./Inspect.ts"
+import { ask, type Core } from "./internal/core.ts"
+import { cancelAll, ownFutures, retryAll } from "./internal/future.ts"
+import { makeSubmission, type Said, saying } from "./internal/submission.ts"
+import * as NodePlatform from "./node/Platform.ts"
+import type { Platform } from "./Platform.ts"
+import { type ProgressOptions, withProgress } from "./Progress.ts"
+import type { MapItems, MapOptions, Submit } from "./Submit.ts"
+import { wait, type Waited, type WaitOptions } from "./Wait.ts"
+
+export interface ClientService {
+  /** Unlike any other client's. */
+  readonly id: string
+  /** The scheduler's. */
+  readonly address: string
+  /** The same client, with these options for what it submits. */
+  with(options: SubmitOptions): ClientService
+  /** Completes when the task is on its way; waits while too much is. What only the scheduler can know arrives at the future. */
+  readonly submit: Submit
+  /** One future per item, in order; many items are sent in batches. */
+  readonly map: MapItems
+  /** Results in the shape of the input. The first failure is the answer, and the others are left alone. */
+  gather<const I>(futures: I): Effect.Effect<Gathered<I>, ErrorsOf<I> | TaskError>
+  gatherExits<F extends Future.Any>(futures: Iterable<F>): Effect.Effect<ReadonlyArray<Exit.Exit<Future.Success<F>, Future.Error<F> | TaskError>>>
+  /** The futures themselves in completion order, failed ones too; fetches nothing. */
+  asCompleted<F extends Future.Any, E2 = never, R2 = never>(
+    futures: Iterable<F> | Stream.Stream<F, E2, R2>
+  ): Stream.Stream<F, E2 | SchedulerLost, R2>
+  /** The same with what each gave: Dask's `as_completed(…, with_results=True)`. */
+  results<F extends Future.Any, E2 = never, R2 = never>(
+    futures: Iterable<F> | Stream.Stream<F, E2, R2>
+  ): Stream.Stream<Completed<F>, E2 | SchedulerLost, R2>
+  /** In completion order, of a set that may grow meanwhile: Dask's `as_completed(…).add`. */
+  completions<F extends Future.Any>(futures?: Iterable<F>): Effect.Effect<Completions<F>, never, Scope.Scope>
+  /** Fetches nothing; a failed future is done. */
+  wait<F extends Future.Any>(futures: Iterable<F>, options?: WaitOptions): Effect.Effect<Waited<F>, SchedulerLost>
+  /** Completes once nothing of them runs any more; those that other clients want go on, without `force`. */
+  cancel(futures: Iterable<Future.Any>, options?: CancelOptions): Effect.Effect<void, SchedulerLost>
+  /** Computes those that failed or were cancelled again. */
+  retry(futures: Iterable<Future.Any>): Effect.Effect<void, SchedulerLost>
+  /** A bar in the terminal until all are done; lines where there is no terminal. */
+  withProgress(futures: Iterable<Future.Any>, options?: ProgressOptions): Effect.Effect<void, SchedulerLost>
+  /** Fails with "Timeout". @default timeout: none */
+  waitForWorkers(n: number, options?: { readonly timeout?: Duration.Input }): Effect.Effect<void, ClusterError | SchedulerLost>
+  readonly inspect: Inspect
+}
+
+export class Client extends Context.Service<Client, ClientService>()("skein/Client") {
+  /** With neither address nor file: fails with BadAddress, and says to use `LocalCluster.layer`. */
+  static layer(options: ClientOptions): Layer.Layer<Client, ConnectError> {
+    return Layer.provide(layerOn(options), NodePlatform.layer)
+  }
+}
+
+/** A client on any platform. */
+export const layerOn = (options: ClientOptions): Layer.Layer<Client, ConnectError, Platform | Hashing> => Layer.effect(Client, make(options))
+
+/** A client on any platform, whose session ends with the scope. */
+export const make = Effect.fnUntraced(function*(
+  options: ClientOptions
+): Effect.fn.Return<ClientService, ConnectError, Platform | Hashing | Scope.Scope> {
+  const settings = yield* Effect.fromResult(clientSettings(options))
+  return makeService(yield* connect(settings))
+})
+
+/** One face of a core: the client as it is before any `with`. */
+export const makeService = (core: Core): ClientService => {
+  const submission = makeSubmission(core)
+  const inspect = makeInspect(core)
+  const face = (said: Said): ClientService => ({
+    id: core.id,
+    address: core.address,
+    with: (options) => face(saying(said, checkSubmit(options))),
+    // The types of submit and map are what the implementation cannot see: it carries any task and any arguments.
+    submit: ((task: object, ...args: ReadonlyArray<unknown>) => submission.submit(task, args, said)) as unknown as Submit,
+    map: ((task: object, items: Iterable<unknown>, options?: MapOptions<unknown>) => submission.map(task, items, said, options)) as unknown as MapItems,
+    // What futures hold is known to their types only.
+    gather: <I>(shape: I) => gather(core, shape) as Effect.Effect<Gathered<I>, ErrorsOf<I> | TaskError>,
+    gatherExits: <F extends Future.Any>(futures: Iterable<F>) =>
+      gatherExits(core, futures) as Effect.Effect<ReadonlyArray<Exit.Exit<Future.Success<F>, Future.Error<F> | TaskError>>>,
+    asCompleted: (futures) => asCompleted(core, futures),
+    results: (futures) =>
+      Stream.mapEffect(asCompleted(core, futures), (future) => Effect.map(Effect.exit(future.result), (exit) => ({ future, exit }) as Completed<typeof future>)),
+    completions: (futures = []) => completions(core, futures),
+    wait: (futures, options) => wait(core, futures, options),
+    cancel: (futures, options = {}) => Effect.suspend(() => Effect.asVoid(cancelAll(core, ownFutures(core, futures), options))),
+    retry: (futures) => Effect.suspend(() => retryAll(core, ownFutures(core, futures))),
+    withProgress: (futures, options) => withProgress(core, futures, options),
+    waitForWorkers: (n, options) => waitForWorkers(core, n, options?.timeout),
+    inspect
+  })
+  return face(Result.succeed({}))
+}
+
+const waitForWorkers = (core: Core, count: number, timeout: Duration.Input | undefined): Effect.Effect<void, ClusterError | SchedulerLost> => {
+  const bad = (option: string, detail: string) => Effect.fail(ClusterError.because("BadOption", { option, detail }))
+  if (!(Number.isSafeInteger(count) && count >= 1)) return bad("n", "the number of workers to wait for is a whole number from 1")
+  const waiting = ask(core, (scheduler) => scheduler.AwaitWorkers({ count }))
+  if (timeout === undefined) return waiting
+  const limit = Duration.fromInput(timeout)
+  if (Option.isNone(limit)) return bad("timeout", "a length of time, such as \"30 seconds\"")
+  return Effect.timeoutOrElse(waiting, {
+    duration: limit.value,
+    orElse: () =>
+      Effect.fail(ClusterError.because("Timeout", {
+        detail: `fewer than ${count} workers came within ${Duration.format(limit.value)}; see whether they start, or wait longer`
+      }))
+  })
+}

@@ -1,0 +1,106 @@
+/**
+ * From settings to a client's core: dials the scheduler, and owns the loops that
+ * stand on the session.
+ *
+ * There are two: the session's own, which hands over what the scheduler reports,
+ * and the outbox, which tells it what was submitted. Whatever stops either ends
+ * the session, and the session's end is told to everybody who waits.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
+import { ClientReportRpcs, ClientRpcs } from "@skein/protocol/ClientRpcs"
+import { ConnectError } from "@skein/protocol/Errors"
+import { SchedulerLost } from "@skein/protocol/Failure"
+import * as BulkClient from "@skein/transport/BulkClient"
+import * as Duplex from "@skein/transport/Duplex"
+import type { Greeting } from "@skein/transport/Handshake"
+import { Hashing, hex } from "@skein/transport/Hashing"
+import * as Session from "@skein/transport/Session"
+import type { ClientSettings } from "./ClientOptions.ts"
+import { Collecting } from "./Collecting.ts"
+import { makeCodes } from "./internal/code.ts"
+import type { Core } from "./internal/core.ts"
+import * as Outbox from "./internal/outbox.ts"
+import { References } from "./internal/references.ts"
+import { Platform } from "./Platform.ts"
+
+/** How long the end of the scope waits for what was told last. */
+const FLUSH_MS = 1_000
+
+/** A client's core. Its session ends with the scope, in good order. */
+export const connect = Effect.fnUntraced(function*(
+  settings: ClientSettings
+): Effect.fn.Return<Core, ConnectError, Platform | Hashing | Scope.Scope> {
+  const { address } = settings
+  const platform = yield* Platform
+  const hashing = yield* Hashing
+  const collecting = yield* Collecting
+  const unique = hex(hashing.random(16))
+  const name = settings.name ?? `client-${unique.slice(0, 8)}`
+  const greeting: Greeting = { role: "client", name, ...(settings.token === undefined ? {} : { token: settings.token }) }
+  const session = yield* dial(platform, settings, greeting)
+
+  const outbox = yield* Outbox.make
+  const references = new References(name, (ref) => outbox.offer({ _tag: "Release", ref }))
+  const scheduler = yield* Duplex.make(session, { serve: ClientReportRpcs, call: ClientRpcs }).pipe(
+    Effect.provide(ClientReportRpcs.toLayer({ Report: ({ segments }) => Effect.sync(() => references.report(segments)) }))
+  )
+  const bulk = yield* BulkClient.make({ connect: platform.connect, greeting, limit: settings.connectionLimit })
+
+  const telling = outbox.run({
+    submit: (graph) => scheduler.Submit({ graph }),
+    release: (refs) => scheduler.Release({ refs }),
+    retry: (refs) => scheduler.Retry({ refs })
+  })
+  yield* Effect.raceFirst(telling, session.ended).pipe(
+    Effect.onExit((exit) =>
+      Effect.suspend(() => {
+        references.end(SchedulerLost.at(address))
+        // Interrupted, this is the end of the scope, which closes the session in good order.
+        return Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? session.end(exit.cause) : Effect.void
+      })),
+    // The end is everybody's news by now; a bug is also the log's.
+    Effect.tapDefect((defect) => Effect.logError("the client's session ended by a defect", defect)),
+    Effect.exit,
+    Effect.forkScoped({ startImmediately: true })
+  )
+  let closed = false
+  yield* Effect.addFinalizer(() =>
+    Effect.suspend(() => {
+      closed = true
+      return Effect.ignore(Effect.timeout(outbox.flushed, FLUSH_MS))
+    })
+  )
+  let calls = 0
+  return {
+    id: `${name}-${unique.slice(0, 12)}`,
+    name,
+    address,
+    references,
+    outbox,
+    scheduler,
+    bulk,
+    codeOf: makeCodes({ sha256: hashing.sha256, packageAt: platform.packageAt }),
+    digest: (bytes) => hex(hashing.sha256(bytes).subarray(0, 16)),
+    fresh: () => `${unique.slice(12)}-${calls++}`,
+    collecting,
+    terminal: platform.terminal,
+    isClosed: () => closed
+  }
+})
+
+const dial = Effect.fnUntraced(function*(platform: Platform["Service"], settings: ClientSettings, greeting: Greeting) {
+  const { address } = settings
+  const socket = yield* platform.connect(address).pipe(
+    Effect.mapError(({ message }) => ConnectError.because("BadAddress", address, message))
+  )
+  return yield* Session.dial({
+    socket,
+    greeting,
+    beatMs: settings.heartbeatMs,
+    graceMs: settings.resumeMs,
+    timeoutMs: settings.timeoutMs
+  }).pipe(Effect.mapError(({ detail, reason }) => ConnectError.because(reason, address, detail)))
+})

@@ -1,0 +1,24 @@
+/**
+ * What a client needs of the machine it runs on; `node/Platform.ts` has Node's.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Socket from "effect/socket/Socket"
+
+/** Where progress is shown. */
+export interface Terminal {
+  /** Whether a line can be written over; otherwise lines follow each other. */
+  readonly isTerminal: boolean
+  /** Characters in a line. */
+  readonly columns: () => number
+  /** Writes text as it is. */
+  readonly write: (text: string) => Effect.Effect<void>
+}
+
+export class Platform extends Context.Service<Platform, {
+  /** A socket that makes a new connection to this address each time its reader is acquired. */
+  readonly connect: (address: string) => Effect.Effect<Socket.Socket, { readonly message: string }>
+  /** The name in the package.json of this folder, by URL; "" if it has none, undefined if there is no such file. */
+  readonly packageAt: (folder: string) => string | undefined
+  readonly terminal: Terminal
+}>()("@skein/client/Platform") {}

@@ -1,0 +1,66 @@
+/**
+ * One client's session with the scheduler, and all that stands on it.
+ *
+ * A client seen through `client.with(…)` is another face of the same core: one
+ * set of references, one outbox, one order in which things are told.
+ */
+import * as Effect from "effect/Effect"
+import type * as RpcClient from "effect/rpc/RpcClient"
+import type * as RpcClientError from "effect/rpc/RpcClientError"
+import type * as RpcGroup from "effect/rpc/RpcGroup"
+import type { ClientRpcs } from "@skein/protocol/ClientRpcs"
+import type { BadOption, NotShippable } from "@skein/protocol/Errors"
+import { SchedulerLost } from "@skein/protocol/Failure"
+import type * as BulkClient from "@skein/transport/BulkClient"
+import type * as Result from "effect/Result"
+import type { Collecting } from "../Collecting.ts"
+import type { Terminal } from "../Platform.ts"
+import type { Code } from "./code.ts"
+import type { Outbox } from "./outbox.ts"
+import type { Held, References } from "./references.ts"
+
+export type SchedulerClient = RpcClient.RpcClient<RpcGroup.Rpcs<typeof ClientRpcs>, RpcClientError.RpcClientError>
+
+export interface Core {
+  /** Unlike any other client's. */
+  readonly id: string
+  readonly name: string
+  /** The scheduler's. */
+  readonly address: string
+  readonly references: References
+  readonly outbox: Outbox
+  readonly scheduler: SchedulerClient
+  readonly bulk: BulkClient.BulkClient["Service"]
+  readonly codeOf: (task: object) => Result.Result<Code, NotShippable | BadOption>
+  /** In hexadecimal, 128 bits. */
+  readonly digest: (bytes: Uint8Array) => string
+  /** A text that no other client and no other call has. */
+  readonly fresh: () => string
+  readonly collecting: Collecting
+  readonly terminal: Terminal
+  /** Whether the client's scope has ended. */
+  readonly isClosed: () => boolean
+}
+
+/** Asks the scheduler. Its session's end is all that can go wrong. */
+export const ask = <A>(core: Core, question: (scheduler: SchedulerClient) => Effect.Effect<A, RpcClientError.RpcClientError>): Effect.Effect<A, SchedulerLost> =>
+  Effect.suspend(() => {
+    const { lost } = core.references
+    if (lost !== undefined) return Effect.fail(lost)
+    return Effect.mapError(question(core.scheduler), () => core.references.lost ?? SchedulerLost.at(core.address))
+  })
+
+/**
+ * Asks the scheduler about keys: once they have been submitted, and without
+ * giving any of them up before the answer.
+ */
+export const askAbout = <A>(
+  core: Core,
+  keys: ReadonlyArray<Held>,
+  question: (scheduler: SchedulerClient) => Effect.Effect<A, RpcClientError.RpcClientError>
+): Effect.Effect<A, SchedulerLost> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => keys.forEach((held) => core.references.retain(held))),
+    () => Effect.andThen(core.outbox.flushed, ask(core, question)),
+    () => Effect.sync(() => keys.forEach((held) => core.references.release(held)))
+  )

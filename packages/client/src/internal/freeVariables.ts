@@ -1,0 +1,183 @@
+/**
+ * Which names a function takes from outside itself.
+ *
+ * A worker makes a function from its text alone, so every name that the text
+ * neither declares nor finds among the globals would be undefined there. Better
+ * found before anything is sent than on a worker, in a call.
+ *
+ * The analysis follows the language's scopes: parameters and `var` belong to the
+ * function, `let`, `const`, classes and functions to their block, a function
+ * expression's own name to itself.
+ */
+import { type AnyNode, type Pattern, parse } from "acorn"
+
+/** Names that a function's text uses and does not declare, in order of appearance; or why the text cannot be read. */
+export type FreeVariables = { readonly _tag: "Names"; readonly names: ReadonlyArray<string> } | { readonly _tag: "Unreadable"; readonly detail: string }
+
+/** Of the text of a function as `Function.prototype.toString` gives it: an arrow, a function, a method or a class. */
+export const freeVariables = (text: string): FreeVariables => {
+  const read = parseFunction(text)
+  if (typeof read === "string") return { _tag: "Unreadable", detail: read }
+  const free = new Set<string>()
+  visit(read, new Scope(undefined), free)
+  return { _tag: "Names", names: [...free].filter((name) => !globals.has(name)) }
+}
+
+/** What every worker has too: the runtime's own globals, without what this program added to them. */
+const globals: ReadonlySet<string> = new Set([...Object.getOwnPropertyNames(globalThis), "undefined", "arguments"])
+
+/** The tree of the text, or why there is none. A method's text is an expression only with `function` before it, or inside an object. */
+const parseFunction = (text: string): AnyNode | string => {
+  let problem = ""
+  for (const form of [`(${text}\n)`, `(function ${text}\n)`, `({${text}\n})`]) {
+    try {
+      return parse(form, { ecmaVersion: "latest", sourceType: "module", allowReturnOutsideFunction: false })
+    } catch (thrown) {
+      problem ||= thrown instanceof Error ? thrown.message : String(thrown)
+    }
+  }
+  return problem
+}
+
+class Scope {
+  private readonly names = new Set<string>()
+  private readonly outer: Scope | undefined
+  constructor(outer: Scope | undefined) {
+    this.outer = outer
+  }
+  declare(name: string): void {
+    this.names.add(name)
+  }
+  has(name: string): boolean {
+    return this.names.has(name) || this.outer?.has(name) === true
+  }
+}
+
+const visit = (node: AnyNode, scope: Scope, free: Set<string>): void => {
+  switch (node.type) {
+    case "Identifier":
+      if (!scope.has(node.name)) free.add(node.name)
+      return
+    case "MetaProperty":
+      // `new.target` belongs to the function; `import.meta` to its module.
+      if (node.meta.name === "import") free.add("import.meta")
+      return
+    case "FunctionExpression":
+    case "FunctionDeclaration":
+    case "ArrowFunctionExpression":
+      return visitFunction(node, scope, free)
+    case "ClassExpression":
+    case "ClassDeclaration": {
+      const inside = new Scope(scope)
+      if (node.id !== null && node.id !== undefined) inside.declare(node.id.name)
+      if (node.superClass !== null && node.superClass !== undefined) visit(node.superClass, inside, free)
+      return visit(node.body, inside, free)
+    }
+    case "BlockStatement":
+    case "StaticBlock":
+    case "Program": {
+      const inside = new Scope(scope)
+      if (node.type !== "BlockStatement") hoistVars(node, inside)
+      for (const statement of node.body) declareLexical(statement, inside)
+      for (const statement of node.body) visit(statement, inside, free)
+      return
+    }
+    case "ForStatement":
+    case "ForInStatement":
+    case "ForOfStatement": {
+      const inside = new Scope(scope)
+      const head = node.type === "ForStatement" ? node.init : node.left
+      if (head?.type === "VariableDeclaration") declareLexical(head, inside)
+      return children(node).forEach((child) => visit(child, inside, free))
+    }
+    case "SwitchStatement": {
+      const inside = new Scope(scope)
+      for (const { consequent } of node.cases) for (const statement of consequent) declareLexical(statement, inside)
+      return children(node).forEach((child) => visit(child, inside, free))
+    }
+    case "CatchClause": {
+      const inside = new Scope(scope)
+      if (node.param !== null && node.param !== undefined) declarePattern(node.param, inside)
+      return children(node).forEach((child) => visit(child, inside, free))
+    }
+    default:
+      return children(node).forEach((child) => visit(child, scope, free))
+  }
+}
+
+const visitFunction = (
+  node: Extract<AnyNode, { readonly type: "FunctionExpression" | "FunctionDeclaration" | "ArrowFunctionExpression" }>,
+  scope: Scope,
+  free: Set<string>
+): void => {
+  const inside = new Scope(scope)
+  if (node.type === "FunctionExpression" && node.id !== null && node.id !== undefined) inside.declare(node.id.name)
+  for (const parameter of node.params) declarePattern(parameter, inside)
+  hoistVars(node.body, inside)
+  for (const parameter of node.params) visit(parameter, inside, free)
+  visit(node.body, inside, free)
+}
+
+/** `var` anywhere in the function, but not in functions within it. */
+const hoistVars = (node: AnyNode, scope: Scope): void => {
+  if (isFunction(node)) return
+  if (node.type === "VariableDeclaration" && node.kind === "var") for (const { id } of node.declarations) declarePattern(id, scope)
+  for (const child of children(node)) hoistVars(child, scope)
+}
+
+/** What a statement declares in its own block. */
+const declareLexical = (statement: AnyNode, scope: Scope): void => {
+  if (statement.type === "VariableDeclaration" && statement.kind !== "var") for (const { id } of statement.declarations) declarePattern(id, scope)
+  if ((statement.type === "FunctionDeclaration" || statement.type === "ClassDeclaration") && statement.id !== null) scope.declare(statement.id.name)
+}
+
+const declarePattern = (pattern: Pattern, scope: Scope): void => {
+  switch (pattern.type) {
+    case "Identifier":
+      return scope.declare(pattern.name)
+    case "ObjectPattern":
+      return pattern.properties.forEach((property) => declarePattern(property.type === "RestElement" ? property.argument : property.value, scope))
+    case "ArrayPattern":
+      return pattern.elements.forEach((element) => {
+        if (element !== null) declarePattern(element, scope)
+      })
+    case "AssignmentPattern":
+      return declarePattern(pattern.left, scope)
+    case "RestElement":
+      return declarePattern(pattern.argument, scope)
+    case "MemberExpression": // assigned to, not declared
+  }
+}
+
+const isFunction = (node: AnyNode): boolean =>
+  node.type === "FunctionExpression" || node.type === "FunctionDeclaration" || node.type === "ArrowFunctionExpression"
+
+/** The nodes directly inside, without the names that are no variables: of fields, methods and labels. */
+const children = (node: AnyNode): ReadonlyArray<AnyNode> => {
+  const out: Array<AnyNode> = []
+  for (const [name, part] of Object.entries(node)) {
+    if (isMereName(node, name)) continue
+    for (const child of Array.isArray(part) ? part as ReadonlyArray<unknown> : [part]) {
+      if (typeof child === "object" && child !== null && "type" in child && typeof child.type === "string") out.push(child as AnyNode)
+    }
+  }
+  return out
+}
+
+const isMereName = (node: AnyNode, field: string): boolean => {
+  switch (node.type) {
+    case "MemberExpression":
+      return field === "property" && !node.computed
+    case "Property":
+      return field === "key" && !node.computed
+    case "MethodDefinition":
+    case "PropertyDefinition":
+      return field === "key" && !node.computed
+    case "LabeledStatement":
+    case "BreakStatement":
+    case "ContinueStatement":
+      return field === "label"
+    default:
+      return false
+  }
+}

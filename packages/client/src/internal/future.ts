@@ -1,0 +1,189 @@
+/**
+ * Futures, as clients make them.
+ *
+ * Members are getters that make what they return, so that each works unbound and
+ * a future that nobody asks costs one small object.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Inspectable from "effect/Inspectable"
+import * as Pipeable from "effect/Pipeable"
+import * as Queue from "effect/Queue"
+import * as Stream from "effect/Stream"
+import type { SchedulerLost, TaskError } from "@skein/protocol/Failure"
+import { type CancelOptions, type Future, type FutureStatus, FutureTypeId } from "../Future.ts"
+import { askAbout, type Core } from "./core.ts"
+import { type Held, lostCause, statusOf, type Watcher } from "./references.ts"
+import { valueOf } from "./values.ts"
+
+/** One reference. Apart from the future, so that it can be given up when that has been collected. */
+interface Handle {
+  readonly held: Held
+  released: boolean
+}
+
+/** A new future on a key, for a reference that has been counted. */
+export const makeFuture = (core: Core, held: Held): FutureOf => {
+  const handle: Handle = { held, released: false }
+  const future = new FutureOf(core, handle)
+  core.collecting.watch(future, () => release(core, handle))
+  return future
+}
+
+const release = (core: Core, handle: Handle): void => {
+  if (handle.released) return
+  handle.released = true
+  core.references.release(handle.held)
+}
+
+const statusesKept = 16
+
+export class FutureOf implements Future<unknown, unknown> {
+  readonly core: Core
+  readonly handle: Handle
+
+  constructor(core: Core, handle: Handle) {
+    this.core = core
+    this.handle = handle
+  }
+
+  get [FutureTypeId](): { readonly _A: () => unknown; readonly _E: () => unknown } {
+    return variance
+  }
+
+  get key(): string {
+    return this.handle.held.key
+  }
+
+  get isReleased(): boolean {
+    return this.handle.released
+  }
+
+  get result(): Effect.Effect<unknown, unknown> {
+    return Effect.suspend(() =>
+      this.handle.released ? Effect.failCause(this.releasedCause) : valueOf(this.core, this.handle.held, this)
+    )
+  }
+
+  get await(): Effect.Effect<Exit.Exit<void, unknown>> {
+    return Effect.suspend(() => {
+      const { core, handle: { held, released } } = this
+      if (released) return Effect.succeed(Exit.failCause(this.releasedCause))
+      return core.references.settled(held, this).pipe(
+        Effect.map((state) => state._tag === "Failed" ? Exit.failCause(state.cause()) : Exit.void),
+        Effect.catchTag("SchedulerLost", (lost) => Effect.succeed(Exit.failCause(lostCause(lost, held))))
+      )
+    })
+  }
+
+  get status(): Effect.Effect<FutureStatus, SchedulerLost> {
+    return Effect.suspend(() => {
+      const { references } = this.core
+      return references.lost !== undefined && this.handle.held.state._tag === "Pending"
+        ? Effect.fail(references.lost)
+        : Effect.succeed(statusOf(this.handle.held))
+    })
+  }
+
+  get changes(): Stream.Stream<FutureStatus, SchedulerLost> {
+    return Stream.callback<FutureStatus, SchedulerLost>((queue) =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          const { core: { references }, handle } = this
+          let last: FutureStatus | undefined
+          const watcher: Watcher = {
+            keeps: this,
+            notify: () => {
+              const status = statusOf(handle.held)
+              if (status !== last) Queue.offerUnsafe(queue, status)
+              last = status
+              if (handle.held.count <= 0) Queue.endUnsafe(queue)
+              else if (references.lost !== undefined) Queue.failCauseUnsafe(queue, Cause.fail(references.lost))
+            }
+          }
+          handle.held.watchers.add(watcher)
+          watcher.notify()
+          return watcher
+        }),
+        (watcher) =>
+          Effect.sync(() => {
+            this.handle.held.watchers.delete(watcher)
+          })
+      ), { bufferSize: statusesKept, strategy: "sliding" })
+  }
+
+  get cancel(): (options?: CancelOptions) => Effect.Effect<"cancelled" | "already-done" | "shared", SchedulerLost> {
+    return (options = {}) => Effect.map(cancelAll(this.core, [this], options), ([outcome]) => outcome ?? "already-done")
+  }
+
+  get retry(): Effect.Effect<void, SchedulerLost> {
+    return retryAll(this.core, [this])
+  }
+
+  get release(): Effect.Effect<void> {
+    return Effect.sync(() => release(this.core, this.handle))
+  }
+
+  get releasedCause(): Cause.Cause<TaskError> {
+    return this.core.references.releasedCause(this.handle.held)
+  }
+
+  pipe(): unknown {
+    return Pipeable.pipeArguments(this, arguments)
+  }
+
+  toJSON(): unknown {
+    const { key, task } = this.handle.held
+    return { _id: "Future", key, task, status: this.handle.released ? "released" : statusOf(this.handle.held) }
+  }
+
+  toString(): string {
+    return Inspectable.toStringUnknown(this.toJSON())
+  }
+
+  [Inspectable.NodeInspectSymbol](): unknown {
+    return this.toJSON()
+  }
+}
+
+/** Cancels keys; completes once nothing of them runs any more. Outcomes in the order of the futures. Those released are done. */
+export const cancelAll = (core: Core, futures: ReadonlyArray<FutureOf>, { force = false, note }: CancelOptions) => {
+  const live = futures.filter((future) => !future.isReleased)
+  if (live.length === 0) return Effect.succeed(futures.map(() => "already-done" as const))
+  const keys = live.map(({ handle }) => handle.held)
+  return askAbout(core, keys, (scheduler) => scheduler.Cancel({ refs: keys.map(({ ref }) => ref), note: note ?? null, force })).pipe(
+    Effect.map((outcomes) => {
+      const byFuture = new Map(live.map((future, i) => [future, outcomes[i]]))
+      return futures.map((future) => byFuture.get(future) ?? "already-done" as const)
+    })
+  )
+}
+
+/** Has keys that failed computed again. From then on they are pending here, until the scheduler says otherwise. */
+export const retryAll = (core: Core, futures: ReadonlyArray<FutureOf>): Effect.Effect<void, SchedulerLost> =>
+  Effect.suspend(() => {
+    const { lost } = core.references
+    if (lost !== undefined) return Effect.fail(lost)
+    for (const { handle: { held, released } } of futures) {
+      if (released || held.state._tag !== "Failed") continue
+      core.references.pendingAgain(held)
+      core.outbox.offer({ _tag: "Retry", ref: held.ref })
+    }
+    return core.outbox.flushed
+  })
+
+const variance = {
+  _A: (): never => phantom(),
+  _E: (): never => phantom()
+}
+const phantom = (): never => {
+  throw new Error("this member is there for the compiler only")
+}
+
+/** Those that are this client's own; a future of another client, or of another kind, is nobody's here. */
+export const ownFutures = (core: Core, futures: Iterable<unknown>): ReadonlyArray<FutureOf> => {
+  const own: Array<FutureOf> = []
+  for (const future of futures) if (future instanceof FutureOf && future.core === core) own.push(future)
+  return own
+}

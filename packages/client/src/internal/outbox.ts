@@ -1,0 +1,182 @@
+/**
+ * What this client has to tell the scheduler, in order.
+ *
+ * Submissions of one turn leave as one message, for a message costs more than a
+ * task. Whoever submits waits for room while more than a mebibyte is on its way;
+ * a release never waits, for it takes a few bytes and makes room elsewhere.
+ * Whoever asks the scheduler about a key first waits until the key has been
+ * submitted (`flushed`): questions go another way and could overtake it.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
+import * as Queue from "effect/Queue"
+import type { DeclaredCode, Graph, SubmittedTask } from "@skein/protocol/Graph"
+import { BYTES_PER_MESSAGE, TASKS_PER_MESSAGE } from "@skein/protocol/Graph"
+import type { Ref } from "@skein/protocol/Ids"
+
+export type Row =
+  /** `code`: told with the first task that calls it. `last`: of its graph. */
+  | { readonly _tag: "Task"; readonly task: SubmittedTask; readonly code: DeclaredCode | undefined; readonly last: boolean }
+  /** A graph that was given up before its last task was built. */
+  | { readonly _tag: "GraphEnd" }
+  | { readonly _tag: "Release"; readonly ref: Ref }
+  | { readonly _tag: "Retry"; readonly ref: Ref }
+  | { readonly _tag: "Flush"; readonly done: Deferred.Deferred<void> }
+
+/** What leaves: messages of one kind each. */
+export interface Sending<E> {
+  readonly submit: (graph: Graph) => Effect.Effect<void, E>
+  readonly release: (refs: ReadonlyArray<Ref>) => Effect.Effect<void, E>
+  readonly retry: (refs: ReadonlyArray<Ref>) => Effect.Effect<void, E>
+}
+
+/** Bytes on their way beyond which who submits waits. */
+export const ROOM_BYTES = 1 << 20
+/** What a task takes beside its arguments, roughly. */
+const TASK_BYTES = 64
+
+export interface Outbox {
+  /** Never waits. */
+  readonly offer: (row: Row) => void
+  /** Completes when there is room for more submissions. */
+  readonly room: Effect.Effect<void>
+  /** Completes when all that was offered before has been sent, or nothing will be any more. */
+  readonly flushed: Effect.Effect<void>
+  /** Sends, until sending fails. To be run once. */
+  readonly run: <E>(sending: Sending<E>) => Effect.Effect<never, E>
+}
+
+export const make = Effect.gen(function*() {
+  // Its tasks are bounded by `room`; a release follows a task, and is smaller.
+  const rows = yield* Queue.unbounded<Row>()
+  const roomy = Latch.makeUnsafe(true)
+  let waitingBytes = 0
+  let over = false
+
+  const offer = (row: Row): void => {
+    if (over) {
+      if (row._tag === "Flush") Deferred.doneUnsafe(row.done, Exit.void)
+      return
+    }
+    Queue.offerUnsafe(rows, row)
+    if (row._tag !== "Task") return
+    waitingBytes += bytesOf(row)
+    if (waitingBytes > ROOM_BYTES) roomy.closeUnsafe()
+  }
+  const sent = (bytes: number): void => {
+    waitingBytes -= bytes
+    if (waitingBytes <= ROOM_BYTES) roomy.openUnsafe()
+  }
+  const sendAll = Effect.fnUntraced(function*<E>(batch: ReadonlyArray<Row>, sending: Sending<E>) {
+    for (const message of messages(batch)) {
+      switch (message._tag) {
+        case "Submit":
+          yield* sending.submit(message.graph)
+          sent(message.bytes)
+          break
+        case "Release":
+          yield* sending.release(message.refs)
+          break
+        case "Retry":
+          yield* sending.retry(message.refs)
+          break
+        case "Flush":
+          Deferred.doneUnsafe(message.done, Exit.void)
+      }
+    }
+  })
+  /** Nothing more will be sent: nobody shall wait for it. */
+  const stop = Effect.gen(function*() {
+    over = true
+    roomy.openUnsafe()
+    for (const row of yield* Queue.clear(rows)) if (row._tag === "Flush") Deferred.doneUnsafe(row.done, Exit.void)
+    yield* Queue.shutdown(rows)
+  })
+  const outbox: Outbox = {
+    offer,
+    room: roomy.await,
+    flushed: Effect.suspend(() => {
+      const done = Deferred.makeUnsafe<void>()
+      offer({ _tag: "Flush", done })
+      return Deferred.await(done)
+    }),
+    run: <E>(sending: Sending<E>) => {
+      let batch: ReadonlyArray<Row> = []
+      const turn = Effect.gen(function*() {
+        batch = yield* Queue.takeAll(rows) // wakes at the end of the turn: all that it offers leaves together
+        yield* sendAll(batch, sending)
+      })
+      return Effect.forever(turn).pipe(
+        Effect.ensuring(Effect.suspend(() => {
+          for (const row of batch) if (row._tag === "Flush") Deferred.doneUnsafe(row.done, Exit.void)
+          return stop
+        }))
+      )
+    }
+  }
+  return outbox
+})
+
+export type Message =
+  | { readonly _tag: "Submit"; readonly graph: Graph; readonly bytes: number }
+  | { readonly _tag: "Release"; readonly refs: ReadonlyArray<Ref> }
+  | { readonly _tag: "Retry"; readonly refs: ReadonlyArray<Ref> }
+  | { readonly _tag: "Flush"; readonly done: Deferred.Deferred<void> }
+
+/**
+ * Rows as messages: neighbours of one kind together, up to the limits.
+ *
+ * A message that ends in the middle of a graph says so, and the scheduler holds
+ * it until the rest has come.
+ */
+export const messages = (rows: ReadonlyArray<Row>): ReadonlyArray<Message> => {
+  const out: Array<Message> = []
+  for (let i = 0; i < rows.length;) {
+    const row = rows[i]!
+    if (row._tag === "Flush") {
+      out.push(row)
+      i++
+    } else if (row._tag === "Release" || row._tag === "Retry") {
+      const refs: Array<Ref> = []
+      for (let next = rows[i]; next?._tag === row._tag && refs.length < REFS_PER_MESSAGE; next = rows[++i]) refs.push(next.ref)
+      out.push({ _tag: row._tag, refs })
+    } else {
+      i = takeGraph(rows, i, out)
+    }
+  }
+  return out
+}
+
+/** References in one message at most; 5 bytes each. */
+const REFS_PER_MESSAGE = 50_000
+
+/** Adds one message of the tasks from `start` on; returns where the next begins. */
+const takeGraph = (rows: ReadonlyArray<Row>, start: number, out: Array<Message>): number => {
+  const codes: Array<DeclaredCode> = []
+  const tasks: Array<SubmittedTask> = []
+  let bytes = 0
+  let last = true
+  let i = start
+  for (; i < rows.length && tasks.length < TASKS_PER_MESSAGE; i++) {
+    const row = rows[i]!
+    if (row._tag === "GraphEnd") {
+      last = true
+    } else if (row._tag === "Task") {
+      const more = bytesOf(row)
+      if (tasks.length > 0 && bytes + more > BYTES_PER_MESSAGE) break
+      bytes += more
+      tasks.push(row.task)
+      if (row.code !== undefined) codes.push(row.code)
+      last = row.last
+    } else {
+      break
+    }
+  }
+  out.push({ _tag: "Submit", graph: { codes, tasks, last }, bytes })
+  return i
+}
+
+const bytesOf = ({ code, task }: Extract<Row, { readonly _tag: "Task" }>): number =>
+  TASK_BYTES + task.args.length + task.key.length + 5 * task.dependencies.length + (code === undefined ? 0 : 256 + (code.def.text?.length ?? 0))

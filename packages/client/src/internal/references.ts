@@ -1,0 +1,220 @@
+/**
+ * Every key that this client holds, and what is known of it.
+ *
+ * A key is held under a number of the client's own (`Ref`), counted up and never
+ * used again, so that news about a key that was released meanwhile meets nobody.
+ * Each future is one reference; the last one's release is told to the scheduler.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { ClientReport } from "@skein/protocol/ClientRpcs"
+import { type SchedulerLost, TaskCancelled, TaskError } from "@skein/protocol/Failure"
+import type { Ref, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import { decodeFailure } from "@skein/protocol/Raised"
+import { named, type ResultCodecs } from "@skein/protocol/TaskValues"
+import type { FutureStatus } from "../Future.ts"
+
+/** What is known of a key. */
+export type State =
+  | { readonly _tag: "Pending" }
+  /** `value`: its encoding, if that is small. */
+  | {
+    readonly _tag: "InMemory"
+    readonly id: TaskId
+    readonly run: RunId
+    readonly nbytes: number
+    readonly worker: WorkerId
+    readonly value: Uint8Array | undefined
+  }
+  /** `cause`: decoded when somebody asks for it. */
+  | { readonly _tag: "Failed"; readonly status: "error" | "cancelled" | "lost"; readonly cause: () => Cause.Cause<unknown> }
+
+/** A key that is held. */
+export interface Held {
+  readonly ref: Ref
+  readonly key: string
+  /** The task's name. */
+  readonly task: string
+  /** Digest of what is computed; undefined for a key that was made to be fresh. */
+  readonly spec: string | undefined
+  readonly codecs: ResultCodecs
+  /** References. */
+  count: number
+  state: State
+  /** Those who want to hear of every change. */
+  readonly watchers: Set<Watcher>
+}
+
+/** Hears of every change of one key, and keeps alive what it names. */
+export interface Watcher {
+  readonly notify: () => void
+  /** The future on whose behalf it waits: a future that somebody waits for must not be collected. */
+  readonly keeps: unknown
+}
+
+const pending: State = { _tag: "Pending" }
+
+export class References {
+  private readonly byRef = new Map<Ref, Held>()
+  private readonly byKey = new Map<string, Held>()
+  private readonly addresses = new Map<WorkerId, string>()
+  private next = 0
+  private over: SchedulerLost | undefined
+  private readonly client: string
+  private readonly onReleased: (ref: Ref) => void
+
+  /** `client`: its name. `onReleased`: a key's last reference is gone. */
+  constructor(client: string, onReleased: (ref: Ref) => void) {
+    this.client = client
+    this.onReleased = onReleased
+  }
+
+  /** Keys that are held. */
+  get size(): number {
+    return this.byRef.size
+  }
+
+  /** Why the session is over, if it is. */
+  get lost(): SchedulerLost | undefined {
+    return this.over
+  }
+
+  /** Where this worker can be asked for values, as far as the scheduler has said. */
+  addressOf(worker: WorkerId): string | undefined {
+    return this.addresses.get(worker)
+  }
+
+  /** The key, if it is held. */
+  find(key: string): Held | undefined {
+    return this.byKey.get(key)
+  }
+
+  /** A new key, with one reference. */
+  add(of: Pick<Held, "key" | "task" | "spec" | "codecs">): Held {
+    // The cast makes a number that this counter alone hands out a reference.
+    const held: Held = { ...of, ref: this.next++ as Ref, count: 1, state: pending, watchers: new Set() }
+    this.byRef.set(held.ref, held)
+    this.byKey.set(held.key, held)
+    return held
+  }
+
+  /** One reference more. */
+  retain(held: Held): void {
+    held.count++
+  }
+
+  /** One reference less. */
+  release(held: Held): void {
+    if (--held.count > 0) return
+    this.byRef.delete(held.ref)
+    if (this.byKey.get(held.key) === held) this.byKey.delete(held.key)
+    // Nobody will report on it any more, and whoever still waits shall not wait for ever.
+    if (held.state._tag === "Pending") held.state = { _tag: "Failed", status: "cancelled", cause: () => this.releasedCause(held) }
+    notify(held)
+    if (this.over === undefined) this.onReleased(held.ref)
+  }
+
+  /** Why a future that has been released has no result. */
+  releasedCause(held: Held): Cause.Cause<TaskError> {
+    return Cause.fail(TaskError.because(new TaskCancelled({ by: this.client, note: Option.some("the future was released") }), held))
+  }
+
+  /** News from the scheduler. */
+  report(segments: ReadonlyArray<ClientReport>): void {
+    for (const segment of segments) {
+      switch (segment._tag) {
+        case "Peers":
+          for (const { address, worker } of segment.peers) this.addresses.set(worker, address)
+          break
+        case "InMemory":
+          for (const row of segment.rows) {
+            const { id, nbytes, run, worker } = row
+            this.change(row.ref, { _tag: "InMemory", id, run, nbytes, worker, value: row.value.length === 0 ? undefined : own(row.value) })
+          }
+          break
+        case "Erred":
+          for (const row of segment.rows) this.failed(row)
+          break
+        case "Pending":
+          for (const ref of segment.refs) this.change(ref, pending)
+      }
+    }
+  }
+
+  /** It is to be computed again, as far as this side knows. */
+  pendingAgain(held: Held): void {
+    this.set(held, pending)
+  }
+
+  /** The session is over: nobody will hear anything more. */
+  end(lost: SchedulerLost): void {
+    if (this.over !== undefined) return
+    this.over = lost
+    for (const held of this.byRef.values()) notify(held)
+  }
+
+  /** Completes when the key is pending no longer. `keeps`: the future on whose behalf this waits. */
+  settled(held: Held, keeps: unknown): Effect.Effect<Exclude<State, { readonly _tag: "Pending" }>, SchedulerLost> {
+    const look = () =>
+      held.state._tag !== "Pending" ? Exit.succeed(held.state) : this.over !== undefined ? Exit.fail(this.over) : undefined
+    return Effect.suspend(() =>
+      look() ?? Effect.callback<Exclude<State, { readonly _tag: "Pending" }>, SchedulerLost>((resume) => {
+        const watcher: Watcher = {
+          keeps,
+          notify: () => {
+            const found = look()
+            if (found === undefined) return
+            held.watchers.delete(watcher)
+            resume(found)
+          }
+        }
+        held.watchers.add(watcher)
+        // The fiber may have been preempted since it looked.
+        watcher.notify()
+        return Effect.sync(() => {
+          held.watchers.delete(watcher)
+        })
+      })
+    )
+  }
+
+  private failed(row: Extract<ClientReport, { readonly _tag: "Erred" }>["rows"][number]): void {
+    const held = this.byRef.get(row.ref)
+    if (held === undefined) return
+    let cause: Cause.Cause<unknown> | undefined
+    this.set(held, {
+      _tag: "Failed",
+      status: row.failure._tag === "Cancelled" ? "cancelled" : row.failure._tag === "Lost" ? "lost" : "error",
+      // Every dependent of a failed task is told of it; few are ever looked at.
+      cause: () => cause ??= decodeFailure(row.failure, { key: row.origin, task: row.originTask, named: named(held.codecs) })
+    })
+  }
+
+  private change(ref: Ref, state: State): void {
+    const held = this.byRef.get(ref)
+    if (held !== undefined) this.set(held, state)
+  }
+
+  private set(held: Held, state: State): void {
+    held.state = state
+    notify(held)
+  }
+}
+
+/** What a future of this key says of itself. */
+export const statusOf = ({ state }: Held): FutureStatus =>
+  state._tag === "Pending" ? "pending" : state._tag === "InMemory" ? "finished" : state.status
+
+/** The session's end, as it meets whoever waits for a key. */
+export const lostCause = (lost: SchedulerLost, held: Held): Cause.Cause<TaskError> => Cause.fail(TaskError.because(lost, held))
+
+/** A copy, as a watcher that is notified often removes itself. */
+const notify = (held: Held): void => {
+  if (held.watchers.size === 0) return
+  for (const watcher of [...held.watchers]) watcher.notify()
+}
+
+/** Small values come in large frames: one that is kept must not keep its frame. */
+const own = (value: Uint8Array): Uint8Array => value.buffer.byteLength > 2 * value.length + 1024 ? value.slice() : value

@@ -1,0 +1,112 @@
+/**
+ * From a key to its value.
+ *
+ * A small value came with the news that it is there. A larger one is fetched
+ * from a worker that holds it; if that worker is gone or has it no longer, the
+ * scheduler is asked who has it now, and if nobody has, the key is pending
+ * again and this waits.
+ */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import { TaskDefect, TaskError } from "@skein/protocol/Failure"
+import { named } from "@skein/protocol/TaskValues"
+import * as Value from "@skein/protocol/Value"
+import { askAbout, type Core } from "./core.ts"
+import { type Held, lostCause, type State } from "./references.ts"
+
+type InMemory = Extract<State, { readonly _tag: "InMemory" }>
+
+/** The value, once it is there. `keeps`: the future on whose behalf this waits. */
+export const valueOf = (core: Core, held: Held, keeps: unknown): Effect.Effect<unknown, unknown> =>
+  core.references.settled(held, keeps).pipe(
+    Effect.catchTag("SchedulerLost", (lost) => Effect.failCause(lostCause(lost, held))),
+    Effect.flatMap((state) =>
+      state._tag === "Failed"
+        ? Effect.failCause(state.cause())
+        : state.value !== undefined
+        ? decode(held, state.value)
+        : fetched(core, held, state, keeps)
+    )
+  )
+
+/** The value of its encoding. */
+export const decode = (held: Held, bytes: Uint8Array): Effect.Effect<unknown, TaskError> => {
+  const value = Value.decode(bytes, { named: named(held.codecs) })
+  return Result.isSuccess(value) ? Effect.succeed(value.success) : Effect.fail(unusable(held, value.failure, ""))
+}
+
+/** Rounds of asking who has a value, with pauses that grow to a second: about a minute. */
+const ROUNDS = 64
+
+const fetched = (core: Core, held: Held, first: InMemory, keeps: unknown): Effect.Effect<unknown, unknown> =>
+  Effect.gen(function*() {
+    let known: State = first
+    let where: Where = { id: first.id, run: first.run, addresses: addressesOf(core, first) }
+    let failed = "nobody is known to have it"
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const address of where.addresses) {
+        const answer = yield* Effect.result(core.bulk.fetch(address, [{ id: where.id, run: where.run }]))
+        if (Result.isFailure(answer)) failed = answer.failure.message
+        else if (answer.success[0]?._tag === "Found") return yield* decode(held, answer.success[0].bytes)
+        else failed = `${address} answered "${answer.success[0]?._tag ?? "nothing"}"`
+      }
+      if (round > 0) yield* Effect.sleep(Math.min(1000, 10 * 2 ** round))
+      // News may have come meanwhile; it is newer than any answer could be.
+      if (held.state !== known) return yield* valueOf(core, held, keeps)
+      const location = yield* askAbout(core, [held], (scheduler) => scheduler.Locate({ ref: held.ref })).pipe(
+        Effect.catchTag("SchedulerLost", (lost) => Effect.failCause(lostCause(lost, held)))
+      )
+      if (held.state !== known) return yield* valueOf(core, held, keeps)
+      if (location === null) {
+        core.references.pendingAgain(held)
+        return yield* valueOf(core, held, keeps)
+      }
+      known = held.state
+      where = location
+    }
+    return yield* Effect.fail(unusable(held, new Error(`The value cannot be fetched: ${failed}`), where.addresses[0] ?? ""))
+  })
+
+interface Where {
+  readonly id: number
+  readonly run: number
+  readonly addresses: ReadonlyArray<string>
+}
+
+const addressesOf = (core: Core, { worker }: InMemory): ReadonlyArray<string> => {
+  const address = core.references.addressOf(worker)
+  return address === undefined ? [] : [address]
+}
+
+/** The task ran; what it gave is of no use here. */
+const unusable = (held: Held, cause: unknown, worker: string): TaskError =>
+  TaskError.because(new TaskDefect({ cause, remoteStack: "", worker, attempts: [] }), held)
+
+/**
+ * Values of many keys that are all settled, as exits: those that are here are
+ * decoded, those that are not are fetched, all of one worker in few questions.
+ */
+export const valuesOf = Effect.fnUntraced(function*(core: Core, keys: ReadonlyArray<Held>, keeps: unknown) {
+  const elsewhere = new Map<string, Array<{ readonly held: Held; readonly state: InMemory }>>()
+  for (const held of keys) {
+    const { state } = held
+    if (state._tag !== "InMemory" || state.value !== undefined) continue
+    const address = core.references.addressOf(state.worker)
+    if (address === undefined) continue
+    const same = elsewhere.get(address)
+    if (same === undefined) elsewhere.set(address, [{ held, state }])
+    else same.push({ held, state })
+  }
+  const bytes = new Map<Held, Uint8Array>()
+  yield* Effect.forEach(elsewhere, ([address, wanted]) =>
+    core.bulk.fetch(address, wanted.map(({ state: { id, run } }) => ({ id, run }))).pipe(
+      Effect.map((answers) => answers.forEach((answer, i) => answer._tag === "Found" && bytes.set(wanted[i]!.held, answer.bytes))),
+      // One by one then, with all that can be tried.
+      Effect.ignore
+    ), { concurrency: 16, discard: true })
+  return yield* Effect.forEach(keys, (held) => {
+    const found = bytes.get(held)
+    bytes.delete(held)
+    return Effect.exit(found === undefined ? valueOf(core, held, keeps) : decode(held, found))
+  }, { concurrency: 16 })
+})

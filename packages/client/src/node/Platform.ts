@@ -1,0 +1,47 @@
+/**
+ * `Platform` on Node. The one file of this package that knows sockets and files.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Memory from "@skein/transport/Memory"
+import { connectTo } from "@skein/transport/node/Connect"
+import * as NodeHashing from "@skein/transport/node/Hashing"
+import type { Hashing } from "@skein/transport/Hashing"
+import { readFileSync } from "node:fs"
+import { Platform, type Terminal } from "../Platform.ts"
+
+/** This process's standard error: results of a program go to its standard output, and may go on to another. */
+const terminal: Terminal = {
+  isTerminal: process.stderr.isTTY === true,
+  columns: () => process.stderr.columns ?? 80,
+  write: (text) => Effect.sync(() => {
+    process.stderr.write(text)
+  })
+}
+
+const packageAt = (folder: string): string | undefined => {
+  try {
+    const { name } = JSON.parse(readFileSync(new URL("package.json", folder), "utf8")) as { readonly name?: unknown }
+    return typeof name === "string" ? name : ""
+  } catch (thrown) {
+    // One that cannot be read as JSON still marks the package's folder.
+    return thrown instanceof SyntaxError ? "" : undefined
+  }
+}
+
+/** Node's; `inproc://` addresses are those of the `Network` in scope, if there is one. */
+export const layer: Layer.Layer<Platform | Hashing> = Layer.merge(
+  Layer.effect(
+    Platform,
+    Effect.map(Effect.serviceOption(Memory.Network), (found) => {
+      const network = Option.getOrElse(found, Memory.makeNetwork)
+      return Platform.of({
+        connect: (address) => Effect.provideService(connectTo(address), Memory.Network, network),
+        packageAt,
+        terminal
+      })
+    })
+  ),
+  NodeHashing.layer
+)
