@@ -2,7 +2,8 @@
  * A real scheduler in memory, and peers that a test plays by hand: they speak
  * the real RPCs over real sessions.
  */
-import { Effect, Layer, Queue, Scope } from "effect"
+import { Effect, Layer, Queue, Redacted, Scope } from "effect"
+import type { Socket } from "effect/socket"
 import type { RpcClient, RpcClientError, RpcGroup } from "effect/rpc"
 import { type ClientReport, ClientReportRpcs, ClientRpcs } from "@skein/protocol/ClientRpcs"
 import { NannyCommandRpcs, NannyRpcs } from "@skein/protocol/NannyRpcs"
@@ -17,8 +18,14 @@ import { decode } from "@skein/runtime/scheduler/SchedulerConfig"
 import * as Tree from "@skein/runtime/scheduler/Tree"
 import { registration } from "./make.ts"
 
-export interface Rig {
-  readonly network: Memory.Network["Service"]
+/** How to reach a scheduler. */
+export interface Reach {
+  /** A socket for one session. */
+  readonly connect: Effect.Effect<Socket.Socket>
+  readonly token?: string
+}
+
+export interface Rig extends Reach {
   readonly tree: Effect.Success<ReturnType<typeof Tree.start>>
 }
 
@@ -27,15 +34,17 @@ export const start = Effect.fnUntraced(function*(config: object = {}) {
   const network = Memory.makeNetwork()
   const server = yield* network.listen("scheduler")
   const tree = yield* Tree.start(yield* Effect.orDie(decode(config)), server)
-  const rig: Rig = { network, tree }
+  const rig: Rig = { connect: Effect.sync(() => network.connect("scheduler")), tree }
   return rig
 })
 
 /** What `start` needs. */
 export const layer = Layer.mergeAll(NodeHashing.layer, Journal.layerMemory)
 
-export const dialAs = (rig: Rig, role: Role, name: string) =>
-  Effect.orDie(dial({ socket: rig.network.connect("scheduler"), greeting: { role, name }, beatMs: Infinity }))
+export const dialAs = Effect.fnUntraced(function*({ connect, token }: Reach, role: Role, name: string) {
+  const greeting = { role, name, ...(token === undefined ? {} : { token: Redacted.make(token) }) }
+  return yield* Effect.orDie(dial({ socket: yield* connect, greeting, beatMs: Infinity }))
+})
 
 type Calls<Group> = Group extends RpcGroup.RpcGroup<infer Rpcs> ? RpcClient.RpcClient<Rpcs, RpcClientError.RpcClientError> : never
 
@@ -51,7 +60,7 @@ export interface FakeClient {
 }
 
 /** A client. */
-export const client = Effect.fnUntraced(function*(rig: Rig, name = "client") {
+export const client = Effect.fnUntraced(function*(rig: Reach, name = "client") {
   const scope = yield* Scope.fork(yield* Effect.scope)
   const session = yield* Scope.provide(dialAs(rig, "client", name), scope)
   const reports = yield* Queue.unbounded<ClientReport>()
@@ -76,7 +85,7 @@ export interface FakeWorker {
 }
 
 /** A worker's session, which has not registered. */
-export const worker = Effect.fnUntraced(function*(rig: Rig, name = "worker") {
+export const worker = Effect.fnUntraced(function*(rig: Reach, name = "worker") {
   const session = yield* dialAs(rig, "worker", name)
   const commands = yield* Queue.unbounded<WorkerCommand>()
   const closes = yield* Queue.unbounded<string>()
@@ -91,14 +100,14 @@ export const worker = Effect.fnUntraced(function*(rig: Rig, name = "worker") {
 })
 
 /** A worker that has registered. */
-export const registered = Effect.fnUntraced(function*(rig: Rig, name = "worker", more: Partial<Registration> = {}) {
+export const registered = Effect.fnUntraced(function*(rig: Reach, name = "worker", more: Partial<Registration> = {}) {
   const fake = yield* worker(rig, name)
   const { ids, worker: number } = yield* fake.rpc.Register({ registration: registration(name, more) })
   return { ...fake, worker: number, ids }
 })
 
 /** A nanny. */
-export const nanny = Effect.fnUntraced(function*(rig: Rig, name = "nanny") {
+export const nanny = Effect.fnUntraced(function*(rig: Reach, name = "nanny") {
   const session = yield* dialAs(rig, "nanny", name)
   const wanted = yield* Queue.unbounded<{ readonly process: string; readonly reason: string }>()
   const handlers = yield* NannyCommandRpcs.toHandlers(NannyCommandRpcs.of({
