@@ -9,6 +9,9 @@ import * as Schema from "effect/Schema"
 import { clusterCodes, connectCodes, submitCodes } from "./ErrorCodes.ts"
 import { KeyConflict, SchedulerLost, showPath } from "./Failure.ts"
 
+// Reasons of both kinds of error.
+export { KeyConflict, SchedulerLost }
+
 /** The function uses names that it does not carry. None are named for a body whose text says nothing of it. */
 export class NotShippable extends Schema.TaggedError<NotShippable>()("NotShippable", {
   names: Schema.Array(Schema.String)

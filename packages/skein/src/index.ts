@@ -1,1 +1,17 @@
-export {}
+/**
+ * What is installed: the public names.
+ */
+export {
+  type CancelOptions, Client, type ClientOptions, type ClientService, type Completed, type Completions, type ErrorsOf, Future, type FutureStatus,
+  FutureTypeId, type Gathered, type Input, type Inspect, type MapItems, type MapOptions, type Submit, type TaskInfo, type TlsOptions, type WorkerInfo
+} from "@skein/client"
+export { Cluster, type ClusterService } from "@skein/cluster/Cluster"
+export {
+  BadOption, ClientClosed, ClusterError, ConnectError, ForeignFuture, FutureReleased, NameUnknown, NotShippable, Overloaded, PayloadInvalid, SubmitError,
+  TooLarge, Unauthorized
+} from "@skein/protocol/Errors"
+export {
+  Attempt, DataLost, KeyConflict, KilledWorker, NoEligibleWorker, ResultInvalid, SchedulerLost, TaskCancelled, TaskDefect, TaskError, TaskOrigin,
+  TaskTimeout
+} from "@skein/protocol/Failure"
+export { type FnOptions, type FnTask, type SubmitOptions, Task, type TaskDefaults, type TaskServices } from "@skein/protocol/Task"
