@@ -7,7 +7,7 @@
  */
 import { Worker } from "node:worker_threads"
 import * as Layer from "effect/Layer"
-import type { FromThread, ThreadData } from "../worker/ThreadMessages.ts"
+import { isWorthHandingOver, pack, type PackedReply, type ThreadData, unpackReply } from "../worker/ThreadMessages.ts"
 import { ThreadSpawner } from "../worker/Threads.ts"
 
 export interface Options {
@@ -24,11 +24,12 @@ export const layer = (options: Options): Layer.Layer<ThreadSpawner> =>
       const worker = new Worker(entry, { workerData, name: options.worker })
       let detail: string | undefined
       // Only threadEntry.ts writes here: a body has no hold of the port.
-      worker.on("message", (message: FromThread) => on.message(message))
+      worker.on("message", (message: PackedReply) => on.message(unpackReply(message)))
       worker.on("error", (error) => void (detail ??= inWords(error)))
       worker.on("exit", (code) => on.exit(code, detail ?? `the thread ended with code ${code}`))
       return {
-        post: (message) => worker.postMessage(message, [message.bytes.buffer]),
+        post: (message) =>
+          worker.postMessage(pack(message), isWorthHandingOver(message.bytes) ? [message.bytes.buffer] : []),
         terminate: () => void worker.terminate()
       }
     }

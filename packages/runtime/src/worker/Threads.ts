@@ -248,16 +248,34 @@ class Pool {
     this.#settle()
   }
 
-  /** Gives out what waits, and starts what threads are needed for it. Called after anything has changed. */
+  /** Gives out what waits, and starts what threads are needed for it. Called after anything has changed, so it is quick when there is nothing to do. */
   #settle(): void {
     if (this.#closed) return
-    const { busy, idle, starting } = this.counts()
-    const room = this.#options.nthreads - busy - idle - starting
-    const wanted = Math.min(room, this.#waiting.length - idle - starting)
+    const { nthreads } = this.#options
+    let busy = 0
+    let idle = 0
+    let starting = 0
+    let mostHeld = 0
+    let wantsMore = false
+    for (const { held, status } of this.#members) {
+      if (status === "starting") starting++
+      if (status !== "up") continue
+      if (held.length > 0) busy++
+      else idle++
+      mostHeld = Math.max(mostHeld, held.length)
+      wantsMore ||= held.length <= this.#depth / 2
+    }
+    const wanted = Math.min(nthreads - busy - idle - starting, this.#waiting.length - idle - starting)
     for (let i = 0; i < wanted; i++) this.#startThread()
-    this.#assign()
-    const now = this.counts()
-    if (this.#warm && now.idle + now.starting === 0 && now.busy <= this.#options.nthreads) this.#startThread()
+    const moves = idle > 0 && busy < nthreads && mostHeld > 1
+    if (moves || (wantsMore && this.#waiting.length > 0)) this.#assign()
+    if (this.#warm && idle + starting < 2) this.#keepSpare()
+  }
+
+  /** Counts anew, for the spare may just have been taken. */
+  #keepSpare(): void {
+    const { busy, idle, starting } = this.counts()
+    if (idle + starting === 0 && busy <= this.#options.nthreads) this.#startThread()
   }
 
   #startThread(): void {

@@ -12,12 +12,15 @@ import {
   begun,
   type BodyOutcome,
   type FromThread,
+  isWorthHandingOver,
   type JobMessage,
+  type Packed,
+  packReply,
   queued,
   type ThreadCode,
   type ThreadData,
   type ThreadJob,
-  type ToThread
+  unpack
 } from "./ThreadMessages.ts"
 
 type Body = Awaited<ReturnType<ThreadCode["prepare"]>>
@@ -34,16 +37,13 @@ const bodies = new Map<string, Body | Promise<Body>>()
 let working = false
 
 const say = (message: FromThread, bytes?: Uint8Array): void =>
-  port.postMessage(message, bytes !== undefined && worthHandingOver(bytes) ? [bytes.buffer] : [])
-
-/** A small buffer is copied faster than it is handed over; one that is part of a larger one must be copied. */
-const worthHandingOver = (bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> =>
-  bytes.length >= 16_384 && bytes.length === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer
+  port.postMessage(packReply(message), bytes !== undefined && isWorthHandingOver(bytes) ? [bytes.buffer] : [])
 
 /** A view copies its whole buffer when it travels. */
 const alone = (bytes: Uint8Array): Uint8Array => bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice()
 
-port.on("message", (message: ToThread) => {
+port.on("message", (packed: Packed) => {
+  const message = unpack(packed)
   for (const digest of message.forget) bodies.delete(digest)
   for (const def of message.codes) bodies.set(def.digest, prepare(def))
   let offset = 0
