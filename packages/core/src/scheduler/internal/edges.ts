@@ -31,6 +31,5 @@ export type Edges = {
 /** Whether somebody wants the result, or a task in play uses it. */
 export const isNeeded = (task: Task): boolean => task.waiters > 0 || IntSet.size(task.whoWants) > 0
 
-/** Whether its graph is not whole yet, and nothing that has started needs it. */
-export const isHeld = (task: Task): boolean =>
-  task.status._tag === "Released" && task.rank < 0 && task.waiters === 0
+/** Whether it is wanted, but its graph is not whole yet, and nothing that has started needs it. */
+export const isHeld = (task: Task): boolean => task.status._tag === "Released" && task.waiters === 0 && isNeeded(task)

@@ -17,7 +17,7 @@ import type { TaskId } from "@skein/protocol/Ids"
 import * as IntSet from "../../persistent/IntSet.ts"
 import type { Status, Task } from "../State.ts"
 import type { Draft } from "./draft.ts"
-import { type Edges, isHeld, isNeeded, type Target } from "./edges.ts"
+import { type Edges, isNeeded, type Target } from "./edges.ts"
 import { erred } from "./transitions/erred.ts"
 import { memory } from "./transitions/memory.ts"
 import { noWorker } from "./transitions/noWorker.ts"
@@ -87,7 +87,7 @@ const take = (draft: Draft, task: Task, target: Target): boolean => {
 
 const computeIfNeeded = (draft: Draft, id: TaskId): void => {
   const task = draft.task(id)
-  if (task?.status._tag !== "Released" || !isNeeded(task) || isHeld(task)) return
+  if (task?.status._tag !== "Released" || !isNeeded(task)) return
   const failed = failedDependency(draft, task)
   if (failed === undefined) transition(draft, id, { _tag: "Waiting" })
   else transition(draft, id, failed)

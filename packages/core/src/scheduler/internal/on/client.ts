@@ -266,7 +266,7 @@ const revive = (draft: Draft, id: TaskId): void => {
   edited.retriesLeft = edited.retries
   edited.deaths = noDeaths
   // It may have been cancelled before its graph was whole. Who asks for it again does not mean to wait for the rest.
-  if (edited.rank < 0) edited.rank = draft.takeRank()
+  if (edited.rank < 0) rank(draft, [id])
   IntSet.forEach(edited.whoWants, (client) => draft.send({ _tag: "ReportPending", client, id }))
   draft.toCompute.push(id)
 }

@@ -23,9 +23,7 @@ const toWaiting = (draft: Draft, task: Task): void => {
     waitingOn = IntSet.add(waitingOn, draft.owner, id)
     if (edited.status._tag === "Released") draft.toCompute.push(id)
   }
-  const moved = draft.editTask(task)
-  if (moved.rank < 0) moved.rank = draft.takeRank()
-  draft.move(moved, { _tag: "Waiting", waitingOn })
+  draft.move(task, { _tag: "Waiting", waitingOn })
   if (IntSet.size(waitingOn) === 0) draft.ready.push(task.id)
 }
 

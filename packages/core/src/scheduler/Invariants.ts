@@ -1,0 +1,295 @@
+/**
+ * What is true of every reachable state of a scheduler, between two batches. Each
+ * truth has a name, to be quoted when it breaks.
+ *
+ * From dask.distributed `scheduler.py`, `validate_state` and `validate_task_state`,
+ * and from reference/reliability.md §2.6. Of these do not apply here:
+ *
+ * - S6 (an index of keys with several replicas), S10 (counts of needed inputs per
+ *   worker): there are no such indices; both are computed where they are used.
+ * - S11 resources, S12 running and saturated as such, S23 restrictions, S21 and
+ *   all else about actors: not in this slice. S12 lives on as open, idle and laden.
+ * - S13's counters of spans and groups: kinds of tasks are what there is.
+ * - S17 to S20, S27, S28: truths of histories, not of states (laws.test.ts; that
+ *   every pair is in the table is edges.test.ts).
+ * - S24: the bound is room by work (load.ts), held by "nobody is given a task
+ *   without room" only at the moment of giving, as estimates change afterwards.
+ * - S22's "a suspect is alone on its worker" is the worker's to keep: see `alone`.
+ * - dask "erred tasks have no replicas", "memory has whoHas", "processing has a
+ *   worker" and their like: a status that carries its data cannot lack it.
+ * - dask "has a type name", "actor in one holder.actors": no such data.
+ */
+import * as IntSet from "../persistent/IntSet.ts"
+import * as Ranked from "../persistent/Ranked.ts"
+import * as Vector from "../persistent/Vector.ts"
+import type { Isolation, TaskId, WorkerId } from "@skein/protocol/Ids"
+import { isHeld, isNeeded } from "./internal/edges.ts"
+import { hasRoom, isIdle, isLaden } from "./internal/load.ts"
+import {
+  type Client,
+  type Load,
+  noCounts,
+  type Processing,
+  type State,
+  statusName,
+  type Stopping,
+  type Task,
+  type Worker
+} from "./State.ts"
+
+/** What is true of each task. */
+const ofTasks: Record<string, (state: State, task: Task) => boolean> = {
+  "a dependency knows its dependents, and a dependent its dependencies": (state, task) =>
+    task.dependencies.every((id) => isMember(taskOf(state, id)?.dependents, task.id)) &&
+    all(task.dependents, (id) => taskOf(state, id)?.dependencies.includes(task.id) === true),
+  "a task with a rank comes after its dependencies, so none depends on itself": (state, task) =>
+    task.rank < 0 || task.dependencies.every((id) => isBetween(taskOf(state, id)?.rank, 0, task.rank - 1)),
+  "ranks and runs come from the counters": (state, task) =>
+    task.rank < state.nextRank && (!hasRun(task.status) || isBetween(task.status.run, 0, state.nextRun - 1)),
+  "a task in play has a rank": (_, task) => !isInPlay(task) || task.rank >= 0,
+  "a task has as many waiters as it fills holes of tasks in play": (state, task) => task.waiters === waitersOf(state, task),
+  "a waiting task waits for just those dependencies that are not in memory, and there are some": (state, task) =>
+    task.status._tag !== "Waiting" ||
+    (IntSet.size(task.status.waitingOn) > 0 &&
+      IntSet.equals(task.status.waitingOn, IntSet.fromIterable(task.dependencies.filter((id) => !isInMemory(state, id))))),
+  "what is waited for is in play itself": (state, task) =>
+    task.status._tag !== "Waiting" || all(task.status.waitingOn, (id) => isInPlay(taskOf(state, id))),
+  "a task that is queued, processing or lacks only a worker has its dependencies in memory": (state, task) =>
+    !isReady(task) || task.dependencies.every((id) => isInMemory(state, id)),
+  "a queued task is in the queue, at its place": (state, task) =>
+    (task.status._tag === "Queued") === (Ranked.get(state[task.isolation].queue, task) === task.id),
+  "a task lacks a worker exactly when no worker has slots for it": (state, task) =>
+    (task.status._tag === "NoWorker") === IntSet.has(state.noWorker, task.id) &&
+    (task.status._tag !== "NoWorker" || state[task.isolation].slots === 0),
+  "a processing task and its worker name each other": (state, task) =>
+    task.status._tag !== "Processing" || isMember(workerOf(state, task.status.worker)?.processing, task.id),
+  "a task asked back is asked for another connected worker, is no suspect and had not begun": (state, task) =>
+    task.status._tag !== "Processing" || task.status.takingBackFor === undefined ||
+    (workerOf(state, task.status.takingBackFor) !== undefined && task.status.takingBackFor !== task.status.worker &&
+      !task.suspect && !task.status.started),
+  "a task in memory has holders, and each knows it": (state, task) =>
+    task.status._tag !== "Memory" ||
+    (IntSet.size(task.status.whoHas) > 0 &&
+      all(task.status.whoHas, (id) => isMember(workerOf(state, id)?.hasWhat, task.id))),
+  "an erred task failed itself, or with a dependency that failed of the same": (state, task) => {
+    if (task.status._tag !== "Erred" || task.status.origin === task.id) return true
+    const { origin } = task.status
+    return task.dependencies.some((id) => {
+      const status = taskOf(state, id)?.status
+      return status?._tag === "Erred" && status.origin === origin
+    })
+  },
+  "whoever wants a task is connected, and knows it": (state, task) =>
+    all(task.whoWants, (id) => isMember(clientOf(state, id)?.wantsWhat, task.id)),
+  "what nobody needs is released, or is a failure that dependents failed with": (_, task) =>
+    isNeeded(task) || task.status._tag === "Released" || task.status._tag === "Erred",
+  "what nobody wants is kept for its dependents": (_, task) =>
+    IntSet.size(task.whoWants) > 0 || IntSet.size(task.dependents) > 0,
+  "what is needed is not released, unless its graph is not whole": (state, task) =>
+    task.status._tag !== "Released" || !isNeeded(task) ||
+    (isHeld(task) && IntSet.some(task.whoWants, (id) => includes(clientOf(state, id), task.id))),
+  "retries and attempts keep within their limits": (state, task) =>
+    task.retriesLeft <= task.retries && task.deaths.length <= state.config.allowedFailures + 1 && task.attempt >= 1
+}
+
+/** What is true of each worker. */
+const ofWorkers: Record<string, (state: State, worker: Worker) => boolean> = {
+  "only tasks that are processing there are on a worker": (state, worker) =>
+    all(worker.processing, (id) => {
+      const status = taskOf(state, id)?.status
+      return status?._tag === "Processing" && status.worker === worker.id
+    }),
+  "a worker holds only what is in memory there, and its size is the sum": (state, worker) => {
+    let nbytes = 0
+    const isHolder = all(worker.hasWhat, (id) => {
+      const status = taskOf(state, id)?.status
+      if (status?._tag !== "Memory" || !IntSet.has(status.whoHas, worker.id)) return false
+      nbytes += status.nbytes
+      return true
+    })
+    return isHolder && nbytes === worker.nbytes
+  },
+  "a worker and the runs that are being stopped there name each other": (state, worker) =>
+    all(worker.stopping, (id) => stoppingOf(state, id).some((entry) => entry.worker === worker.id)),
+  "a worker's load is the sum of what it was given": (state, worker) =>
+    isLoad(worker.fiber, recount(state, worker, "fiber")) && isLoad(worker.thread, recount(state, worker, "thread")),
+  "a worker is open, idle and laden as its load says, and not at all once it is to be ended": (state, worker) =>
+    isolations.every((isolation) => {
+      const pool = state[isolation]
+      const load = worker[isolation]
+      return IntSet.has(pool.open, worker.id) === (!worker.ending && hasRoom(state.config, load)) &&
+        IntSet.has(pool.idle, worker.id) === (!worker.ending && isIdle(load)) &&
+        IntSet.has(pool.laden, worker.id) === (!worker.ending && isLaden(state.config, load))
+    })
+}
+
+/** What is true of the whole. */
+const ofStates: Record<string, (state: State) => boolean> = {
+  "records are stored under their ids": (state) =>
+    every(state.tasks, (task, id) => task.id === id) && every(state.workers, (worker, id) => worker.id === id) &&
+    every(state.clients, (client, id) => client.id === id) && every(state.kinds, (kind, code) => kind.code === code),
+  "clients want only what is known, and it knows them": (state) =>
+    every(state.clients, (client) => all(client.wantsWhat, (id) => isMember(taskOf(state, id)?.whoWants, client.id))),
+  "tasks are counted right, all together and by kind": (state) => countsAreRight(state),
+  "nothing is queued where it is not, and nothing while a worker has room": (state) =>
+    isolations.every((isolation) => {
+      const { open, queue } = state[isolation]
+      if (queue.size === 0) return true
+      return IntSet.size(open) === 0 &&
+        [...Ranked.values(queue)].every((id) => taskOf(state, id)?.status._tag === "Queued")
+    }),
+  "only tasks without a worker are listed as such": (state) =>
+    all(state.noWorker, (id) => taskOf(state, id)?.status._tag === "NoWorker"),
+  "slots are the sum over the workers that are not to be ended, and only these are open, idle or laden": (state) =>
+    isolations.every((isolation) => {
+      const pool = state[isolation]
+      const slots = [...Vector.values(state.workers)].reduce((sum, w) => sum + (w.ending ? 0 : w[isolation].slots), 0)
+      return pool.slots === slots &&
+        [pool.open, pool.idle, pool.laden].every((set) => all(set, (id) => workerOf(state, id) !== undefined))
+    }),
+  "runs are being stopped only on connected workers, and time is watched for them": (state) =>
+    every(state.stopping, (entries, id) =>
+      entries.length > 0 && entries.every((entry) => {
+        const worker = workerOf(state, entry.worker)
+        return isMember(worker?.stopping, id) &&
+          (worker?.ending === true || isBetween(state.wakeAt, 0, entry.since + state.config.stopWithinMs))
+      })),
+  "an open question is a connected client's, and waits for as many runs as name it": (state) =>
+    every(state.asks, (question, place) => {
+      if (clientOf(state, question.client) === undefined) return false
+      if (question._tag === "Workers") return !(state.workers.size >= question.count)
+      let running = 0
+      Vector.forEach(state.stopping, (entries) =>
+        entries.forEach(({ asks }) => {
+          if (asks.includes(place)) running++
+        }))
+      return question.running > 0 && question.running === running
+    }),
+  "the log keeps within its length": (state) =>
+    state.log.size === Math.min(state.logged, state.config.logLength)
+}
+
+/** Names of the truths that `state` breaks, with the first task or worker of which they are not true; empty when all is well. */
+export const broken = (state: State): ReadonlyArray<string> => {
+  const names = new Map<string, string>()
+  Vector.forEach(state.tasks, (task) => {
+    for (const name in ofTasks) {
+      if (!names.has(name) && ofTasks[name]?.(state, task) === false) names.set(name, `${name} (task ${task.id})`)
+    }
+  })
+  Vector.forEach(state.workers, (worker) => {
+    for (const name in ofWorkers) {
+      if (!names.has(name) && ofWorkers[name]?.(state, worker) === false) names.set(name, `${name} (worker ${worker.id})`)
+    }
+  })
+  for (const name in ofStates) if (ofStates[name]?.(state) === false) names.set(name, name)
+  return [...names.values()]
+}
+
+/** Every truth there is, by name. */
+export const names: ReadonlyArray<string> = [ofTasks, ofWorkers, ofStates].flatMap((truths) => Object.keys(truths))
+
+const isolations: ReadonlyArray<Isolation> = ["fiber", "thread"]
+
+const taskOf = (state: State, id: number): Task | undefined => Vector.get(state.tasks, id)
+
+const workerOf = (state: State, id: number): Worker | undefined => Vector.get(state.workers, id)
+
+const clientOf = (state: State, id: number): Client | undefined => Vector.get(state.clients, id)
+
+const stoppingOf = (state: State, id: number): ReadonlyArray<Stopping> => Vector.get(state.stopping, id) ?? []
+
+const isMember = (set: IntSet.IntSet | undefined, id: number): boolean => set !== undefined && IntSet.has(set, id)
+
+const includes = (client: Client | undefined, id: TaskId): boolean =>
+  client !== undefined && [...Vector.values(client.unfinished)].includes(id)
+
+const all = <Id extends number>(set: IntSet.IntSet<Id>, test: (id: Id) => boolean): boolean =>
+  !IntSet.some(set, (id) => !test(id))
+
+const every = <A>(vector: Vector.Vector<A>, test: (value: A, index: number) => boolean): boolean => {
+  for (const [index, value] of Vector.entries(vector)) if (!test(value, index)) return false
+  return true
+}
+
+const isBetween = (value: number | undefined, low: number, high: number): boolean =>
+  value !== undefined && value >= low && value <= high
+
+const isInMemory = (state: State, id: number): boolean => taskOf(state, id)?.status._tag === "Memory"
+
+const isReady = ({ status }: Task): boolean =>
+  status._tag === "NoWorker" || status._tag === "Queued" || status._tag === "Processing"
+
+const isInPlay = (task: Task | undefined): boolean =>
+  task !== undefined && (task.status._tag === "Waiting" || isReady(task))
+
+const hasRun = (status: Task["status"]): status is Extract<Task["status"], { readonly run: unknown }> =>
+  status._tag === "Processing" || status._tag === "Memory"
+
+const waitersOf = (state: State, task: Task): number => {
+  let holes = 0
+  IntSet.forEach(task.dependents, (id) => {
+    const dependent = taskOf(state, id)
+    if (dependent === undefined || !isInPlay(dependent)) return
+    holes += dependent.dependencies.filter((dependency) => dependency === task.id).length
+  })
+  return holes
+}
+
+const isLoad = (kept: Load, counted: Load): boolean =>
+  kept.assigned === counted.assigned && kept.occupancyMs === counted.occupancyMs && kept.leaving === counted.leaving &&
+  kept.coming === counted.coming
+
+/** The load of one worker, from scratch. */
+const recount = (state: State, worker: Worker, isolation: Isolation): Load => {
+  const entries = IntSet.toArray(worker.stopping).flatMap((id) => stoppingOf(state, id)).filter((entry) =>
+    entry.worker === worker.id && entry.isolation === isolation && entry.hasSlot
+  )
+  const given = processing(state, worker.processing, isolation)
+  const slotted = given.filter((status) => !status.seceded)
+  return {
+    slots: worker[isolation].slots,
+    assigned: slotted.length + entries.length,
+    occupancyMs: sumOf(slotted) + sumOf(entries),
+    leaving: given.filter((status) => status.takingBackFor !== undefined).length,
+    coming: comingTo(state, worker.id, isolation)
+  }
+}
+
+const comingTo = (state: State, thief: WorkerId, isolation: Isolation): number => {
+  let coming = 0
+  Vector.forEach(state.workers, (worker) => {
+    coming += processing(state, worker.processing, isolation).filter(({ takingBackFor }) => takingBackFor === thief).length
+  })
+  return coming
+}
+
+const processing = (
+  state: State,
+  ids: IntSet.IntSet<TaskId>,
+  isolation: Isolation
+): ReadonlyArray<Processing> =>
+  IntSet.toArray(ids).flatMap((id) => {
+    const task = taskOf(state, id)
+    return task?.isolation === isolation && task.status._tag === "Processing" ? [task.status] : []
+  })
+
+const sumOf = (runs: ReadonlyArray<{ readonly expectedMs: number }>): number =>
+  runs.reduce((sum, run) => sum + run.expectedMs, 0)
+
+const countsAreRight = (state: State): boolean => {
+  const counted = { ...noCounts }
+  const byKind = new Map<number, { -readonly [Status in keyof typeof noCounts]: number }>()
+  Vector.forEach(state.tasks, (task) => {
+    const status = statusName[task.status._tag]
+    const kind = byKind.get(task.code) ?? { ...noCounts }
+    byKind.set(task.code, kind)
+    kind[status]++
+    counted[status]++
+  })
+  return areSame(counted, state.counts) && [...byKind.keys()].every((code) => Vector.get(state.kinds, code) !== undefined) &&
+    every(state.kinds, (kind, code) => areSame(byKind.get(code) ?? noCounts, kind.counts))
+}
+
+const areSame = (a: typeof noCounts, b: typeof noCounts): boolean =>
+  Object.values(statusName).every((status) => a[status] === b[status])
