@@ -77,12 +77,16 @@ export class Client extends Context.Service<Client, ClientService>()("skein/Clie
 /** A client on any platform. */
 export const layerOn = (options: ClientOptions): Layer.Layer<Client, ConnectError, Platform | Hashing> => Layer.effect(Client, make(options))
 
-/** A client on any platform, whose session ends with the scope. */
+/**
+ * A client on any platform, whose session ends with the scope, or as soon as `gone` completes: whoever started the scheduler knows
+ * of its end before the session does. @default gone: never
+ */
 export const make = Effect.fnUntraced(function*(
-  options: ClientOptions
+  options: ClientOptions,
+  gone: Effect.Effect<unknown> = Effect.never
 ): Effect.fn.Return<ClientService, ConnectError, Platform | Hashing | Scope.Scope> {
   const settings = yield* Effect.fromResult(clientSettings(options))
-  return makeService(yield* connect(settings))
+  return makeService(yield* connect(settings, gone))
 })
 
 /** One face of a core: the client as it is before any `with`. */

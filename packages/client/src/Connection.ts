@@ -29,9 +29,10 @@ import { Platform } from "./Platform.ts"
 /** How long the end of the scope waits for what was told last. */
 const FLUSH_MS = 1_000
 
-/** A client's core. Its session ends with the scope, in good order. */
+/** A client's core. Its session ends with the scope, in good order, or once the scheduler is known to be gone. */
 export const connect = Effect.fnUntraced(function*(
-  settings: ClientSettings
+  settings: ClientSettings,
+  gone: Effect.Effect<unknown>
 ): Effect.fn.Return<Core, ConnectError, Platform | Hashing | Scope.Scope> {
   const { address } = settings
   const platform = yield* Platform
@@ -54,7 +55,8 @@ export const connect = Effect.fnUntraced(function*(
     release: (refs) => scheduler.Release({ refs }),
     retry: (refs) => scheduler.Retry({ refs })
   })
-  yield* Effect.raceFirst(telling, session.ended).pipe(
+  const lost = Effect.andThen(gone, Effect.fail(Session.SessionEnded.of("closed", "the scheduler has ended")))
+  yield* Effect.raceAllFirst([telling, session.ended, lost]).pipe(
     Effect.onExit((exit) =>
       Effect.suspend(() => {
         references.end(SchedulerLost.at(address))

@@ -5,7 +5,7 @@ export {
   type CancelOptions, Client, type ClientOptions, type ClientService, type Completed, type Completions, type ErrorsOf, Future, type FutureStatus,
   FutureTypeId, type Gathered, type Input, type Inspect, type MapItems, type MapOptions, type Submit, type TaskInfo, type TlsOptions, type WorkerInfo
 } from "@skein/client"
-export { Cluster, type ClusterService } from "@skein/cluster/Cluster"
+export { Cluster, type ClusterService, LocalCluster, type LocalClusterOptions, type Tasks } from "@skein/cluster"
 export {
   BadOption, ClientClosed, ClusterError, ConnectError, ForeignFuture, FutureReleased, NameUnknown, NotShippable, Overloaded, PayloadInvalid, SubmitError,
   TooLarge, Unauthorized

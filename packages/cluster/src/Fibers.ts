@@ -1,0 +1,159 @@
+/**
+ * A cluster that is fibers of this process: the scheduler, and workers whose
+ * Effects and async functions run in this event loop. Plain functions have
+ * threads still.
+ *
+ * The same parts on the same sockets as in a cluster of processes, without
+ * nannies: a worker that ends by a defect of its own is not started again, and a
+ * body that ends its process ends this one.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import { ClusterError } from "@skein/protocol/Errors"
+import { ProcessId } from "@skein/protocol/Ids"
+import { Notices } from "@skein/runtime/nanny/Notices"
+import * as NodeThreads from "@skein/runtime/node/NodeThreads"
+import { Journal } from "@skein/runtime/scheduler/Journal"
+import * as SchedulerConfig from "@skein/runtime/scheduler/SchedulerConfig"
+import * as SchedulerTree from "@skein/runtime/scheduler/Tree"
+import * as NodeHost from "@skein/runtime/worker/node/NodeHost"
+import * as NodeModules from "@skein/runtime/worker/node/NodeModules"
+import * as NodeSockets from "@skein/runtime/worker/node/NodeSockets"
+import { Sockets } from "@skein/runtime/worker/Sockets"
+import { urlFor } from "@skein/runtime/worker/ThreadCode"
+import * as WorkerTree from "@skein/runtime/worker/Tree"
+import * as WorkerConfig from "@skein/runtime/worker/WorkerConfig"
+import { Hashing, hex } from "@skein/transport/Hashing"
+import { Network } from "@skein/transport/Memory"
+import * as ClusterLog from "./internal/clusterLog.ts"
+import type { Parts } from "./internal/parts.ts"
+import { make as makePrivateDirectory, socketIn } from "./node/PrivateDirectory.ts"
+import { badOption, type Plan } from "./Options.ts"
+
+type Services = Hashing | Network | Scope.Scope
+
+/** Starts the scheduler and all workers; returns when every one of them is up. They end, in order, with the scope. */
+export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<Parts, ClusterError, Services> {
+  const directory = yield* makePrivateDirectory
+  const token = Redacted.make(hex((yield* Hashing).random(32)))
+  const log = yield* ClusterLog.make
+  const scheduler = yield* startScheduler(plan, directory, token)
+  const workers = yield* makeWorkers({ plan, directory, token, address: scheduler.address, log })
+  yield* workers.scale(plan.workers)
+  yield* log.add(`${plan.workers} workers and the scheduler are up at ${scheduler.address}`)
+  return {
+    address: scheduler.address,
+    token,
+    scale: workers.scale,
+    // What schedulers and workers log here goes to this process's own logger.
+    logs: Effect.map(log.all, (own) => new Map([["cluster", own], ["scheduler", []], ...workers.names().map((name) => [name, []] as const)])),
+    shutdown: Effect.andThen(workers.scale(0), scheduler.stop).pipe(Effect.ignore),
+    gone: scheduler.gone
+  }
+})
+
+const listenAddress = (plan: Plan, directory: string, name: string): string => {
+  switch (plan.listening._tag) {
+    case "Unix":
+      return `unix:${socketIn(directory, name)}`
+    case "Inproc":
+      return `inproc://${name}`
+    case "Tcp":
+      return `tcp://${plan.listening.host.includes(":") ? `[${plan.listening.host}]` : plan.listening.host}:${name === "scheduler" ? plan.listening.port : 0}`
+  }
+}
+
+/** The scheduler, in a scope of its own that `stop` closes before its time. */
+const startScheduler = Effect.fnUntraced(function*(plan: Plan, directory: string, token: Redacted.Redacted<string>) {
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  const config = yield* Effect.orDie(SchedulerConfig.decode({ token: Redacted.value(token) }))
+  const { address, ended } = yield* Effect.gen(function*() {
+    const sockets = yield* Sockets
+    const listening = yield* Effect.mapError(sockets.listen(listenAddress(plan, directory, "scheduler")), (failed) =>
+      ClusterError.because(failed.detail.includes("EADDRINUSE") ? "PortTaken" : "WorkersFailed", { detail: failed.message }))
+    const tree = yield* Effect.provide(SchedulerTree.start(config, listening.server), Journal.layerNoop)
+    return { address: listening.address, ended: tree.ended }
+  }).pipe(Effect.provide(NodeSockets.layer), Scope.provide(scope))
+  return { address, gone: Effect.asVoid(Effect.exit(ended)), stop: Scope.close(scope, Exit.void) }
+})
+
+interface WorkersOptions {
+  readonly plan: Plan
+  readonly directory: string
+  readonly token: Redacted.Redacted<string>
+  readonly address: string
+  readonly log: ClusterLog.ClusterLog
+}
+
+const makeWorkers = Effect.fnUntraced(function*(options: WorkersOptions) {
+  const { log } = options
+  const scope = yield* Effect.scope
+  const services = yield* Effect.context<Hashing | Network>()
+  /** Each worker's scope, in the order in which they were started. */
+  const running = new Map<string, Scope.Closeable>()
+  const alone = yield* Semaphore.make(1)
+  let named = 0
+
+  const add = Effect.gen(function*() {
+    const name = `worker-${named++}`
+    const own = yield* Scope.fork(scope)
+    running.set(name, own)
+    yield* startWorker(options, name).pipe(
+      Scope.provide(own),
+      Effect.onError(() => remove(name))
+    )
+  })
+  const remove = (name: string): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const own = running.get(name)
+      running.delete(name)
+      return own === undefined ? Effect.void : Scope.close(own, Exit.void)
+    })
+  const scale = Effect.fnUntraced(function*(count: number) {
+    if (!(Number.isSafeInteger(count) && count >= 0 && count <= 10_000)) {
+      return yield* badOption("workers", `must be a whole number from 0 to 10,000, got ${count}`)
+    }
+    if (count !== running.size) yield* log.add(`scaling from ${running.size} to ${count} workers`)
+    yield* Effect.forEach([...running.keys()].slice(count), remove, { concurrency: "unbounded", discard: true })
+    yield* Effect.forEach(Array.from({ length: Math.max(0, count - running.size) }), () => add, { concurrency: "unbounded", discard: true })
+  })
+  return {
+    scale: (count: number) => alone.withPermits(1)(Effect.provideContext(scale(count), services)),
+    names: () => [...running.keys()]
+  }
+})
+
+const startWorker = Effect.fnUntraced(function*({ address, directory, plan, token }: WorkersOptions, name: string) {
+  const config = WorkerConfig.make({
+    name,
+    process: ProcessId.make(name),
+    nanny: null,
+    scheduler: address,
+    token: Redacted.value(token),
+    listen: listenAddress(plan, directory, name),
+    host: plan.listening._tag === "Tcp" ? plan.listening.host : "localhost",
+    nthreads: plan.threadsPerWorker,
+    nfibers: plan.fibersPerWorker,
+    localDirectory: directory,
+    tasks: [...plan.modules]
+  })
+  const services = Layer.mergeAll(
+    Notices.layerNoop,
+    NodeHost.layer,
+    NodeModules.layer,
+    NodeSockets.layer,
+    NodeThreads.layer({ codeModule: urlFor(config.tasks), worker: name })
+  )
+  const tree = yield* WorkerTree.start(config, plan.layer === undefined ? {} : { tasks: plan.layer }).pipe(
+    Effect.mapError((failed) => ClusterError.because("WorkersFailed", { detail: failed.message })),
+    Effect.provide(services)
+  )
+  if (!tree.registered.isOpen()) {
+    const exit = yield* Effect.exit(tree.ended)
+    return yield* ClusterError.because("WorkersFailed", { detail: `${name} did not register with the scheduler: ${String(exit)}` })
+  }
+})

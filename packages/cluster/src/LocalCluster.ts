@@ -1,0 +1,57 @@
+/**
+ * A whole cluster on this machine, started with one line.
+ *
+ * Clients and workers show a token that is drawn for this cluster alone, and
+ * unless TCP is asked for, nobody but this user can even reach its sockets.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Client, make as makeClient } from "@skein/client/Client"
+import * as NodePlatform from "@skein/client/node/Platform"
+import { ClusterError, type ConnectError } from "@skein/protocol/Errors"
+import * as NodeProcesses from "@skein/runtime/node/NodeProcesses"
+import { Network } from "@skein/transport/Memory"
+import { Cluster } from "./Cluster.ts"
+import * as Fibers from "./Fibers.ts"
+import * as Machine from "./node/Machine.ts"
+import { type LocalClusterOptions, plan } from "./Options.ts"
+import * as Processes from "./Processes.ts"
+
+/**
+ * A scheduler, workers, and a client of them. Ready once every worker has
+ * registered; ends, and leaves nothing behind, with the layer's scope.
+ *
+ * Fails with `ClusterError` "BadOption" for an option that is wrong, "PortTaken"
+ * and "WorkersFailed" if it does not come up.
+ */
+export const layer = <E = never, R = never>(
+  options: LocalClusterOptions<E, R> = {}
+): Layer.Layer<Client | Cluster, ClusterError | ConnectError | E, R> =>
+  Layer.effectContext(Effect.gen(function*() {
+    const planned = yield* Effect.fromResult(plan(options, Machine.here()))
+    // The layer of tasks fails and needs what its type says: it is built beside the workers, which share the surroundings.
+    const surroundings = yield* Effect.context<R>()
+    const own = planned.layer === undefined ? undefined : Layer.provide(planned.layer, Layer.succeedContext(surroundings))
+    const started = planned.processes
+      ? yield* Processes.start({ ...planned, layer: undefined })
+      : yield* Fibers.start({ ...planned, layer: own as Layer.Layer<never> | undefined })
+    const client = yield* makeClient({ address: started.address, token: started.token }, started.gone)
+    if (planned.workers > 0) yield* client.waitForWorkers(planned.workers).pipe(Effect.mapError(asClusterError))
+    return Context.make(Client, client).pipe(Context.add(Cluster, Cluster.of({
+      schedulerAddress: started.address,
+      scale: started.scale,
+      logs: started.logs,
+      shutdown: started.shutdown
+    })))
+  })).pipe(
+    Layer.provide(NodePlatform.layer),
+    Layer.provide(NodeProcesses.layer),
+    Layer.provide(Network.layer)
+  )
+
+/** A scheduler that ends before its cluster is ready. */
+const asClusterError = (error: { readonly message: string }): ClusterError =>
+  error instanceof ClusterError ? error : ClusterError.because("WorkersFailed", { detail: error.message })
+
+export const LocalCluster = { layer }

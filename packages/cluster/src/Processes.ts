@@ -1,0 +1,187 @@
+/**
+ * A cluster whose scheduler and workers are processes of this machine.
+ *
+ *   nanny of the scheduler   its end is the cluster's: without a journal, what it knew is gone
+ *   nanny of each worker     starts it again, 5 times in a minute, and tells the scheduler how it ended
+ *   nanny line               the session over which the nannies tell
+ *
+ * Each stands under a supervisor of its own, for workers come and go. All
+ * processes start at once: a worker looks for its scheduler until that is
+ * there. Only a TCP port that the system is to choose must be waited for.
+ */
+import * as Effect from "effect/Effect"
+import * as FiberMap from "effect/FiberMap"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import { ClusterError } from "@skein/protocol/Errors"
+import type { ProcessId } from "@skein/protocol/Ids"
+import type { ExitReport } from "@skein/protocol/NannyRpcs"
+import type { ProcessSpawner } from "@skein/runtime/nanny/ChildProcess"
+import * as Nanny from "@skein/runtime/nanny/Nanny"
+import * as Supervisor from "@skein/runtime/supervision/Supervisor"
+import { Hashing, hex } from "@skein/transport/Hashing"
+import type { Network } from "@skein/transport/Memory"
+import * as ClusterLog from "./internal/clusterLog.ts"
+import * as NannyLine from "./internal/nannyLine.ts"
+import type { Parts } from "./internal/parts.ts"
+import * as Entries from "./node/Entries.ts"
+import { make as makePrivateDirectory, socketIn } from "./node/PrivateDirectory.ts"
+import { badOption, type Plan } from "./Options.ts"
+
+type Services = Hashing | Network | ProcessSpawner | Scope.Scope
+
+/** Starts the scheduler and all workers; returns when every one of them is up. They end, in order, with the scope. */
+export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<Parts, ClusterError, Services> {
+  const directory = yield* makePrivateDirectory
+  const token = Redacted.make(hex((yield* Hashing).random(32)))
+  const log = yield* ClusterLog.make
+  const line = yield* NannyLine.make
+  // Closed last to first: workers, the line on which their ends are told, the scheduler.
+  const scheduler = yield* startScheduler(plan, directory, token)
+  const address = plan.listening._tag === "Unix" ? `unix:${socketIn(directory, "scheduler")}` : yield* whenReady(scheduler)
+  const workers = yield* makeWorkers({ plan, directory, token, address, log, line })
+  yield* supervised("nanny line", Effect.orDie(line.run({ address, token, endProcess: workers.endProcess })))
+  // The scheduler's own failure says more than that of the workers that cannot find it.
+  yield* Effect.raceFirst(
+    Effect.andThen(workers.scale(plan.workers), Effect.asVoid(whenReady(scheduler))),
+    Effect.andThen(scheduler.awaitStatus(({ _tag }) => _tag === "GivenUp"), Effect.asVoid(whenReady(scheduler)))
+  )
+  yield* log.add(`${plan.workers} workers and the scheduler are up at ${address}`)
+  return {
+    address,
+    token,
+    scale: workers.scale,
+    logs: Effect.all({ own: log.all, scheduler: linesOf(scheduler), workers: workers.logs }).pipe(
+      Effect.map(({ own, scheduler, workers }) => new Map([["cluster", own], ["scheduler", scheduler], ...workers]))
+    ),
+    shutdown: Effect.andThen(workers.stop, scheduler.stop),
+    gone: Effect.asVoid(scheduler.awaitStatus(({ _tag }) => _tag === "GivenUp" || _tag === "Stopped"))
+  }
+})
+
+/** A fiber under a supervisor: its defect is logged, and ends it for good. */
+const supervised = <R>(name: string, child: Effect.Effect<unknown, unknown, R | Scope.Scope>) =>
+  Supervisor.supervise({ name, strategy: "one-for-one", intensity: 0, children: [{ id: name, start: child, restart: "transient" }] }).pipe(
+    Effect.ignore,
+    Effect.forkScoped
+  )
+
+const startScheduler = Effect.fnUntraced(function*(plan: Plan, directory: string, token: Redacted.Redacted<string>) {
+  const listening = plan.listening._tag === "Tcp"
+    ? { protocol: "tcp", host: plan.listening.host, port: plan.listening.port }
+    : { protocol: "unix", path: socketIn(directory, "scheduler") }
+  const nanny = yield* Nanny.make({
+    name: "scheduler",
+    entry: Entries.scheduler,
+    config: { ...listening, token: Redacted.value(token) },
+    policy: { intensity: 0 }
+  })
+  yield* watched(nanny)
+  return nanny
+})
+
+/** Runs the nanny, and with it the child, until the scope closes. */
+const watched = (nanny: Nanny.Nanny) =>
+  Supervisor.supervise({ name: `nanny of ${nanny.name}`, strategy: "one-for-one", children: [nanny.child] }).pipe(
+    // It has been logged; whoever waits for the child hears from the nanny's status.
+    Effect.ignore,
+    Effect.forkScoped
+  )
+
+/** What the child said when it was up. */
+const whenReady = (nanny: Nanny.Nanny): Effect.Effect<string, ClusterError> =>
+  nanny.ready.pipe(
+    Effect.mapError((gaveUp) =>
+      ClusterError.because(gaveUp.logTail.some((line) => line.includes("EADDRINUSE")) ? "PortTaken" : "WorkersFailed", { detail: gaveUp.message })
+    ),
+    Effect.flatMap((said) => Effect.orDie(Schema.decodeUnknownEffect(Schema.String)(said)))
+  )
+
+const linesOf = (nanny: Nanny.Nanny): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.map(nanny.logs, (lines) => lines.map(({ text }) => text))
+
+interface WorkersOptions {
+  readonly plan: Plan
+  readonly directory: string
+  readonly token: Redacted.Redacted<string>
+  readonly address: string
+  readonly log: ClusterLog.ClusterLog
+  readonly line: NannyLine.NannyLine
+}
+
+/** The workers: as many as were last asked for. */
+const makeWorkers = Effect.fnUntraced(function*(options: WorkersOptions) {
+  const { log } = options
+  const fibers = yield* FiberMap.make<string>()
+  const services = yield* Effect.context<ProcessSpawner>()
+  /** In the order in which they were started. */
+  const nannies = new Map<string, Nanny.Nanny>()
+  /** The lines of those that have gone, the latest 32 workers. */
+  const past = new Map<string, ReadonlyArray<string>>()
+  const alone = yield* Semaphore.make(1)
+  let named = 0
+
+  const add = Effect.gen(function*() {
+    const nanny = yield* makeWorkerNanny(options, `worker-${named++}`)
+    nannies.set(nanny.name, nanny)
+    yield* FiberMap.run(fibers, nanny.name, Effect.provideContext(Effect.scoped(Effect.andThen(watched(nanny), Effect.never)), services))
+    return nanny
+  })
+  const remove = Effect.fnUntraced(function*(nanny: Nanny.Nanny) {
+    yield* nanny.stop
+    nannies.delete(nanny.name)
+    past.set(nanny.name, yield* linesOf(nanny))
+    if (past.size > 32) past.delete([...past.keys()][0]!)
+    yield* FiberMap.remove(fibers, nanny.name)
+  })
+  const scale = Effect.fnUntraced(function*(count: number) {
+    if (!(Number.isSafeInteger(count) && count >= 0 && count <= 10_000)) {
+      return yield* badOption("workers", `must be a whole number from 0 to 10,000, got ${count}`)
+    }
+    if (count !== nannies.size) yield* log.add(`scaling from ${nannies.size} to ${count} workers`)
+    yield* Effect.forEach([...nannies.values()].slice(count), remove, { concurrency: "unbounded", discard: true })
+    const added: Array<Nanny.Nanny> = []
+    while (nannies.size < count) added.push(yield* add)
+    yield* Effect.forEach(added, whenReady, { concurrency: "unbounded", discard: true }).pipe(
+      // Those that never came up are nobody's workers.
+      Effect.tapError(() => Effect.forEach(added, remove, { concurrency: "unbounded", discard: true }))
+    )
+  })
+  return {
+    scale: (count: number) => alone.withPermits(1)(scale(count)),
+    stop: alone.withPermits(1)(Effect.suspend(() => Effect.forEach([...nannies.values()], remove, { concurrency: "unbounded", discard: true }))),
+    logs: Effect.suspend(() => Effect.forEach([...nannies.values()], (nanny) => Effect.map(linesOf(nanny), (lines) => [nanny.name, lines] as const))).pipe(
+      Effect.map((present) => [...past, ...present])
+    ),
+    endProcess: Effect.fnUntraced(function*(process: ProcessId, reason: string) {
+      for (const nanny of nannies.values()) {
+        if ((yield* nanny.process) === process) {
+          yield* log.add(`ending ${nanny.name}: ${reason}`)
+          yield* nanny.endNow(reason)
+        }
+      }
+    })
+  }
+})
+
+const makeWorkerNanny = ({ address, directory, line, log, plan, token }: WorkersOptions, name: string) =>
+  Nanny.make({
+    name,
+    entry: Entries.worker,
+    config: {
+      scheduler: address,
+      token: Redacted.value(token),
+      listen: plan.listening._tag === "Tcp" ? `tcp://${plan.listening.host}:0` : `unix:${socketIn(directory, name)}`,
+      nthreads: plan.threadsPerWorker,
+      nfibers: plan.fibersPerWorker,
+      host: plan.listening._tag === "Tcp" ? plan.listening.host : "localhost",
+      nanny: "local-cluster",
+      localDirectory: directory,
+      tasks: plan.modules
+    },
+    onLife: line.watching,
+    onExit: (report: ExitReport) =>
+      Effect.andThen(line.exited(report), report.ended === "closed" ? Effect.void : log.add(`${name} ended: ${report.ended} ${report.detail}`))
+  })
