@@ -135,24 +135,24 @@ export class CodecUnknown extends Schema.TaggedError<CodecUnknown>()("CodecUnkno
   }
 }
 
-/** Calls a function that may give its value in any of the three ways. What it throws is a defect. */
+/**
+ * Calls a function that may give its value in any of the three ways. What it throws is a defect.
+ *
+ * A promise cannot be stopped. So from the call on there is no interruption but inside an Effect: an interrupted body ends when
+ * its promise has settled, and nothing of it runs any more.
+ */
 const callWith = (f: AnyFunction): Body["run"] => (args) =>
-  Effect.suspend(() => {
+  Effect.uninterruptibleMask((restore) => {
     const returned = f(...args)
     // A body may ask for a `Scope` and for nothing else, which its task's type says.
-    if (Effect.isEffect(returned)) return returned as Effect.Effect<unknown, unknown, Scope.Scope>
+    if (Effect.isEffect(returned)) return restore(returned as Effect.Effect<unknown, unknown, Scope.Scope>)
     return isPromiseLike(returned) ? settled(returned) : Effect.succeed(returned)
   })
 
 const isPromiseLike = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
 
-/** A promise cannot be stopped: interrupted, this ends when the promise has settled and nothing of the body runs any more. */
 const settled = (promise: PromiseLike<unknown>): Effect.Effect<unknown> =>
   Effect.callback((resume) => {
     promise.then((value) => resume(Effect.succeed(value)), (thrown) => resume(Effect.die(thrown)))
-    return Effect.callback<void>((done) => {
-      const over = () => done(Effect.void)
-      promise.then(over, over)
-    })
   })

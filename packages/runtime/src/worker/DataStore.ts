@@ -9,7 +9,9 @@
  *
  * An id is used again once its task is forgotten, so a result is named by id and
  * run, and the later run wins: what a slow peer delivers for a task that is long
- * forgotten cannot replace the result of the one that has its id now.
+ * forgotten cannot replace the result of the one that has its id now. A new
+ * incarnation has new ids for what it keeps (`adopt`), so what was begun under
+ * the old ones, of an earlier *generation*, can put nothing here any more.
  *
  * How much it holds is bounded by what the scheduler assigns; a memory limit
  * comes with spilling.
@@ -29,8 +31,10 @@ export interface Entry {
 }
 
 export interface DataStore {
-  /** Keeps a result, in place of an earlier run's; does nothing if a later run's is there. */
-  readonly put: (entry: Entry) => void
+  /** Raised by `adopt`; to be read when a result begins to be made, and given to `put`. */
+  readonly generation: () => number
+  /** Keeps a result, in place of an earlier run's; does nothing if a later run's is there, or if it was begun before `adopt`. */
+  readonly put: (entry: Entry, generation: number) => void
   readonly find: (id: TaskId, run: RunId) => Uint8Array | undefined
   /** Whatever run of it is there. */
   readonly latest: (id: TaskId) => Uint8Array | undefined
@@ -49,12 +53,13 @@ export interface DataStore {
 export const make = (): DataStore => {
   const entries = new Map<TaskId, Entry>()
   let managedBytes = 0
+  let generation = 0
 
   const remove = (entry: Entry) => {
     entries.delete(entry.id)
     managedBytes -= entry.bytes.length
   }
-  const put = (entry: Entry) => {
+  const keep = (entry: Entry) => {
     const old = entries.get(entry.id)
     if (old !== undefined) {
       if (old.run > entry.run) return
@@ -65,7 +70,10 @@ export const make = (): DataStore => {
   }
 
   return {
-    put,
+    generation: () => generation,
+    put: (entry, begun) => {
+      if (begun === generation) keep(entry)
+    },
     find: (id, run) => {
       const entry = entries.get(id)
       return entry?.run === run ? entry.bytes : undefined
@@ -79,7 +87,8 @@ export const make = (): DataStore => {
     adopt: (kept) => {
       entries.clear()
       managedBytes = 0
-      for (const { entry, id } of kept) put({ ...entry, id })
+      generation++
+      for (const { entry, id } of kept) keep({ ...entry, id })
       return [...entries.values()].map(({ bytes, id, run }) => ({ id, run, nbytes: bytes.length }))
     },
     managedBytes: () => managedBytes,

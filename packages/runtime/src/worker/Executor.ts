@@ -73,6 +73,8 @@ export interface Options {
 
 interface Running {
   readonly command: Execute
+  /** Of the data store, when it began. */
+  readonly generation: number
   fiber: Fiber.Fiber<Outcome> | undefined
   /** The thread pool has it. */
   threaded: boolean
@@ -87,7 +89,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const running = new Map<RunId, Running>()
 
   /** The one place where a run ends, called when nothing of it runs any more. */
-  const ended = ({ command: { id, key, run }, interrupted }: Running, exit: Exit.Exit<Outcome>): void => {
+  const ended = ({ command: { id, key, run }, generation, interrupted }: Running, exit: Exit.Exit<Outcome>): void => {
     running.delete(run)
     const about = { at: clock.currentTimeMillisUnsafe(), id, run }
     if (interrupted) return emit({ _tag: "ExecuteStopped", ...about })
@@ -97,7 +99,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     switch (outcome._tag) {
       case "Succeeded": {
         const nbytes = outcome.value.length
-        store.put({ id, run, key, bytes: outcome.value })
+        store.put({ id, run, key, bytes: outcome.value }, generation)
         return emit({ _tag: "ExecuteSucceeded", ...about, nbytes, ms: outcome.ms, inline: nbytes <= INLINE_LIMIT })
       }
       case "Failed":
@@ -111,7 +113,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const execute = Effect.fnUntraced(function*(command: Execute) {
     // At once, for after this turn the results may be dropped.
     const inputs = command.dependencies.map((id) => store.latest(id))
-    const run: Running = { command, fiber: undefined, threaded: false, interrupted: false }
+    const run: Running = { command, generation: store.generation(), fiber: undefined, threaded: false, interrupted: false }
     running.set(command.run, run)
     const work = command.isolation === "thread" ? inThread(options, run, inputs) : inFiber(options, command, inputs)
     const fiber = yield* FiberSet.run(fibers, work, { startImmediately: false })

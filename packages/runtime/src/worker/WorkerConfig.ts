@@ -1,8 +1,8 @@
 /**
  * What a worker is told when it starts.
  *
- * Read once, at the edge: as one line of JSON on the standard input of the
- * worker's process, which is where a token belongs (a command line is visible to
+ * Read once, at the edge: as JSON on the standard input of the worker's
+ * process, which is where a token belongs (a command line is visible to
  * every user of the machine), or as an object where workers are fibers. After
  * that nothing asks the environment.
  */
@@ -53,11 +53,13 @@ export type WorkerConfig = typeof WorkerConfig.Type
 /** As it is written: what has a default may be left out. */
 export type WorkerConfigEncoded = typeof WorkerConfig.Encoded
 
-const Line = Schema.fromJsonString(WorkerConfig)
+/** Reads what a nanny wrote for its child: the configuration, less what the nanny knows better. */
+export const decode = (input: { readonly process: ProcessId; readonly name: string; readonly config: unknown }): Effect.Effect<WorkerConfig, Schema.SchemaError> =>
+  Schema.decodeUnknownEffect(WorkerConfig)({
+    ...(typeof input.config === "object" ? input.config : {}),
+    process: input.process,
+    name: input.name
+  })
 
-/** Reads the line that a worker's process gets on its standard input. */
-export const fromLine = Schema.decodeUnknownEffect(Line)
-/** Writes that line, without its end. */
-export const toLine = Schema.encodeSync(Line)
-/** Fills in the defaults. */
+/** Fills in the defaults. Throws if the configuration is wrong. */
 export const make = (config: WorkerConfigEncoded): WorkerConfig => Schema.decodeSync(WorkerConfig)(config)

@@ -1,0 +1,59 @@
+/**
+ * The worker's process.
+ *
+ * A child of a nanny: it reads its configuration from the nanny's line on
+ * standard input, writes notices to descriptor 3, and cannot outlive its parent.
+ * SIGTERM ends its session in good order and the process with exit code 0, and
+ * so does the scheduler's word; an end of its own is exit code 1, with the cause
+ * on standard error. Everything it logs goes there.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import { Network } from "@skein/transport/Memory"
+import * as Hashing from "@skein/transport/node/Hashing"
+import { Notices } from "../nanny/Notices.ts"
+import { begin, layerNotices } from "../node/NodeChild.ts"
+import * as NodeThreads from "../node/NodeThreads.ts"
+import * as NodeHost from "./node/NodeHost.ts"
+import * as NodeModules from "./node/NodeModules.ts"
+import * as NodeSockets from "./node/NodeSockets.ts"
+import { urlFor } from "./ThreadCode.ts"
+import * as Tree from "./Tree.ts"
+import { decode, type WorkerConfig } from "./WorkerConfig.ts"
+
+const input = begin()
+
+const services = (config: WorkerConfig) =>
+  Layer.mergeAll(
+    Hashing.layer,
+    layerNotices,
+    NodeHost.layer,
+    NodeModules.layer,
+    Layer.provide(NodeSockets.layer, Network.layer),
+    NodeThreads.layer({ codeModule: urlFor(config.tasks), worker: config.name })
+  )
+
+const worker = Effect.fnUntraced(function*(config: WorkerConfig) {
+  const tree = yield* Tree.start(config)
+  const notices = yield* Notices
+  if (tree.registered.isOpen()) yield* notices.write({ ready: tree.dataAddress })
+  yield* tree.ended
+})
+
+const program = Effect.gen(function*() {
+  const config = yield* decode(input)
+  yield* Effect.provide(Effect.scoped(worker(config)), services(config))
+}).pipe(
+  Effect.tapCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause))),
+  Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]))
+)
+
+NodeRuntime.runMain(program, {
+  disableErrorReporting: true,
+  teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? 0 : 1)
+})

@@ -1,0 +1,25 @@
+/**
+ * Sockets of all kinds that Node has, and those inside this process.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Address from "@skein/transport/Address"
+import { Network } from "@skein/transport/Memory"
+import * as Connect from "@skein/transport/node/Connect"
+import * as Tcp from "@skein/transport/node/Tcp"
+import { Sockets, SocketsFailed } from "../Sockets.ts"
+
+/** With the `inproc://` names of the given network. */
+export const layer: Layer.Layer<Sockets, never, Network> = Layer.effect(Sockets, Effect.gen(function*() {
+  const network = yield* Network
+  const failed = (address: string) => (error: { readonly message: string }) => new SocketsFailed({ address, detail: error.message })
+  return Sockets.of({
+    connect: (address) => Connect.connectTo(address).pipe(Effect.provideService(Network, network), Effect.mapError(failed(address))),
+    listen: (address) =>
+      Effect.gen(function*() {
+        const parsed = yield* Effect.fromResult(Address.parse(address))
+        const server = yield* Connect.listen(parsed)
+        return { server, address: Address.print(parsed._tag === "Tcp" ? Tcp.addressOf(server) : parsed) }
+      }).pipe(Effect.provideService(Network, network), Effect.mapError(failed(address)))
+  })
+}))

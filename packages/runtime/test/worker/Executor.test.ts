@@ -1,0 +1,293 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Event } from "@skein/core/worker/Event"
+import type { CodeDef } from "@skein/protocol/Code"
+import { CodeId, Key, RunId, TaskId } from "@skein/protocol/Ids"
+import { decodeFailure } from "@skein/protocol/Raised"
+import { TaskError } from "@skein/protocol/Failure"
+import * as Value from "@skein/protocol/Value"
+import * as Body from "@skein/runtime/worker/Body"
+import type { Code } from "@skein/runtime/worker/Code"
+import * as DataStore from "@skein/runtime/worker/DataStore"
+import * as Executor from "@skein/runtime/worker/Executor"
+import type { Job, JobOutcome, Threads } from "@skein/runtime/worker/Threads"
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
+import * as Scope from "effect/Scope"
+
+/** What a thread pool was asked, answered by the test. */
+const fakeThreads = Effect.gen(function*() {
+  const jobs = yield* Queue.unbounded<Job>()
+  const asked: Array<string> = []
+  const outcome = yield* Deferred.make<JobOutcome>()
+  const threads: Pick<Threads, "run" | "cancel" | "terminate"> = {
+    run: (job) => Effect.andThen(Queue.offer(jobs, job), Deferred.await(outcome)),
+    cancel: (run) => Effect.sync(() => asked.push(`cancel ${run}`)),
+    terminate: (run) => Effect.sync(() => asked.push(`terminate ${run}`))
+  }
+  return { threads, jobs, asked, outcome }
+})
+
+/** An executor whose code 1 is the given function. */
+const make = Effect.fnUntraced(function*(f: (...args: ReadonlyArray<any>) => unknown) {
+  const events = yield* Queue.unbounded<Event>()
+  const store = DataStore.make()
+  const fake = yield* fakeThreads
+  const def: CodeDef = {
+    digest: "d",
+    name: "task",
+    kind: "function",
+    text: null,
+    module: null,
+    moduleFirst: false,
+    body: "unknown",
+    isolation: "fiber",
+    version: 1
+  }
+  const code: Code = { body: () => Effect.succeed(Body.ofFunction(f)), forThread: Effect.succeed, settled: Effect.void }
+  const executor = yield* Executor.make({
+    worker: "w0",
+    store,
+    code,
+    threads: fake.threads,
+    defOf: (id) => id === 1 ? def : undefined,
+    emit: (event) => Queue.offerUnsafe(events, event)
+  })
+  const execute = (options: { readonly run?: number; readonly args?: ReadonlyArray<unknown>; readonly thread?: boolean; readonly code?: number; readonly dependencies?: ReadonlyArray<number> } = {}) =>
+    executor.execute({
+      _tag: "Execute",
+      id: TaskId.make(7),
+      run: RunId.make(options.run ?? 1),
+      key: Key.make("k"),
+      code: CodeId.make(options.code ?? 1),
+      args: Result.getOrThrow(Value.encodeList(options.args ?? [], { hole: (value) => value instanceof Hole ? value.index : undefined })),
+      isolation: options.thread === true ? "thread" : "fiber",
+      attempt: 2,
+      dependencies: (options.dependencies ?? []).map((id) => TaskId.make(id))
+    })
+  const stored = () => Result.getOrThrow(Value.decode(store.latest(TaskId.make(7))!))
+  return { executor, execute, events, next: Queue.take(events), store, stored, ...fake }
+})
+
+class Hole {
+  readonly index: number
+  constructor(index: number) {
+    this.index = index
+  }
+}
+
+const run1 = RunId.make(1)
+
+/** The error that a client would see. */
+const errorOf = (event: Event): unknown => {
+  assert.strictEqual(event._tag, "ExecuteFailed")
+  if (event._tag !== "ExecuteFailed") return undefined
+  return Option.getOrThrow(Cause.findErrorOption(decodeFailure({ _tag: "Raised", body: event.failure }, { key: "k", task: "task" })))
+}
+const reasonOf = (event: Event): TaskError["reason"] => {
+  const error = errorOf(event)
+  assert.instanceOf(error, TaskError)
+  return (error as TaskError).reason
+}
+
+describe("Executor", () => {
+  for (
+    const [kind, body] of [
+      ["a plain value", (a: number, b: number) => a + b],
+      ["an Effect", (a: number, b: number) => Effect.succeed(a + b)],
+      ["a promise", async (a: number, b: number) => a + b]
+    ] as const
+  ) {
+    it.effect(`keeps the result of a body that gives ${kind}, and tells of it`, () =>
+      Effect.gen(function*() {
+        const { execute, next, stored } = yield* make(body)
+        yield* execute({ args: [1, 2] })
+        const event = yield* next
+        assert.strictEqual(event._tag, "ExecuteSucceeded")
+        if (event._tag === "ExecuteSucceeded") assert.deepStrictEqual([event.id, event.run, event.inline], [7, 1, true])
+        assert.strictEqual(stored(), 3)
+      }))
+  }
+
+  it.effect("fills holes with the dependencies' values as they were when it was asked, and with copies of them", () =>
+    Effect.gen(function*() {
+      const seen: Array<Array<number>> = []
+      const { execute, next, store, stored } = yield* make((a: Array<number>, { b }: { b: Array<number> }) => {
+        a.push(9)
+        seen.push(b)
+        return [a, b]
+      })
+      const bytes = Result.getOrThrow(Value.encode([1, 2]))
+      store.put({ id: TaskId.make(3), run: RunId.make(1), key: null, bytes }, store.generation())
+      yield* execute({ args: [new Hole(0), { b: new Hole(0) }], dependencies: [3] })
+      store.drop(TaskId.make(3), RunId.make(1))
+      assert.strictEqual((yield* next)._tag, "ExecuteSucceeded")
+      assert.deepStrictEqual(stored(), [[1, 2, 9], [1, 2]])
+    }))
+
+  it.effect("reports a typed failure as the task's own, and a throw as a defect with its stack", () =>
+    Effect.gen(function*() {
+      const failing = yield* make(() => Effect.fail({ _tag: "NotFound", url: "x" }))
+      yield* failing.execute()
+      const failed = yield* failing.next
+      assert.deepStrictEqual(errorOf(failed), { _tag: "NotFound", url: "x" })
+      assert.isTrue(failed._tag === "ExecuteFailed" && failed.retryable)
+      for (const body of [() => { throw new Error("boom") }, async () => { throw new Error("boom") }, () => Effect.die(new Error("boom"))]) {
+        const throwing = yield* make(body)
+        yield* throwing.execute()
+        const reason = reasonOf(yield* throwing.next)
+        assert.strictEqual(reason._tag, "TaskDefect")
+        if (reason._tag === "TaskDefect") assert.match(`${reason.remoteStack} ${reason.worker}`, /boom[^]* w0$/)
+      }
+      assert.strictEqual(failing.store.size(), 0)
+    }))
+
+  it.effect("reports a result that cannot travel, with the path to what is wrong, as not worth repeating", () =>
+    Effect.gen(function*() {
+      const { execute, next } = yield* make(() => ({ connection: { socket: () => 1 } }))
+      yield* execute()
+      const event = yield* next
+      assert.deepInclude(reasonOf(event), { _tag: "ResultInvalid", path: ["connection", "socket"], worker: "w0" })
+      assert.isTrue(event._tag === "ExecuteFailed" && !event.retryable)
+    }))
+
+  it.effect("reports code that it was not told of", () =>
+    Effect.gen(function*() {
+      const { execute, next } = yield* make(() => 1)
+      yield* execute({ code: 2 })
+      const reason = reasonOf(yield* next)
+      assert.match(String(reason.message), /SKEIN1002/)
+    }))
+
+  it.effect("reports a body that interrupted itself, and is not stopped by it", () =>
+    Effect.gen(function*() {
+      const { execute, next } = yield* make(() => Effect.interrupt)
+      yield* execute()
+      assert.match(String(reasonOf(yield* next).message), /interrupted itself/)
+    }))
+
+  it.effect("says that an interrupted body has stopped once its finalizers are through, and not before", () =>
+    Effect.gen(function*() {
+      const begun = yield* Deferred.make<void>()
+      const cleaning = yield* Deferred.make<void>()
+      const mayEnd = yield* Deferred.make<void>()
+      const { events, execute, executor, next, store } = yield* make(() =>
+        Effect.gen(function*() {
+          yield* Effect.addFinalizer(() => Effect.andThen(Deferred.succeed(cleaning, undefined), Deferred.await(mayEnd)))
+          yield* Deferred.succeed(begun, undefined)
+          return yield* Effect.never
+        })
+      )
+      yield* execute()
+      yield* Deferred.await(begun)
+      yield* executor.interrupt(run1)
+      yield* Deferred.await(cleaning)
+      assert.strictEqual(yield* Queue.size(events), 0)
+      assert.strictEqual(executor.executing(), 1)
+      yield* Deferred.succeed(mayEnd, undefined)
+      assert.deepInclude(yield* next, { _tag: "ExecuteStopped", run: 1 })
+      assert.deepStrictEqual([executor.executing(), store.size()], [0, 0])
+    }))
+
+  it.effect("stops a body that has not begun, which then never begins", () =>
+    Effect.gen(function*() {
+      let begun = false
+      const { execute, executor, next } = yield* make(() => Effect.sync(() => { begun = true }))
+      yield* execute()
+      yield* executor.interrupt(run1)
+      assert.strictEqual((yield* next)._tag, "ExecuteStopped")
+      assert.isFalse(begun)
+    }))
+
+  it.effect("waits for the promise of an interrupted body, for that cannot be stopped, and drops its value", () =>
+    Effect.gen(function*() {
+      let resolve = (_: number) => {}
+      const begun = yield* Deferred.make<void>()
+      const { events, execute, executor, next, store } = yield* make(() => {
+        Deferred.doneUnsafe(begun, Exit.void)
+        return new Promise((done) => { resolve = done })
+      })
+      yield* execute()
+      yield* Deferred.await(begun)
+      yield* executor.interrupt(run1)
+      yield* Effect.yieldNow
+      assert.strictEqual(yield* Queue.size(events), 0)
+      resolve(1)
+      assert.strictEqual((yield* next)._tag, "ExecuteStopped")
+      assert.strictEqual(store.size(), 0)
+    }))
+
+  it.effect("interrupts what runs when it is closed, and tells nobody", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const begun = yield* Deferred.make<void>()
+      let released = false
+      const { events, execute } = yield* make(() =>
+        Effect.acquireUseRelease(Deferred.succeed(begun, undefined), () => Effect.never, () => Effect.sync(() => { released = true }))
+      ).pipe(Scope.provide(scope))
+      yield* execute()
+      yield* Deferred.await(begun)
+      yield* Scope.close(scope, Exit.void)
+      assert.isTrue(released)
+      assert.strictEqual(yield* Queue.size(events), 0)
+    }))
+
+  it.effect("keeps nothing of a body that was begun before results got new ids", () =>
+    Effect.gen(function*() {
+      const mayEnd = yield* Deferred.make<void>()
+      const { execute, next, store } = yield* make(() => Deferred.await(mayEnd))
+      yield* execute()
+      store.adopt([])
+      yield* Deferred.succeed(mayEnd, undefined)
+      assert.strictEqual((yield* next)._tag, "ExecuteSucceeded")
+      assert.strictEqual(store.size(), 0)
+    }))
+
+  it.effect("gives a thread the encoded arguments and inputs, and takes over its outcome", () =>
+    Effect.gen(function*() {
+      const { execute, jobs, next, outcome, store, stored } = yield* make(() => 0)
+      store.put({ id: TaskId.make(3), run: RunId.make(1), key: null, bytes: new Uint8Array([1]) }, store.generation())
+      yield* execute({ thread: true, dependencies: [3] })
+      const job = yield* Queue.take(jobs)
+      assert.deepStrictEqual([job.run, job.key, job.attempt, job.inputs.length], [1, "k", 2, 1])
+      yield* Deferred.succeed(outcome, { _tag: "Succeeded", value: Result.getOrThrow(Value.encode(5)), ms: 12 })
+      assert.deepInclude(yield* next, { _tag: "ExecuteSucceeded", ms: 12 })
+      assert.strictEqual(stored(), 5)
+    }))
+
+  it.effect("tells of a body that ended its thread, as an attempt of this worker", () =>
+    Effect.gen(function*() {
+      const { execute, next, outcome } = yield* make(() => 0)
+      yield* execute({ thread: true })
+      yield* Deferred.succeed(outcome, { _tag: "Exited", code: 3, detail: "the thread ended with code 3" })
+      const event = yield* next
+      assert.isTrue(event._tag === "ExecuteExited" && event.attempt.ended === "exit" && event.attempt.worker === "w0")
+    }))
+
+  it.effect("takes a job out of the queue of a thread first, and ends the thread when it is told to", () =>
+    Effect.gen(function*() {
+      const { asked, events, execute, executor, jobs, next, outcome } = yield* make(() => 0)
+      yield* execute({ thread: true })
+      yield* Queue.take(jobs)
+      yield* executor.interrupt(run1)
+      assert.deepStrictEqual(asked, ["cancel 1"])
+      assert.strictEqual(yield* Queue.size(events), 0)
+      yield* executor.terminate(run1)
+      assert.deepStrictEqual(asked, ["cancel 1", "terminate 1"])
+      // Even if it was done in the same moment: nobody waits for the value any more.
+      yield* Deferred.succeed(outcome, { _tag: "Succeeded", value: new Uint8Array(1), ms: 1 })
+      assert.strictEqual((yield* next)._tag, "ExecuteStopped")
+    }))
+
+  it.effect("ends with a defect of its own", () =>
+    Effect.gen(function*() {
+      const { execute, executor, threads } = yield* make(() => 0)
+      Object.assign(threads, { run: () => Effect.die("a bug") })
+      yield* execute({ thread: true })
+      assert.isTrue(Exit.hasDies(yield* Effect.exit(executor.failed)))
+    }))
+})
