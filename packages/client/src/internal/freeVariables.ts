@@ -110,11 +110,13 @@ const visitFunction = (
   scope: Scope,
   free: Set<string>
 ): void => {
-  const inside = new Scope(scope)
-  if (node.type === "FunctionExpression" && node.id !== null && node.id !== undefined) inside.declare(node.id.name)
-  for (const parameter of node.params) declarePattern(parameter, inside)
+  const outside = new Scope(scope)
+  if (node.type === "FunctionExpression" && node.id !== null && node.id !== undefined) outside.declare(node.id.name)
+  for (const parameter of node.params) declarePattern(parameter, outside)
+  // Defaults of parameters do not see what the body declares.
+  for (const parameter of node.params) visit(parameter, outside, free)
+  const inside = new Scope(outside)
   hoistVars(node.body, inside)
-  for (const parameter of node.params) visit(parameter, inside, free)
   visit(node.body, inside, free)
 }
 
