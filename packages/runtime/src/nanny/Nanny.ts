@@ -44,7 +44,7 @@ export interface Options {
   readonly policy?: Partial<State.Policy>
   /** A life is about to begin: whoever will get its exit report is told its id first. */
   readonly onLife?: (process: ProcessId) => Effect.Effect<void>
-  /** A life has ended. The next one does not begin before this returns. */
+  /** A life has ended. The next one does not begin before this returns, nor can the nanny be stopped: it must not wait for long. */
   readonly onExit?: (report: ExitReport) => Effect.Effect<void>
   /** A line of output. Called as it comes; must not throw. */
   readonly onLine?: (line: LogLine) => void
@@ -106,6 +106,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     lines: new Ring(1_000),
     tail: new Ring(20),
     state: State.make(options.name, salt, policy),
+    wanted: true,
     ready: null,
     waiting: 0,
     changed: Deferred.makeUnsafe()
@@ -116,6 +117,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
 const publicSide = (self: Self): Nanny => {
   const tell = (event: (at: number) => Event) =>
     Effect.sync(() => void Queue.offerUnsafe(self.mailbox, event(self.clock.currentTimeMillisUnsafe())))
+  const want = (wanted: boolean) => Effect.sync(() => void (self.wanted = wanted))
   const isOver = (status: State.Status) => status._tag === "Stopped" || status._tag === "GivenUp"
   const awaitStatus = (is: (status: State.Status) => boolean): Effect.Effect<State.Status> =>
     Effect.suspend(() =>
@@ -142,8 +144,11 @@ const publicSide = (self: Self): Nanny => {
           ? new NannyGaveUp({ name: self.options.name, detail: status.detail, logTail: self.tail.all() })
           : Effect.succeed(self.ready)
     ),
-    start: tell((at) => ({ _tag: "StartRequested", at })),
-    stop: Effect.andThen(tell((at) => ({ _tag: "StopRequested", at })), Effect.asVoid(awaitStatus(isOver))),
+    start: Effect.andThen(want(true), tell((at) => ({ _tag: "StartRequested", at }))),
+    stop: want(false).pipe(
+      Effect.andThen(tell((at) => ({ _tag: "StopRequested", at }))),
+      Effect.andThen(Effect.asVoid(awaitStatus(isOver)))
+    ),
     endNow: (detail, ended = "closed") => tell((at) => ({ _tag: "EndRequested", at, ended, detail })),
     logs: Effect.sync(() => self.lines.all())
   }
@@ -161,6 +166,8 @@ interface Self {
   /** The last lines of the present life. */
   readonly tail: Ring<string>
   state: State.State
+  /** Whether the child is to run: what was asked for last, also while no loop was there to hear of it. */
+  wanted: boolean
   /** What the present life said when it was up. */
   ready: Schema.Json
   /** Notices in the mailbox. */
@@ -179,7 +186,7 @@ const run = (self: Self): Effect.Effect<never, never, ProcessSpawner | Scope.Sco
     // An earlier run of this loop may have broken; its process went with its scope.
     change(self, { ...self.state, status: { _tag: "Stopped" } })
     yield* Queue.clear(self.mailbox)
-    yield* carryOut(shell, [{ _tag: "StartRequested", at: yield* Clock.currentTimeMillis }])
+    if (self.wanted) yield* carryOut(shell, [{ _tag: "StartRequested", at: yield* Clock.currentTimeMillis }])
     return yield* Effect.forever(turn(shell)).pipe(
       Effect.onInterrupt(() => stopInOrder(shell)),
       Effect.tapCause((cause) => Effect.sync(() => giveUpFor(self, cause)))
@@ -208,15 +215,23 @@ const stopInOrder = Effect.fnUntraced(function*(shell: Shell) {
   while (shell.self.state.status._tag !== "Stopped" && shell.self.state.status._tag !== "GivenUp") yield* turn(shell)
 })
 
-/** Waits for something to happen, tells the machine, and does what it asks for. */
-const turn = Effect.fnUntraced(function*(shell: Shell) {
-  const { mailbox } = shell.self
-  const now = yield* Clock.currentTimeMillis
-  if (shell.wakeAt === undefined) yield* Queue.peek(mailbox)
-  // Nothing is taken inside the race: a loser that had taken an event would lose it.
-  else yield* Effect.raceFirst(Queue.peek(mailbox), Effect.sleep(Math.max(0, shell.wakeAt - now)))
+/**
+ * Waits for something to happen, tells the machine, and does what it asks for.
+ * Only the waiting can be interrupted: an event taken or a command given must
+ * not be lost, or the orderly stop would wait for an answer that never comes.
+ */
+const turn = (shell: Shell): Effect.Effect<void, never, ProcessSpawner> => Effect.andThen(somethingToDo(shell), doIt(shell))
+
+/** Nothing is taken here: a loser of the race that had taken an event would lose it. */
+const somethingToDo = Effect.fnUntraced(function*({ self, wakeAt }: Shell) {
+  if (wakeAt === undefined) return yield* Effect.asVoid(Queue.peek(self.mailbox))
+  const waitMs = Math.max(0, wakeAt - (yield* Clock.currentTimeMillis))
+  yield* Effect.raceFirst(Effect.asVoid(Queue.peek(self.mailbox)), Effect.sleep(waitMs))
+})
+
+const doIt = Effect.fnUntraced(function*(shell: Shell) {
   const events: Array<Event> = []
-  for (const happened of yield* Queue.clear(mailbox)) {
+  for (const happened of yield* Queue.clear(shell.self.mailbox)) {
     if (happened._tag === "Broken") return yield* Effect.failCause(happened.cause)
     events.push(happened)
   }
@@ -227,7 +242,7 @@ const turn = Effect.fnUntraced(function*(shell: Shell) {
     events.push({ _tag: "Ticked", at })
   }
   yield* carryOut(shell, events)
-})
+}, Effect.uninterruptible)
 
 const carryOut = Effect.fnUntraced(function*(shell: Shell, events: ReadonlyArray<Event>) {
   const step = reduce(shell.self.state, events)
@@ -238,7 +253,7 @@ const carryOut = Effect.fnUntraced(function*(shell: Shell, events: ReadonlyArray
     yield* Effect.logError(`process "${shell.self.options.name}" ${status.detail}; its nanny gives up`)
   }
   for (const command of step.commands) yield* obey(shell, command)
-})
+}, Effect.uninterruptible)
 
 const change = (self: Self, state: State.State): void => {
   const moved = state.status !== self.state.status

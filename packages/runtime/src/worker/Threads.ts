@@ -176,20 +176,17 @@ class Pool {
   }
 
   run(job: Job): Effect.Effect<JobOutcome> {
-    return Effect.suspend(() => {
+    // Once the job is in the pool, nothing may come between it and the post of its turn: only the waiting can be interrupted.
+    return Effect.uninterruptibleMask((restore) => {
       if (this.#closed) return Effect.succeed<JobOutcome>({ _tag: "Stopped", begun: false })
-      const ended = Deferred.makeUnsafe<JobOutcome>()
-      const entry: Entry = { job, ended, holder: undefined, cell: -1, terminated: false }
+      const entry: Entry = { job, ended: Deferred.makeUnsafe(), holder: undefined, cell: -1, terminated: false }
       this.#entries.set(job.run, entry)
       this.#waiting.push(entry)
-      const outcome = Deferred.await(ended)
-      const first = !this.#flushing
-      this.#flushing = true
+      const outcome = Effect.onInterrupt(restore(Deferred.await(entry.ended)), () => this.#abandon(entry))
+      if (this.#flushing) return outcome
       // The first of a turn posts for all of it, once the others have called too.
-      const flushed = first
-        ? Effect.andThen(Effect.ensuring(Effect.yieldNow, Effect.sync(() => this.#flush())), outcome)
-        : outcome
-      return Effect.onInterrupt(flushed, () => this.#abandon(entry))
+      this.#flushing = true
+      return Effect.yieldNow.pipe(Effect.andThen(Effect.sync(() => this.#flush())), Effect.andThen(outcome))
     })
   }
 

@@ -248,6 +248,18 @@ describe("stopping", () => {
       assert.strictEqual(stage.alive, 1)
     }))
 
+  it.effect("one that was stopped before its nanny ran does not start, and is stopped in order at its very start", () =>
+    Effect.gen(function*() {
+      const { layer, stage } = yield* makeStage
+      const nanny = yield* Nanny.make({ name: "w", entry: "file:///w.ts", config: null })
+      yield* nanny.stop
+      yield* Effect.forkChild(Effect.scoped(Effect.provide(nanny.child.start, layer)))
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual(stage.alive, 0)
+      yield* nanny.start
+      yield* nanny.awaitStatus((status) => status._tag === "Starting")
+    }))
+
   it.effect("stopping between two lives starts nobody", () =>
     Effect.gen(function*() {
       const { next, nanny, fiber, stage } = yield* begin()
