@@ -2,8 +2,8 @@
  * A real scheduler in memory, and peers that a test plays by hand: they speak
  * the real RPCs over real sessions.
  */
-import { Effect, Layer, Queue, Redacted, Scope } from "effect"
-import type { Socket } from "effect/socket"
+import { Deferred, Effect, Exit, Layer, Queue, Redacted, Scope } from "effect"
+import { Socket } from "effect/socket"
 import type { RpcClient, RpcClientError, RpcGroup } from "effect/rpc"
 import { type ClientReport, ClientReportRpcs, ClientRpcs } from "@skein/protocol/ClientRpcs"
 import { NannyCommandRpcs, NannyRpcs } from "@skein/protocol/NannyRpcs"
@@ -38,15 +38,49 @@ export const start = Effect.fnUntraced(function*(config: object = {}) {
   return rig
 })
 
+/** What `start` needs, without a memory. */
+export const layerNoJournal = Layer.mergeAll(NodeHashing.layer, Journal.layerNoop)
+
 /** What `start` needs. */
 export const layer = Layer.mergeAll(NodeHashing.layer, Journal.layerMemory)
 
+/** A session, without any RPC on it. */
 export const dialAs = Effect.fnUntraced(function*({ connect, token }: Reach, role: Role, name: string) {
   const greeting = { role, name, ...(token === undefined ? {} : { token: Redacted.make(token) }) }
   return yield* Effect.orDie(dial({ socket: yield* connect, greeting, beatMs: Infinity }))
 })
 
 type Calls<Group> = Group extends RpcGroup.RpcGroup<infer Rpcs> ? RpcClient.RpcClient<Rpcs, RpcClientError.RpcClientError> : never
+
+/** A connection that a test can break, and that cannot be made again until it is mended. */
+export const breakable = Effect.fnUntraced(function*(reach: Reach) {
+  const inner = yield* reach.connect
+  const gone = new Socket.SocketError({ reason: new Socket.SocketCloseError({ code: 1006 }) })
+  let broken = Deferred.makeUnsafe<never, Socket.SocketError>()
+  let whole = true
+  const orBroken = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.suspend(() => whole ? Effect.raceFirst(effect, Deferred.await(broken)) : Effect.fail(gone))
+  const socket = Socket.make({
+    reader: Effect.suspend(() => whole ? inner.reader : Effect.fail(gone)).pipe(
+      Effect.map((reader) => ({ ...reader, pull: orBroken(reader.pull) }))
+    ),
+    writer: Effect.map(inner.writer, (writer) => ({
+      write: (chunk) => orBroken(writer.write(chunk)),
+      writeAll: (chunks) => orBroken(writer.writeAll(chunks))
+    }))
+  })
+  return {
+    reach: { ...reach, connect: Effect.succeed(socket) },
+    breakNow: Effect.sync(() => {
+      whole = false
+      Deferred.doneUnsafe(broken, Exit.fail(gone))
+    }),
+    mend: Effect.sync(() => {
+      whole = true
+      broken = Deferred.makeUnsafe()
+    })
+  }
+})
 
 export interface FakeClient {
   readonly rpc: Calls<typeof ClientRpcs>
@@ -59,10 +93,11 @@ export interface FakeClient {
   readonly leave: Effect.Effect<void>
 }
 
-/** A client. */
-export const client = Effect.fnUntraced(function*(rig: Reach, name = "client") {
+/** A client. `reads: false`: one that takes nothing off its connection. */
+export const client = Effect.fnUntraced(function*(rig: Reach, name = "client", reads = true) {
   const scope = yield* Scope.fork(yield* Effect.scope)
-  const session = yield* Scope.provide(dialAs(rig, "client", name), scope)
+  const dialled = yield* Scope.provide(dialAs(rig, "client", name), scope)
+  const session = reads ? dialled : { ...dialled, run: () => dialled.ended }
   const reports = yield* Queue.unbounded<ClientReport>()
   const handlers = yield* ClientReportRpcs.toHandlers(ClientReportRpcs.of({
     Report: ({ segments }) => Effect.asVoid(Queue.offerAll(reports, segments))
