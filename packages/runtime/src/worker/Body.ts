@@ -12,15 +12,18 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { fromCause, type Raised } from "@skein/protocol/Raised"
-import { codecName, fnCodecName, type Handler } from "@skein/protocol/Task"
+import type { Raised } from "@skein/protocol/Raised"
+import type { Handler } from "@skein/protocol/Task"
 import * as Registry from "@skein/protocol/TaskRegistry"
+import { callHandler, codecsOfFn, codecsOfTask, encodeResult, raisedOf, type ResultCodecs } from "@skein/protocol/TaskValues"
 import * as Value from "@skein/protocol/Value"
 import type { AnyFunction } from "./LoadFunction.ts"
 
 export interface Body {
-  /** Runs it with decoded arguments. Value and error come as they travel: under the name of their codec, if the task has one. */
+  /** Runs it with decoded arguments. */
   readonly run: (args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, Scope.Scope>
+  /** How its value and its error travel. */
+  readonly codecs: ResultCodecs
 }
 
 /** How a body ended. `ms`: how long it ran, without the decoding and encoding around it. */
@@ -53,61 +56,24 @@ export const perform = Effect.fnUntraced(function*(
   const exit = yield* Effect.exit(Effect.scoped(body.run(args.success)))
   const ms = Number(clock.currentTimeNanosUnsafe() - start) / 1e6
   if (Exit.isFailure(exit)) {
-    const raised = Option.getOrElse(fromCause(exit.cause), (): Raised => ({ _tag: "Defect", defect: new Error("The body interrupted itself.") }))
+    const raised = Option.getOrElse(raisedOf(exit.cause, body.codecs), (): Raised => ({ _tag: "Defect", defect: new Error("The body interrupted itself.") }))
     return { _tag: "Failed", raised, retryable: true, ms }
   }
-  const value = Value.encode(exit.value)
-  if (Result.isSuccess(value)) return { _tag: "Succeeded", value: value.success, ms }
-  // It would return the same again.
-  return { _tag: "Failed", raised: { _tag: "ResultInvalid", path: value.failure.path, found: value.failure.found }, retryable: false, ms }
+  const value = encodeResult(exit.value, body.codecs)
+  return Result.isSuccess(value)
+    ? { _tag: "Succeeded", value: value.success, ms }
+    // It would return the same again.
+    : { _tag: "Failed", raised: value.failure, retryable: false, ms }
 })
 
 /** A function that brings nothing but itself. */
-export const ofFunction = (f: AnyFunction): Body => ({ run: callWith(f) })
+export const ofFunction = (f: AnyFunction): Body => ({ run: callWith(f), codecs: {} })
 
 /** A task that a module of this process has made. */
-export const ofTask = ({ body, error, name, success }: Registry.FnEntry): Body => {
-  const call = callWith(body)
-  if (success === undefined && error === undefined) return { run: call }
-  return {
-    run: (args) =>
-      call(args).pipe(
-        success === undefined ? (value) => value : Effect.flatMap(encodeAs(fnCodecName(name, "success"), success)),
-        error === undefined ? (value) => value : Effect.mapError(encodeErrorAs(fnCodecName(name, "error"), error))
-      )
-  }
-}
+export const ofTask = (entry: Registry.FnEntry): Body => ({ run: callWith(entry.body), codecs: codecsOfFn(entry) })
 
-/** The body of a contract: its payload is checked, value and error travel by its schemas. */
-export const ofHandler = ({ run, task }: Handler): Body => {
-  // The schemas of a contract have no services of their own: `Task.make` takes them as codecs.
-  const success = task.success as unknown as Registry.Codec
-  const error = task.error as unknown as Registry.Codec
-  const encodeSuccess = encodeAs(codecName(task, "success"), success)
-  const encodeError = encodeErrorAs(codecName(task, "error"), error)
-  return {
-    run: (args) =>
-      Effect.suspend(() => run(task.payload.make(args[0] as never))).pipe(
-        Effect.flatMap(encodeSuccess),
-        Effect.mapError(encodeError)
-      )
-  }
-}
-
-/** A value that its own codec refuses is the body's mistake: a defect that says where. */
-const encodeAs = (name: string, codec: Registry.Codec) => {
-  const encode = Schema.encodeUnknownEffect(codec)
-  return (value: unknown): Effect.Effect<unknown> => Effect.map(Effect.orDie(encode(value)), (encoded) => new Value.Named(name, encoded))
-}
-
-/** What the codec does not cover travels as any value does. */
-const encodeErrorAs = (name: string, codec: Registry.Codec) => {
-  const encode = Schema.encodeUnknownResult(codec)
-  return (error: unknown): unknown => {
-    const encoded = encode(error)
-    return Result.isSuccess(encoded) ? new Value.Named(name, encoded.success) : error
-  }
-}
+/** The body of a contract, whose payload is checked before it runs. */
+export const ofHandler = (handler: Handler): Body => ({ run: (args) => callHandler(handler, args), codecs: codecsOfTask(handler.task) })
 
 /** Every body gets values of its own, for it may change them. */
 const decodeArgs = (args: Uint8Array, inputs: Inputs): Result.Result<ReadonlyArray<unknown>, Error> => {
