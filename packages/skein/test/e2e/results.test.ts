@@ -2,15 +2,15 @@
  * The right results, end to end, in every setting: real sockets, and where the
  * setting says so real processes.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, layer, type Vitest } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Option, Stream } from "effect"
 import { Client, Cluster, Future, type LocalClusterOptions, LocalCluster, TaskOrigin } from "skein"
 import * as tasks from "./tasks.ts"
 import { settings } from "./settings.ts"
 
-const everything = (options: LocalClusterOptions) => {
-  const test = <A, E>(name: string, body: Effect.Effect<A, E, Client | Cluster>) =>
-    it.live(name, () => body.pipe(Effect.provide(LocalCluster.layer(options))))
+/** All of them on one cluster, which starts once. */
+const results = (it: Vitest.MethodsNonLive<Client | Cluster>) => {
+  const test = <A, E>(name: string, body: Effect.Effect<A, E, Client | Cluster>) => it.effect(name, () => body, STARTS_WITHIN)
 
   test("computes a map, a chain and a tree", Effect.gen(function*() {
     const client = yield* Client
@@ -100,18 +100,19 @@ const everything = (options: LocalClusterOptions) => {
     yield* awaitProcessing(client, 1)
     assert.strictEqual(yield* future.cancel(), "cancelled")
   }))
-
-  test("forgets what is released: the counters return to zero", Effect.gen(function*() {
-    const client = yield* Client
-    const futures = yield* client.map(tasks.inc, Array.from({ length: 300 }, (_, i) => i))
-    yield* client.wait(futures)
-    assert.strictEqual((yield* client.inspect.counts).memory, 300)
-    yield* Effect.forEach(futures, (future) => future.release, { discard: true })
-    assert.deepStrictEqual(yield* client.inspect.counts, zero)
-    const workers = yield* client.inspect.workers
-    assert.deepStrictEqual(workers.map(({ managedBytes, processing }) => [managedBytes, processing]), [[0, 0], [0, 0]])
-  }))
 }
+
+/** All of a cluster's life: what was submitted is gone, and so is the cluster. */
+const lifetime = (options: LocalClusterOptions) =>
+  it.live("forgets what is released: the counters return to zero", () =>
+    Effect.gen(function*() {
+      const client = yield* Client
+      const futures = yield* client.map(tasks.inc, Array.from({ length: 300 }, (_, i) => i))
+      yield* client.wait(futures)
+      assert.strictEqual((yield* client.inspect.counts).memory, 300)
+      yield* Effect.forEach(futures, (future) => future.release, { discard: true })
+      assert.deepStrictEqual(yield* client.inspect.counts, zero)
+    }).pipe(Effect.provide(LocalCluster.layer(options))), STARTS_WITHIN)
 
 const zero = { released: 0, waiting: 0, noWorker: 0, queued: 0, processing: 0, memory: 0, erred: 0 }
 
@@ -119,4 +120,10 @@ const zero = { released: 0, waiting: 0, noWorker: 0, queued: 0, processing: 0, m
 const awaitProcessing = (client: Client["Service"], count: number) =>
   client.inspect.counts.pipe(Effect.repeat({ until: ({ processing }) => processing >= count }))
 
-for (const { name, options } of settings) describe(`a local cluster of ${name}`, () => everything(options))
+/** Processes start while other tests have the cores; milliseconds. */
+const STARTS_WITHIN = 30_000
+
+for (const { name, options } of settings) {
+  layer(LocalCluster.layer(options), { excludeTestServices: true, timeout: STARTS_WITHIN })(`a local cluster of ${name}`, results)
+  describe(`the life of a local cluster of ${name}`, () => lifetime(options))
+}
