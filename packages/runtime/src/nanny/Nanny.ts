@@ -225,7 +225,7 @@ const turn = (shell: Shell): Effect.Effect<void, never, ProcessSpawner> => Effec
 /** Nothing is taken here: a loser of the race that had taken an event would lose it. */
 const somethingToDo = Effect.fnUntraced(function*({ self, wakeAt }: Shell) {
   if (wakeAt === undefined) return yield* Effect.asVoid(Queue.peek(self.mailbox))
-  const waitMs = Math.max(0, wakeAt - (yield* Clock.currentTimeMillis))
+  const waitMs = Math.max(0, Math.ceil(wakeAt - (yield* Clock.currentTimeMillis)))
   yield* Effect.raceFirst(Effect.asVoid(Queue.peek(self.mailbox)), Effect.sleep(waitMs))
 })
 

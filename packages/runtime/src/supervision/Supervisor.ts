@@ -193,7 +193,7 @@ const startPending = Effect.fnUntraced(function*<R>(tree: Tree<R>) {
     if (member.phase._tag === "Pending") {
       const waitMs = member.phase.notBefore - (yield* Clock.currentTimeMillis)
       if (waitMs > 0) {
-        waitFor.push(Effect.sleep(waitMs))
+        waitFor.push(Effect.sleep(Math.ceil(waitMs)))
         if (othersWait) return waitFor
         continue
       }
