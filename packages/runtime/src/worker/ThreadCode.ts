@@ -51,11 +51,14 @@ const find = async (def: CodeDef): Promise<Body.Body> => {
   throw new Error(`SKEIN1002 no code for task "${def.name}": ${def.module?.url ?? "its module"} makes it in the worker, but not in a thread of it`)
 }
 
+/**
+ * The task of this name made by this module, and of this text. Where sources are transpiled on the way, as in tests, the text may
+ * read differently in a thread; then the name must do, if it names one task only.
+ */
 const made = (def: CodeDef): Body.Body | undefined => {
-  for (const entry of Registry.entries()) {
-    if (entry.name === def.name && entry.module === def.module?.url && entry.text === def.text) return Body.ofTask(entry)
-  }
-  return undefined
+  const named = Array.from(Registry.entries()).filter((entry) => entry.name === def.name && entry.module === def.module?.url)
+  const same = named.find((entry) => entry.text === def.text) ?? (named.length === 1 ? named[0] : undefined)
+  return same === undefined ? undefined : Body.ofTask(same)
 }
 
 /** The task is there as soon as it has been made; the import's end may never come. */

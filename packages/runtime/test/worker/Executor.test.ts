@@ -189,7 +189,7 @@ describe("Executor", () => {
       assert.strictEqual(yield* Queue.size(events), 0)
       assert.strictEqual(executor.executing(), 1)
       yield* Deferred.succeed(mayEnd, undefined)
-      assert.deepInclude(yield* next, { _tag: "ExecuteStopped", run: 1 })
+      assert.deepInclude(yield* next, { _tag: "ExecuteStopped", run: run1 })
       assert.deepStrictEqual([executor.executing(), store.size()], [0, 0])
     }))
 
