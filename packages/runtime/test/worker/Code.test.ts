@@ -5,6 +5,7 @@ import { fnEntry } from "@skein/protocol/Task"
 import * as Result from "effect/Result"
 import * as Value from "@skein/protocol/Value"
 import * as NodeHashing from "@skein/transport/node/Hashing"
+import * as Body from "@skein/runtime/worker/Body"
 import * as Code from "@skein/runtime/worker/Code"
 import * as NodeModules from "@skein/runtime/worker/node/NodeModules"
 import * as ThreadCode from "@skein/runtime/worker/ThreadCode"
@@ -45,8 +46,12 @@ const contract = (version: number): CodeDef => ({
 })
 
 const make = (options: Partial<Code.Options> = {}) => Code.make({ worker: "w0", tasks: [], allow: "any", ...options })
-const run = (code: Code.Code, def: CodeDef, ...args: ReadonlyArray<unknown>) =>
-  Effect.flatMap(code.body(def), (body) => Effect.scoped(body.run(args)))
+/** Runs a body as the executor does, and gives its value as it travels, or what it raised. */
+const run = Effect.fnUntraced(function*(code: Code.Code, def: CodeDef, ...args: ReadonlyArray<unknown>) {
+  const ending = yield* Body.perform(yield* code.body(def), Result.getOrThrow(Value.encodeList(args)), [], code.settled)
+  if (ending._tag === "Failed") return ending.raised
+  return Result.getOrThrow(Value.decode(ending.value, { named: (name, encoded) => new Value.Named(name, encoded) }))
+})
 
 describe("Code", () => {
   it.effect("finds a task by digest among those that its modules have made, though it sends no text", () =>
@@ -126,9 +131,12 @@ describe("Code", () => {
       const before = { ...tasks.built }
       const scope = yield* Scope.make()
       const code = yield* make({ tasks: [tasksUrl] }).pipe(Scope.provide(scope))
-      const fetched = yield* Effect.all([run(code, contract(2), { url: "abc" }), run(code, contract(2), { url: "abcd" })])
+      const fetched = yield* Effect.all([run(code, contract(2), "encoded", { url: "abc" }), run(code, contract(2), "raw", { url: "abcd" })])
       assert.deepStrictEqual(fetched, [new Value.Named("Fetch@2/success", { x: 3, y: 0 }), new Value.Named("Fetch@2/success", { x: 4, y: 0 })])
-      assert.deepStrictEqual(yield* Effect.flip(run(code, contract(2), { url: "" })), new Value.Named("Fetch@2/error", { _tag: "NotFound", url: "" }))
+      assert.deepStrictEqual(yield* run(code, contract(2), "encoded", { url: "" }), {
+        _tag: "Error",
+        error: new Value.Named("Fetch@2/error", { _tag: "NotFound", url: "" })
+      })
       assert.match((yield* Effect.flip(code.body(contract(3)))).message, /knows version 2 of the contract, not version 3/)
       yield* Scope.close(scope, Exit.void)
       assert.deepStrictEqual(tasks.built, { times: before.times + 1, released: before.released + 1 })
@@ -137,8 +145,8 @@ describe("Code", () => {
   it.effect("refuses a payload that is not what the contract takes", () =>
     Effect.gen(function*() {
       const code = yield* make({ tasks: [tasksUrl] })
-      const exit = yield* Effect.exit(run(code, contract(2), { url: 7 }))
-      assert.isTrue(Exit.hasDies(exit))
+      const raised = yield* run(code, contract(2), "encoded", { url: 7 })
+      assert.match(String((raised as { readonly defect: unknown }).defect), /url/)
     }).pipe(Effect.provide(Live)))
 
   it.effect("sends a thread the text where that says everything, and else the module", () =>
