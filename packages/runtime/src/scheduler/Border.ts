@@ -3,7 +3,9 @@
  * what goes out gathers here.
  */
 import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as RpcClientError from "effect/rpc/RpcClientError"
 import * as Outbox from "@skein/transport/Outbox"
 import { type Session, SessionEnded } from "@skein/transport/Session"
@@ -45,38 +47,56 @@ export interface Outgoing<Row> {
   readonly untilOver: Effect.Effect<SessionEnded>
 }
 
-/** Where rows for a peer go. `send` makes messages of them. */
-export const outgoing = <Row>(
+/**
+ * Where rows for a peer go. `send` makes messages of them.
+ *
+ * A peer for which more than `limitRows` wait reads too slowly, and is cut off:
+ * that costs it its session and nobody else anything. What a single turn had to
+ * say does not count, be it ever so much (a million results to be freed when a
+ * client goes), for no peer can be ahead of that.
+ */
+export const outgoing = Effect.fnUntraced(function*<Row>(
   session: Session,
   limitRows: number,
   send: (rows: ReadonlyArray<Row>) => Effect.Effect<void, RpcClientError.RpcClientError>
-): Effect.Effect<Outgoing<Row>> =>
-  Effect.map(Outbox.make({ send, limitRows }), (outbox) => {
-    let pending: Array<Row> = []
-    const reached: Reached<Row> = {
-      push: (row) => {
-        pending.push(row)
-      },
-      flush: () => {
-        const rows = pending
-        pending = []
-        outbox.offerAll(rows)
-      },
-      send: outbox.offer,
-      backlog: outbox.size,
-      toldPeers: new Set(),
-      end: session.end
-    }
-    const untilOver = Effect.raceFirst(
-      // A call that failed has found the session over, and `ended` knows why.
-      Effect.catchTag(outbox.run, "RpcClientError", () => session.ended),
-      session.ended
-    ).pipe(
-      Effect.flip,
-      Effect.tap((why) => session.end(Cause.fail(why)))
-    )
-    return { reached, untilOver }
-  })
+): Effect.fn.Return<Outgoing<Row>> {
+  const outbox = yield* Outbox.make({ send, limitRows: Infinity })
+  const tooSlow = Deferred.makeUnsafe<never, SessionEnded>()
+  let pending: Array<Row> = []
+  /** The most that one turn had to say since nothing waited. */
+  let burst = 0
+  const offer = (rows: ReadonlyArray<Row>): void => {
+    if (outbox.size() === 0) burst = 0
+    burst = Math.max(burst, rows.length)
+    outbox.offerAll(rows)
+    if (outbox.size() - burst <= limitRows) return
+    Deferred.doneUnsafe(tooSlow, Exit.fail(SessionEnded.of("overrun", `it reads too slowly: more than ${limitRows} rows wait for it`)))
+  }
+  const reached: Reached<Row> = {
+    push: (row) => {
+      pending.push(row)
+    },
+    flush: () => {
+      const rows = pending
+      pending = []
+      offer(rows)
+    },
+    send: (row) => offer([row]),
+    backlog: outbox.size,
+    toldPeers: new Set(),
+    end: session.end
+  }
+  const untilOver = Effect.raceAllFirst([
+    // A call that failed has found the session over, and `ended` knows why.
+    Effect.catchTag(outbox.run, "RpcClientError", () => session.ended),
+    session.ended,
+    Deferred.await(tooSlow)
+  ]).pipe(
+    Effect.flip,
+    Effect.tap((why) => session.end(Cause.fail(why)))
+  )
+  return { reached, untilOver }
+})
 
 /** Writes down an end that somebody may want to know of. What the peer calls itself is quoted, for it is only what it says. */
 export const logEnd = (session: Session, why: SessionEnded): Effect.Effect<void> =>

@@ -39,7 +39,7 @@ export const SchedulerConfig = Schema.Struct({
   nannyGraceMs: withDefault(Count, 60_000),
   /** Sessions and connections at most; who comes beyond is told to come back later. @default 4096 */
   maxSessions: withDefault(Count, 4_096),
-  /** Rows that may wait for one peer. A peer that is further behind is cut off. @default 1000000 */
+  /** Rows that may wait for one peer, beside what a single turn had to say. A peer that is further behind is cut off. @default 1000000 */
   outboxRows: withDefault(Count, 1_000_000)
 })
 export type SchedulerConfig = typeof SchedulerConfig.Type

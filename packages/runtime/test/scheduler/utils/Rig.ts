@@ -44,10 +44,13 @@ export const layerNoJournal = Layer.mergeAll(NodeHashing.layer, Journal.layerNoo
 /** What `start` needs. */
 export const layer = Layer.mergeAll(NodeHashing.layer, Journal.layerMemory)
 
+/** The token's part of a greeting. */
+export const tokenOf = (token: string | undefined) => token === undefined ? {} : { token: Redacted.make(token) }
+
 /** A session, without any RPC on it. */
 export const dialAs = Effect.fnUntraced(function*({ connect, token }: Reach, role: Role, name: string) {
-  const greeting = { role, name, ...(token === undefined ? {} : { token: Redacted.make(token) }) }
-  return yield* Effect.orDie(dial({ socket: yield* connect, greeting, beatMs: Infinity }))
+  const greeting = { role, name, ...tokenOf(token) }
+  return yield* Effect.orDie(dial({ socket: yield* connect, greeting, beatMs: Infinity, window: 256 * 1024 }))
 })
 
 type Calls<Group> = Group extends RpcGroup.RpcGroup<infer Rpcs> ? RpcClient.RpcClient<Rpcs, RpcClientError.RpcClientError> : never
