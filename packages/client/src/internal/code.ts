@@ -34,6 +34,14 @@ type Found = Result.Result<Code, NotShippable | BadOption>
 /** Looks each task up once: the analysis of its text takes tens of microseconds. */
 export const makeCodes = (options: CodeOptions): (task: object) => Found => {
   const known = new WeakMap<object, Found>()
+  /** Functions written inside a loop are made anew each time, with the same text. */
+  const byText = new Map<string, Found>()
+  const ofText = (f: Function): Found => {
+    const identity = JSON.stringify([f.name, sourceOf(f)])
+    const found = byText.get(identity) ?? ofFunction(f, options)
+    if (byText.size < TEXTS_KEPT) byText.set(identity, found)
+    return found
+  }
   const modules = new Map<string, CodeModule>()
   const moduleOf = (url: string | null): CodeModule | null => {
     if (url === null) return null
@@ -51,7 +59,7 @@ export const makeCodes = (options: CodeOptions): (task: object) => Found => {
       : contractOf(task) !== undefined
       ? Result.succeed(ofContract(task as Task.Any, options))
       : typeof task === "function"
-      ? ofFunction(task, options)
+      ? ofText(task)
       : Result.fail(new BadOption({ option: "task", expected: "a function, a task made by Task.fn, or one made by Task.make" }))
     known.set(task, found)
     return found
@@ -60,6 +68,8 @@ export const makeCodes = (options: CodeOptions): (task: object) => Found => {
 
 /** A program that is one module has one; a hostile number of them is looked up anew each time. */
 const MODULES_KEPT = 10_000
+/** Texts that were analysed; from then on new ones are analysed each time. */
+const TEXTS_KEPT = 10_000
 
 const ofEntry = (entry: FnEntry, module: CodeModule | null, { sha256 }: CodeOptions): Found => {
   const own = ownText(entry.text)

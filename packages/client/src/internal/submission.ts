@@ -26,19 +26,23 @@ export type Said = Result.Result<CheckedOptions, BadOption>
 
 /** Items that are built in one go, before others may run. */
 const SLICE = 1_000
+/** Pieces of code whose numbers are remembered. */
+const CODES_KEPT = 10_000
 
 /** The two ways of submitting, over one core. */
 export const makeSubmission = (core: Core) => {
   const codeRefs = new Map<string, CodeRef>()
+  let nextCode = 0
 
   /** The number of this code; and what it is, if the scheduler has not been told. */
   const declare = ({ def }: Code): { readonly ref: CodeRef; readonly declared: DeclaredCode | undefined } => {
-    const identity = `${def.digest} ${def.isolation}`
-    const known = codeRefs.get(identity)
+    const known = codeRefs.get(def.digest)
     if (known !== undefined) return { ref: known, declared: undefined }
-    // The cast makes a number that this table alone hands out a reference.
-    const ref = codeRefs.size as CodeRef
-    codeRefs.set(identity, ref)
+    // Who makes code without end tells the same code again now and then.
+    if (codeRefs.size >= CODES_KEPT) codeRefs.clear()
+    // The cast makes a number that this counter alone hands out a reference.
+    const ref = nextCode++ as CodeRef
+    codeRefs.set(def.digest, ref)
     return { ref, declared: { ref, def } }
   }
 
