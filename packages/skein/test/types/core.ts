@@ -2,7 +2,7 @@
 // A copy of the design's types/core.ts without what is not built yet.
 import { Cause, Context, Effect, Exit, Layer, Option, Schema, Stream } from "effect"
 import { Rpc } from "effect/rpc"
-import { Client, type ClientService, ClusterError, type Completed, type Completions, type FnTask, Future, type FutureStatus, type Inspect, KilledWorker,
+import { Client, type ClientService, Cluster, ClusterError, type Completed, type Completions, ConnectError, type FnTask, Future, type FutureStatus, type Inspect, KilledWorker, LocalCluster,
   SchedulerLost, SubmitError, type SubmitOptions, Task, type TaskDefaults, TaskDefect, TaskError, TaskOrigin, TaskTimeout, type WorkerInfo } from "skein"
 type Eq<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false
 const same = <A, B>(_: Eq<A, B>) => {}
@@ -144,6 +144,11 @@ const misnamed: Layer.Layer<Task.Handler<"Resize">, never, Db> = Built
 // @ts-expect-error one is forgotten
 const forgotten: Layer.Layer<Task.Handler<"Resize"> | Task.Handler<"Sum">, never, Db> = ResizeLive
 const failing = Sum.toLayer(Effect.flatMap(Db, () => new Bad({ n: 1 }))); same<typeof failing, Layer.Layer<Task.Handler<"Sum">, Bad, Db>>(true)
+// @ts-expect-error Db is not provided
+export const open: Layer.Layer<Client | Cluster, any> = LocalCluster.layer({ processes: false, tasks: ResizeLive })
+const l1 = LocalCluster.layer({ processes: false, tasks: failing }); same<typeof l1, Layer.Layer<Client | Cluster, ClusterError | ConnectError | Bad, Db>>(true)
+const l2 = LocalCluster.layer({ workers: 2, tasks: new URL("file:///tasks.ts") }); same<typeof l2, Layer.Layer<Client | Cluster, ClusterError | ConnectError>>(true)
+const l3 = LocalCluster.layer(); same<typeof l3, Layer.Layer<Client | Cluster, ClusterError | ConnectError>>(true)
 // definitions and submissions
 // @ts-expect-error a definition has no key
 Task.make("K", { payload: { n: Schema.Int }, key: "k" })
