@@ -110,8 +110,10 @@ export const make = (sha256: (bytes: Uint8Array) => Uint8Array): CodeTable => {
       return gone
     },
     takeDeclared: () => {
+      // An empty list stays ours: codes will be added to it.
+      if (declared.length === 0) return nothingDeclared
       const taken = declared
-      if (taken.length > 0) declared = []
+      declared = []
       return taken
     },
     restore: ({ code, def }) => {
@@ -127,6 +129,7 @@ export const make = (sha256: (bytes: Uint8Array) => Uint8Array): CodeTable => {
 }
 
 const none: ReadonlyArray<CodeId> = []
+const nothingDeclared: ReadonlyArray<Code> = []
 
 const check = (def: CodeDef, sha256: (bytes: Uint8Array) => Uint8Array): void => {
   if (!/^[0-9a-f]{32}$/.test(def.digest)) refuse("a code's digest is 32 hexadecimal digits, and one is not")

@@ -114,8 +114,10 @@ export const make = (): KeyTable => {
       named = named.filter(({ id }) => !gone.has(id))
     },
     takeNamed: () => {
+      // An empty list stays ours: names will be added to it.
+      if (named.length === 0) return noNames
       const taken = named
-      if (taken.length > 0) named = []
+      named = []
       return taken
     },
     restore: ({ code, id, key }) => {
@@ -130,6 +132,8 @@ export const make = (): KeyTable => {
     snapshot: () => ({ keys: [...byKey].sort((a, b) => a[1] - b[1]), free: free.toArray(), next: names.length })
   }
 }
+
+const noNames: ReadonlyArray<Named> = []
 
 /** Keys that one client may hold at once. */
 export const REFS_PER_CLIENT = 1 << 23
