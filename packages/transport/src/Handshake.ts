@@ -18,6 +18,11 @@ import { Hashing } from "./Hashing.ts"
 /** Both ends must be of the same version. Raised whenever packets or greetings change their meaning. */
 export const version = 1
 
+/** A length of time as greetings have it. */
+export const toSpan = (ms: number): number | null => Number.isFinite(ms) ? ms : null
+/** Milliseconds; Infinity: for ever, never. */
+export const fromSpan = (span: number | null): number => span ?? Infinity
+
 /** What an end of a session is. Servers say `scheduler` or `worker`. */
 export const Role = Schema.Literals(["scheduler", "client", "worker", "nanny", "operator"])
 export type Role = typeof Role.Type
@@ -38,6 +43,8 @@ export const greetingLimit = 64 * 1024
 
 const Name = Schema.String.check(Schema.isMaxLength(256))
 const Count = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
+/** Milliseconds; `null`: for ever, never. */
+const Span = Schema.NullOr(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)))
 const Bytes = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2 ** 32 }))
 
 /** The dialling side's greeting as it is sent. */
@@ -54,7 +61,11 @@ export const Hello = Schema.Struct({
   /** Bytes that may wait at the sender for their acknowledgement; the smaller of both sides' counts. */
   window: Bytes,
   /** Bytes in a frame at most; likewise. */
-  frameLimit: Bytes
+  frameLimit: Bytes,
+  /** How often this side gives a sign of life; the slower of both sides' counts. */
+  beatMs: Span,
+  /** How long this side will try to resume, so that nobody need keep the session for longer. */
+  graceMs: Span
 })
 export type Hello = typeof Hello.Type
 
@@ -68,8 +79,10 @@ export const Welcome = Schema.Struct({
   received: Count,
   window: Bytes,
   frameLimit: Bytes,
-  /** How long the accepting side keeps this session without a connection; `null`: for ever. */
-  graceMs: Schema.NullOr(Schema.Finite)
+  /** Likewise. */
+  beatMs: Span,
+  /** How long the accepting side keeps this session without a connection. */
+  graceMs: Span
 })
 export type Welcome = typeof Welcome.Type
 

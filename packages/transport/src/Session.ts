@@ -36,11 +36,13 @@ import {
   digest,
   encodeHello,
   encodeWelcome,
+  fromSpan,
   type Greeting,
   greetingLimit,
   HandshakeRefused,
   type Hello,
   NotAGreeting,
+  toSpan,
   version,
   type Welcome
 } from "./Handshake.ts"
@@ -87,7 +89,10 @@ export interface SessionOptions {
   readonly window?: number
   /** Bytes in one frame at most; likewise. @default 16 MiB */
   readonly frameLimit?: number
-  /** A sign of life this often; after three silent beats the connection counts as broken. `Infinity`: none. @default 1000 */
+  /**
+   * A sign of life this often, or as seldom as the other side wants it; after three silent beats the connection counts as broken.
+   * `Infinity`: none. @default 1000
+   */
   readonly beatMs?: number
   /** How long either side may take to greet. @default 5000 */
   readonly handshakeMs?: number
@@ -127,7 +132,14 @@ export const dial = Effect.fnUntraced(function*(options: DialOptions): Effect.fn
   /** Greets, and is welcomed. `resume`: frames received so far. */
   const meet = Effect.fnUntraced(function*(resume: number | null) {
     const connection = yield* open(options.socket, { limit: settings.frameLimit, crc32: hashing.crc32 })
-    const hello = encodeHello(helloOf(options.greeting, { session: id, resume, window: settings.window, frameLimit: settings.frameLimit }))
+    const hello = encodeHello(helloOf(options.greeting, {
+      session: id,
+      resume,
+      window: settings.window,
+      frameLimit: settings.frameLimit,
+      beatMs: toSpan(settings.beatMs),
+      graceMs: toSpan(options.graceMs ?? Infinity)
+    }))
     const first = yield* firstPacket(connection, Effect.andThen(connection.write([packet(Kind.Hello, 0, hello)]), connection.packets))
     if (first.packet.kind === Kind.Refusal) return yield* Effect.flatMap(decodeRefusal(first.packet.body), Effect.fail)
     if (first.packet.kind !== Kind.Welcome) return yield* new NotAGreeting()
@@ -149,7 +161,8 @@ export const dial = Effect.fnUntraced(function*(options: DialOptions): Effect.fn
     ...settings,
     window: Math.min(settings.window, first.welcome.window),
     frameLimit: Math.min(settings.frameLimit, first.welcome.frameLimit),
-    graceMs: options.graceMs ?? first.welcome.graceMs ?? Infinity,
+    beatMs: Math.max(settings.beatMs, fromSpan(first.welcome.beatMs)),
+    graceMs: options.graceMs ?? fromSpan(first.welcome.graceMs),
     peer: peerOf(first.welcome)
   })
 
@@ -185,7 +198,7 @@ export const dial = Effect.fnUntraced(function*(options: DialOptions): Effect.fn
 const backOff = (failures: number) =>
   Effect.flatMap(Random.next, (chance) => Effect.sleep((0.5 + chance / 2) * Math.min(2000, 10 * 2 ** failures)))
 
-const helloOf = (greeting: Greeting, rest: Pick<Hello, "session" | "resume" | "window" | "frameLimit">): Hello => ({
+const helloOf = (greeting: Greeting, rest: Omit<Hello, "version" | "role" | "name" | "epoch" | "token">): Hello => ({
   version,
   role: greeting.role,
   name: greeting.name,
@@ -241,7 +254,7 @@ export interface ServeOptions<RA, R> extends SessionOptions {
    * must then return. Its failure ends the session.
    */
   readonly onSession: (session: Session) => Effect.Effect<unknown, unknown, R>
-  /** How long a session outlives its connection. @default 5000 */
+  /** How long a session outlives its connection, unless the dialling side will give up sooner. @default 5000 */
   readonly graceMs?: (peer: Greeting) => number
   /** Connections at most, and sessions at most. Who comes beyond is told to come back later. @default 4096 */
   readonly maxConnections?: number
@@ -249,6 +262,7 @@ export interface ServeOptions<RA, R> extends SessionOptions {
 
 interface Known {
   readonly line: Line
+  readonly graceMs: number
   readonly peer: Greeting
   readonly token: Uint8Array
 }
@@ -274,14 +288,16 @@ export const serve = <RA, R>(
 
     const create = Effect.fnUntraced(function*(hello: Hello, token: Uint8Array) {
       const peer = peerOf(hello)
+      const graceMs = Math.min(options.graceMs?.(peer) ?? 5000, fromSpan(hello.graceMs))
       const line = yield* makeLine({
         ...settings,
         window: Math.min(settings.window, hello.window),
         frameLimit: Math.min(settings.frameLimit, hello.frameLimit),
-        graceMs: options.graceMs?.(peer) ?? 5000,
+        beatMs: Math.max(settings.beatMs, fromSpan(hello.beatMs)),
+        graceMs,
         peer
       })
-      const known: Known = { line, peer, token }
+      const known: Known = { line, graceMs, peer, token }
       sessions.set(hello.session, known)
       yield* line.live(Effect.scoped(options.onSession(line.session))).pipe(
         Effect.ensuring(Effect.sync(() => sessions.delete(hello.session))),
@@ -321,7 +337,6 @@ export const serve = <RA, R>(
         Effect.tapError((error) => error._tag === "HandshakeRefused" ? Effect.andThen(refuse(connection, error), refusals.note(error)) : Effect.void)
       )
       connection.setLimit(settings.frameLimit)
-      const graceMs = options.graceMs?.(known.peer) ?? 5000
       yield* connection.write([packet(Kind.Welcome, 0, encodeWelcome({
         version,
         role: me.role,
@@ -330,7 +345,8 @@ export const serve = <RA, R>(
         received: known.line.received(),
         window: settings.window,
         frameLimit: settings.frameLimit,
-        graceMs: Number.isFinite(graceMs) ? graceMs : null
+        beatMs: toSpan(settings.beatMs),
+        graceMs: toSpan(known.graceMs)
       }))])
       yield* known.line.carry(connection, hello.resume ?? 0)
     }, (handling) =>
