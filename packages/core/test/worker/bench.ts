@@ -13,6 +13,7 @@ const at = 1_700_000_000_000
 const args = new Uint8Array(16)
 const code = CodeId.make(1)
 const nothing: Assignment["dependencies"] = []
+const holders = [WorkerId.make(2), WorkerId.make(3)]
 let nextRun = 0
 
 const started = (): State =>
@@ -59,7 +60,7 @@ const measure = (lives: number, batch: number, held: number, shape: "alone" | "i
   spent = 0
   for (let done = 0; done < lives; done += batch) {
     const inputs: ReadonlyArray<Assignment["dependencies"]> = Array.from({ length: batch }, (_, n) =>
-      shape === "alone" ? nothing : [{ id: (held + batch + n) as TaskId, run: ++nextRun as RunId, nbytes: 28, whoHas: [2, 3] as ReadonlyArray<WorkerId> }])
+      shape === "alone" ? nothing : [{ id: (held + batch + n) as TaskId, run: ++nextRun as RunId, nbytes: 28, whoHas: holders }])
     const rows = inputs.map((dependencies, n) => assignment(held + n, dependencies))
     for (let events = finished(step([{ _tag: "ComputeAsked", at, rows }])); events.length > 0;) events = finished(step(events))
     const free: Array<Run> = [...rows, ...inputs.flat()].map(({ id, run }) => ({ id, run }))

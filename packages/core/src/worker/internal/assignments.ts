@@ -25,11 +25,12 @@ export const assign = (draft: Draft, task: Owned<Task>, assignment: Assignment):
   draft.touch(task.id)
 }
 
-/** The task is not to be computed here (any more): nothing of it has started. */
+/** The task is not to be computed here any more: nothing of it has started. */
 export const unassign = (draft: Draft, task: Owned<Task>): void => {
-  const { assignment } = task
+  const { assignment, status } = task
   if (assignment === undefined) return
   task.assignment = undefined
+  if (status._tag === "Waiting" || status._tag === "Ready") transition(draft, task, released)
   unlink(draft, task.id, assignment)
   draft.touch(task.id)
 }
@@ -94,17 +95,19 @@ const link = (draft: Draft, dependent: TaskId, dependency: Dependency, urgency: 
 }
 
 /**
- * How urgent an input is: as its dependent, and among the inputs of one in
- * their order. Ranks are spread to make room for the inputs of each.
+ * How urgent an input is: as its dependent, and among the inputs of one in their
+ * order. Ranks are spread to make room for those; of a task with more inputs
+ * than that, the last mingle with the first of the tasks that come next. More
+ * room would make the queues deeper: they are trees over the ranks.
  */
 const urgencyOf = ({ priority, rank }: Assignment, index: number): Position => ({
   priority,
-  rank: Math.min(rank, maxRank) * inputsApart + Math.min(index, inputsApart - 1)
+  rank: Math.min(rank, maxRank) * inputsApart + index
 })
 
-const inputsApart = 4_096
+const inputsApart = 16
 /** So that what is spread remains an exact integer. */
-const maxRank = 2 ** 40
+const maxRank = 2 ** 48
 
 const isBefore = (a: Position, b: Position): boolean =>
   a.priority !== b.priority ? a.priority > b.priority : a.rank < b.rank

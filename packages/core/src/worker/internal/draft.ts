@@ -78,10 +78,12 @@ export class Draft {
     return Vector.get(this.next.tasks, id)
   }
 
-  /** To be written. */
+  /** The record of this task as it is now, to be written: `task` may have been read before others wrote it. */
   own(task: Task): Owned<Task> {
     if (task.owner === this.owner) return task
-    const owned: Owned<Task> = { ...task, owner: this.owner }
+    const current = this.task(task.id) ?? task
+    if (current.owner === this.owner) return current
+    const owned: Owned<Task> = { ...current, owner: this.owner }
     this.next.tasks = Vector.set(this.next.tasks, this.owner, owned.id, owned)
     return owned
   }
