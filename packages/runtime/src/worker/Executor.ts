@@ -157,12 +157,19 @@ const inThread = Effect.fnUntraced(function*(options: Options, run: Running, inp
   if (Result.isFailure(code)) return failed({ _tag: "Defect", defect: code.failure }, 0, false)
   const present = inputs.filter((input) => input !== undefined)
   if (present.length < inputs.length) return failed({ _tag: "Defect", defect: new Error("A result that fills a hole of the arguments is not here.") }, 0, true)
-  run.threaded = true
   const startedAtMs = clock.currentTimeMillisUnsafe()
   const { args, attempt, key } = command
-  const outcome = yield* options.threads.run({ run: command.run, code: code.success, key, attempt, args, inputs: present })
+  const outcome = yield* handOver(run, () => options.threads.run({ run: command.run, code: code.success, key, attempt, args, inputs: present }))
   return outcome._tag === "Exited" ? exited(options.worker, outcome, startedAtMs, clock.currentTimeMillisUnsafe()) : outcome
 })
+
+/** In one step, so that an interruption finds the job either not handed over or in the pool. */
+const handOver = (run: Running, start: () => Effect.Effect<JobOutcome>): Effect.Effect<JobOutcome> =>
+  Effect.uninterruptibleMask((restore) => {
+    if (run.interrupted) return Effect.succeed<JobOutcome>({ _tag: "Stopped", begun: false })
+    run.threaded = true
+    return restore(start())
+  })
 
 const exited = (worker: string, outcome: Extract<JobOutcome, { readonly _tag: "Exited" }>, startedAtMs: number, endedAtMs: number): Outcome => ({
   _tag: "Exited",

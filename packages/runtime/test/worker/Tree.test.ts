@@ -200,13 +200,20 @@ describe("a worker", () => {
       Effect.gen(function*() {
         const rig = yield* Rig.make()
         const worker = yield* rig.join("w0")
+        const spinning = Effect.runSync(Queue.unbounded<unknown>())
+        const channel = yield* Effect.acquireRelease(Effect.sync(() => new BroadcastChannel("skein-test-spinning")), (channel) => Effect.sync(() => channel.close()))
+        channel.onmessage = () => Queue.offerUnsafe(spinning, undefined)
         yield* worker.tell(
-          codes({ 1: Rig.code(() => { while (true) { /* for ever */ } }), 2: Rig.code((n: number) => n + 1) }),
-          compute({ id: 2, run: 1, code: 2, args: [1], isolation: "thread" })
+          codes({
+            1: Rig.code(() => {
+              new BroadcastChannel("skein-test-spinning").postMessage("begun")
+              while (true) { /* for ever */ }
+            }),
+            2: Rig.code((n: number) => n + 1)
+          }),
+          compute({ id: 1, run: 2, isolation: "thread" })
         )
-        yield* worker.report
-        yield* worker.tell(compute({ id: 1, run: 2, isolation: "thread" }))
-        yield* TestClock.adjust(1)
+        yield* Queue.take(spinning)
         yield* worker.tell(cancel(1, 2))
         yield* TestClock.adjust(99)
         assert.strictEqual(yield* Queue.size(worker.reports), 0)
@@ -230,6 +237,51 @@ describe("a worker", () => {
         yield* Queue.offer(tasks.mayEnd, undefined)
       }))
   })
+
+  it.effect("that has no process of its own leaves a body that will not end its slot", () =>
+    Effect.gen(function*() {
+      const rig = yield* Rig.make()
+      const worker = yield* rig.join("w0", { nanny: null, nfibers: 1 })
+      yield* worker.tell(codes({ 1: Rig.code(tasks.stubborn), 2: inc }), compute({ id: 1, run: 1 }))
+      yield* Queue.take(tasks.begun)
+      yield* worker.tell(cancel(1, 1), compute({ id: 2, run: 2, code: 2, args: [1] }))
+      yield* TestClock.adjust(5_000)
+      assert.deepStrictEqual(rig.notices, [])
+      assert.strictEqual(yield* Queue.size(worker.reports), 0)
+      yield* Queue.offer(tasks.mayEnd, undefined)
+      assert.deepInclude(yield* worker.report, { _tag: "Stopped", id: id(1) })
+      assert.deepInclude(yield* worker.report, { _tag: "Finished", id: id(2) })
+    }))
+
+  it.effect("reports a body that ended its thread, and computes on in another", () =>
+    Effect.gen(function*() {
+      const rig = yield* Rig.make()
+      const worker = yield* rig.join("w0")
+      yield* worker.tell(
+        codes({ 1: Rig.code(() => process.exit(3)), 2: Rig.code((n: number) => n + 1) }),
+        compute({ id: 1, run: 1, isolation: "thread" }, { id: 2, run: 2, code: 2, args: [1], isolation: "thread" })
+      )
+      const report = yield* worker.report
+      assert.isTrue(report._tag === "Killed" && report.attempt.ended === "exit" && report.attempt.worker === "w0", JSON.stringify(report))
+      assert.deepInclude(yield* worker.report, { _tag: "Finished", id: id(2) })
+    }), threadsStart)
+
+  it.effect("ends visibly when one of its loops has a defect", () =>
+    Effect.gen(function*() {
+      let healthy = true
+      const rig = yield* Rig.make({ memoryBytes: Effect.suspend(() => healthy ? Effect.succeed(1) : Effect.die("a bug in the loop")) })
+      const worker = yield* rig.join("w0")
+      healthy = false
+      yield* TestClock.adjust(1_000)
+      assert.match((yield* Effect.flip(worker.tree.ended)).message, /child "connection"[^]*a bug in the loop/)
+    }))
+
+  it.effect("serves its results to nobody without the token", () =>
+    Effect.gen(function*() {
+      const rig = yield* Rig.make()
+      yield* rig.join("w0", { token: "secret" })
+      assert.strictEqual((yield* Effect.flip(rig.bulk.fetch("inproc://w0", [{ id: 1, run: 1 }]))).reason, "Unauthorized")
+    }))
 
   it.effect("notes the start and the end of a suspect, which it runs alone", () =>
     Effect.gen(function*() {
@@ -283,6 +335,21 @@ describe("a worker", () => {
       yield* Scope.close(scope, Exit.void)
       assert.strictEqual((yield* Effect.flip(worker.session.ended)).kind, "closed")
       assert.deepStrictEqual(tasks.lives, ["acquired", "released"])
+    }))
+
+  it.effect("goes on as it is after a broken connection, and what is said meanwhile arrives", () =>
+    Effect.gen(function*() {
+      const rig = yield* Rig.make()
+      const worker = yield* rig.join("w0")
+      tasks.lives.length = 0
+      yield* worker.tell(codes({ 1: inc, 2: never }), compute({ id: 1, run: 1, code: 2 }))
+      yield* Queue.take(tasks.begun)
+      yield* rig.breakConnections
+      yield* worker.tell(compute({ id: 2, run: 2, args: [1] }))
+      yield* TestClock.adjust(100)
+      assert.deepInclude(yield* worker.report, { _tag: "Finished", id: id(2) })
+      assert.deepStrictEqual(tasks.lives, ["acquired"])
+      assert.strictEqual(yield* Queue.size(rig.scheduler.joins), 0)
     }))
 
   it.effect("registers anew when its session is over, with the results it still has, and stops what it was asked before", () =>

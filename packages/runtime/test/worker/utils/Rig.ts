@@ -17,27 +17,55 @@ import * as NodeSockets from "@skein/runtime/worker/node/NodeSockets"
 import { urlFor } from "@skein/runtime/worker/ThreadCode"
 import * as Tree from "@skein/runtime/worker/Tree"
 import * as WorkerConfig from "@skein/runtime/worker/WorkerConfig"
+import { Sockets } from "@skein/runtime/worker/Sockets"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
+import * as Socket from "effect/socket/Socket"
 import * as FakeScheduler from "./FakeScheduler.ts"
 
 export const tasksUrl = new URL("../fixtures/tasks.ts", import.meta.url).href
 
+export interface Options extends FakeScheduler.Options {
+  /** @default 1000 */
+  readonly memoryBytes?: Effect.Effect<number>
+}
+
 /** A network, a fake scheduler on it, and a way to start workers. */
-export const make = Effect.fnUntraced(function*(options: FakeScheduler.Options = {}) {
+export const make = Effect.fnUntraced(function*(options: Options = {}) {
   const context = yield* Layer.build(Network.layer)
   const network = Context.get(context, Network)
   const scheduler = yield* FakeScheduler.make(yield* network.listen("scheduler"), options)
   const notices: Array<Notice> = []
+  let broken = Deferred.makeUnsafe<never, Socket.SocketError>()
+  const breakable = (sockets: Sockets["Service"]): Sockets["Service"] => ({
+    ...sockets,
+    connect: (address) =>
+      Effect.map(sockets.connect(address), (socket) =>
+        Socket.make({
+          reader: Effect.map(socket.reader, (reader) => {
+            const mine = broken
+            return { ...reader, pull: Effect.raceFirst(reader.pull, Deferred.await(mine)) }
+          }),
+          writer: socket.writer
+        }))
+  })
+  /** Breaks all connections that workers have dialled; new ones hold. */
+  const breakConnections = Effect.sync(() => {
+    const old = broken
+    broken = Deferred.makeUnsafe()
+    Deferred.doneUnsafe(old, Exit.fail(new Socket.SocketError({ reason: new Socket.SocketCloseError({ code: 1006 }) })))
+  })
   const services = Layer.mergeAll(
     NodeHashing.layer,
     NodeModules.layer,
     NodeThreads.layer({ codeModule: urlFor([tasksUrl]), worker: "w" }),
     Layer.succeed(Notices, { write: (notice) => Effect.sync(() => void notices.push(notice)) }),
-    Layer.succeed(Host, { pid: 4242, memoryBytes: Effect.succeed(1_000) }),
-    Layer.provide(NodeSockets.layer, Layer.succeedContext(context))
+    Layer.succeed(Host, { pid: 4242, memoryBytes: options.memoryBytes ?? Effect.succeed(1_000) }),
+    Layer.effect(Sockets, Effect.map(Sockets, breakable)).pipe(Layer.provide(NodeSockets.layer), Layer.provide(Layer.succeedContext(context)))
   )
   const start = (name: string, more: Partial<WorkerConfig.WorkerConfigEncoded> = {}) =>
     Effect.provide(
@@ -66,7 +94,7 @@ export const make = Effect.fnUntraced(function*(options: FakeScheduler.Options =
     connect: (address) => Effect.succeed(network.connect(address.slice("inproc://".length))),
     greeting: { role: "client", name: "test" }
   }).pipe(Effect.provide(NodeHashing.layer))
-  return { scheduler, network, start, join, notices, bulk }
+  return { scheduler, network, start, join, notices, bulk, breakConnections }
 })
 
 /** What a client would say of a function or task. */
