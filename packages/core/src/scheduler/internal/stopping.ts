@@ -66,21 +66,20 @@ export const awaitStopped = (draft: Draft, task: Task, place: number): number =>
 
 /** Ends the workers that have not stopped something in time, and sees to it that time is watched as long as there are others. */
 export const endOverdue = (draft: Draft): void => {
-  let next = Infinity
-  const overdue = new Set<WorkerId>()
+  const dueOf = new Map<WorkerId, number>()
   Vector.forEach(draft.state.stopping, (entries) =>
-    entries.forEach(({ worker, since }) => {
-      if (draft.worker(worker)?.ending !== false) return
-      const due = since + draft.config.stopWithinMs
-      if (due <= draft.at) overdue.add(worker)
-      else next = Math.min(next, due)
-    }))
-  for (const id of overdue) {
+    entries.forEach(({ since, worker }) =>
+      void dueOf.set(worker, Math.min(dueOf.get(worker) ?? Infinity, since + draft.config.stopWithinMs))))
+  let next = Infinity
+  for (const [id, due] of dueOf) {
     const worker = draft.worker(id)
-    if (worker === undefined) continue
-    close(draft, worker)
-    draft.editWorker(worker).ending = true
-    draft.send({ _tag: "EndWorker", worker: id, reason: "a cancelled task did not stop" })
+    if (worker === undefined || worker.ending) continue
+    if (due > draft.at) next = Math.min(next, due)
+    else {
+      close(draft, worker)
+      draft.editWorker(worker).ending = true
+      draft.send({ _tag: "EndWorker", worker: id, reason: "a cancelled task did not stop" })
+    }
   }
   if (next < Infinity) draft.wake(next)
 }

@@ -121,7 +121,7 @@ const accept = (draft: Draft, client: Client, task: NewTask): boolean => {
     draft.send({ _tag: "ReportConflict", client: client.id, id: task.id, heldBy })
     return false
   }
-  want(draft, client, draft.editTask(known))
+  want(draft, client, known)
   reportPresent(draft, client.id, known)
   return true
 }
@@ -186,9 +186,10 @@ const giveBack = (draft: Draft, id: TaskId): void => {
   }
 }
 
-const want = (draft: Draft, client: Client, task: ReturnType<Draft["editTask"]>): void => {
+const want = (draft: Draft, client: Client, task: Task): void => {
   if (IntSet.has(task.whoWants, client.id)) return
-  task.whoWants = IntSet.add(task.whoWants, draft.owner, client.id)
+  const editedTask = draft.editTask(task)
+  editedTask.whoWants = IntSet.add(editedTask.whoWants, draft.owner, client.id)
   const edited = draft.editClient(client)
   edited.wantsWhat = IntSet.add(edited.wantsWhat, draft.owner, task.id)
 }

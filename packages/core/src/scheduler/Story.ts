@@ -1,0 +1,161 @@
+/**
+ * Histories in lines of text: what happened, what was asked for, what became of a task.
+ *
+ * One line for each event and command, for logs, for stories that are tests, and
+ * for people who look for a mistake. Names are the reader's: the machine knows
+ * none.
+ */
+import type { ClientId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import type { Failure } from "@skein/protocol/Failure"
+import * as Vector from "../persistent/Vector.ts"
+import { Command } from "./Command.ts"
+import { Event, type Leaving } from "./Event.ts"
+import type { Entry, State } from "./State.ts"
+
+/** How ids are called. */
+export interface Names {
+  readonly task: (id: TaskId) => string
+  readonly worker: (id: WorkerId) => string
+  readonly client: (id: ClientId) => string
+}
+
+/** By their numbers. */
+export const numbers: Names = {
+  task: (id) => `task ${id}`,
+  worker: (id) => `worker ${id}`,
+  client: (id) => `client ${id}`
+}
+
+/** What happened. */
+export const event = (event: Event, names: Names = numbers): string => {
+  const { client, task, worker } = names
+  const runs = (rows: ReadonlyArray<{ readonly id: TaskId; readonly run: number }>): string =>
+    rows.map(({ id, run }) => `${task(id)} (run ${run})`).join(", ")
+  return Event.match(event, {
+    ClientJoined: (event) => `${client(event.client)} joins`,
+    ClientLeft: (event) => `${client(event.client)} leaves`,
+    TasksSubmitted: (event) =>
+      `${client(event.client)} wants ${listed(event.tasks.map((row) => needing(task, row)), "; ")}${event.last ? "" : ", and more to come"}`,
+    KeysReleased: (event) => `${client(event.client)} releases ${listed(event.ids.map(task))}`,
+    CancelAsked: (event) =>
+      `${client(event.client)} cancels ${listed(event.ids.map(task))}${event.force ? ", whoever wants it" : ""}`,
+    RetryAsked: (event) => `${client(event.client)} retries ${listed(event.ids.map(task))}`,
+    WorkersAwaited: (event) => `${client(event.client)} waits for ${event.count} workers`,
+    AskAbandoned: (event) => `${client(event.client)} gives up question ${event.ask}`,
+    WorkerJoined: (event) =>
+      `${worker(event.worker)} joins, ${event.nthreads} threads, ${event.nfibers} fibers` +
+      (event.holds.length === 0 ? "" : `, and has ${runs(event.holds)}`),
+    WorkerLeft: (event) => `${worker(event.worker)} ${left(event.leaving)}`,
+    TasksFinished: (event) =>
+      event.rows.map(({ id, nbytes, run }) => `${worker(event.worker)} finished ${task(id)} (run ${run}), ${nbytes} bytes`)
+        .join("; "),
+    TasksFailed: (event) =>
+      `${worker(event.worker)} failed ${runs(event.rows)}${event.rows.some((row) => row.retryable) ? "" : ", for good"}`,
+    TasksKilled: (event) => `${worker(event.worker)} lost a thread to ${runs(event.rows)}`,
+    TasksStopped: (event) => `${worker(event.worker)} stopped ${runs(event.rows)}`,
+    TakeBacksAnswered: (event) =>
+      event.rows.map(({ id, returned, run }) =>
+        `${worker(event.worker)} ${returned ? "gives back" : "has begun"} ${task(id)} (run ${run})`
+      ).join("; "),
+    TasksSeceded: (event) => `${worker(event.worker)} runs on without a slot: ${runs(event.rows)}`,
+    TasksRescheduled: (event) => `${worker(event.worker)} wants another place for ${runs(event.rows)}`,
+    ReplicasAdded: (event) => `${worker(event.worker)} fetched ${runs(event.rows)}`,
+    ReplicasGone: (event) => `${worker(event.worker)} has no longer ${runs(event.rows)}`,
+    ReplicasMissing: (event) =>
+      event.rows.map(({ id, peer, run }) => `${worker(event.worker)} did not find ${task(id)} (run ${run}) on ${worker(peer)}`)
+        .join("; "),
+    HoldersAsked: (event) => `${worker(event.worker)} asks who has ${runs(event.rows)}`,
+    CodesForgotten: (event) => `codes ${event.codes.join(", ")} are dropped`,
+    Ticked: (event) => `it is ${event.at} ms`
+  })
+}
+
+/** What was asked for. */
+export const command = (command: Command, names: Names = numbers): string => {
+  const { client, task, worker } = names
+  return Command.match(command, {
+    ComputeTask: ({ alone, attempt, dependencies, id, run, worker: to }) =>
+      `${worker(to)}: compute ${task(id)} (run ${run}${attempt > 1 ? `, attempt ${attempt}` : ""}${alone ? ", alone" : ""})` +
+      (dependencies.length === 0
+        ? ""
+        : ` with ${dependencies.map(({ id, whoHas }) => `${task(id)} from ${whoHas.map(worker).join(" or ")}`).join(", ")}`),
+    CancelTask: ({ id, run, worker: to }) => `${worker(to)}: stop ${task(id)} (run ${run})`,
+    TakeBack: ({ id, run, worker: to }) => `${worker(to)}: give back ${task(id)} (run ${run})`,
+    FreeKey: ({ id, run, worker: to }) => `${worker(to)}: drop ${task(id)} (run ${run})`,
+    TellHolders: ({ id, run, whoHas, worker: to }) =>
+      `${worker(to)}: ${task(id)} (run ${run}) is on ${listed(whoHas.map(worker), " and ")}`,
+    ReportInMemory: ({ client: to, id, worker: on }) => `${client(to)}: ${task(id)} in memory on ${worker(on)}`,
+    ReportErred: ({ client: to, failure, id, origin }) =>
+      `${client(to)}: ${task(id)} ${failed(failure)}${origin === id ? "" : `, with ${task(origin)}`}`,
+    ReportPending: ({ client: to, id }) => `${client(to)}: ${task(id)} is pending again`,
+    ReportConflict: ({ client: to, heldBy, id }) => `${client(to)}: ${task(id)} is something else for ${heldBy}`,
+    Reply: ({ answer, ask, client: to }) =>
+      `${client(to)}: answer ${ask}, ${answer._tag === "Cancelled" ? listed(answer.outcomes) : "the workers are there"}`,
+    EndWorker: ({ reason, worker: to }) => `end ${worker(to)}: ${reason}`,
+    Forgotten: ({ id }) => `${task(id)} is forgotten`,
+    Wake: ({ at }) => `wake at ${at} ms`
+  })
+}
+
+/** One line of a task's history. */
+export interface Line {
+  readonly at: number
+  readonly line: string
+}
+
+/**
+ * What the log still knows of a task, oldest first: of its present life, if an id
+ * has had several, or of the last one.
+ */
+export const history = (state: State, id: number, names: Names = numbers): ReadonlyArray<Line> => {
+  const entries = inOrder(state).filter((entry) => entry.id === id)
+  const rank = Vector.get(state.tasks, id)?.rank ?? entries.at(-1)?.rank
+  return entries.filter((entry) => entry.rank === rank).map((entry) => ({ at: entry.at, line: entryLine(entry, names) }))
+}
+
+/** All that the log still knows, oldest first. */
+export const log = (state: State, names: Names = numbers): ReadonlyArray<Line> =>
+  inOrder(state).map((entry) => ({ at: entry.at, line: `${names.task(entry.id)} ${entryLine(entry, names)}` }))
+
+const inOrder = (state: State): ReadonlyArray<Entry> => {
+  const { logLength } = state.config
+  const entries: Array<Entry> = []
+  for (let n = Math.max(0, state.logged - logLength); n < state.logged; n++) {
+    const entry = Vector.get(state.log, n % logLength)
+    if (entry !== undefined) entries.push(entry)
+  }
+  return entries
+}
+
+const entryLine = ({ cause, from, run, to, worker }: Entry, names: Names): string =>
+  `${from} → ${to}${worker === undefined ? "" : ` on ${names.worker(worker)}`}${run === undefined ? "" : ` (run ${run})`}: ${cause}`
+
+const left = (leaving: Leaving): string =>
+  leaving._tag === "Closed"
+    ? "leaves"
+    : leaving._tag === "Silent"
+    ? `is lost, silent for ${leaving.silentMs} ms`
+    : `dies (${leaving.report.ended} ${leaving.report.detail}` +
+      (leaving.report.started.length === 0 ? ")" : `, while run ${leaving.report.started.join(" and ")} was executing)`)
+
+const failed = (failure: Failure): string => {
+  switch (failure._tag) {
+    case "Raised":
+      return "failed"
+    case "Cancelled":
+      return `was cancelled by ${failure.by}${failure.note === null ? "" : ` ("${failure.note}")`}`
+    case "Killed":
+      return `was killed after ${failure.attempts.length} deaths`
+    default:
+      return `failed: ${failure._tag}`
+  }
+}
+
+const needing = (
+  task: Names["task"],
+  { dependencies, id, priority }: { readonly id: TaskId; readonly dependencies: ReadonlyArray<TaskId>; readonly priority: number }
+): string =>
+  `${task(id)}${priority === 0 ? "" : ` at priority ${priority}`}` +
+  (dependencies.length === 0 ? "" : ` needing ${dependencies.map(task).join(" and ")}`)
+
+const listed = (words: ReadonlyArray<string>, between = ", "): string => words.length === 0 ? "nothing" : words.join(between)
