@@ -133,9 +133,12 @@ describe("one life", () => {
         started: [RunId.make(2)]
       })
       yield* TestClock.adjust("1 second")
-      yield* next
+      const second = yield* next
+      second.write("stdout", "again")
+      yield* second.die({ code: 0, signal: null })
+      assert.deepStrictEqual((yield* Queue.take(told)).logTail, ["again"])
       assert.deepStrictEqual(lives.map((id) => id.split("/")[1]), ["1", "2"])
-      assert.deepStrictEqual((yield* nanny.logs).map((line) => `${line.source} ${line.text}`), ["stdout hello", "stderr ouch"])
+      assert.deepStrictEqual((yield* nanny.logs).map((line) => `${line.source} ${line.text}`), ["stdout hello", "stderr ouch", "stdout again"])
     }))
 })
 

@@ -213,20 +213,6 @@ describe("stopping", () => {
       assert.deepStrictEqual(yield* Fiber.join(fiber), { _tag: "Stopped", begun: false })
     }))
 
-  it.live("a cancelled job's place is used again once its thread has skipped it", () =>
-    Effect.gen(function*() {
-      const threads = yield* begin()
-      yield* threads.run(job("() => 1"))
-      for (let round = 0; round < 300; round++) {
-        const jobs = [job("() => 1"), job("() => 2"), job("() => 3")]
-        const fibers = yield* Effect.forEach(jobs, (job) => Effect.forkChild(threads.run(job), { startImmediately: true }))
-        yield* Effect.yieldNow
-        yield* Effect.forEach(jobs.slice(1), (job) => threads.cancel(job.run))
-        assert.strictEqual(valueOf(yield* Fiber.join(fibers[0]!)), 1)
-        yield* Effect.forEach(fibers, Fiber.join)
-      }
-    }))
-
   it.live("execSync cannot be stopped by ending its thread: it is reported as stuck, and others go on", () =>
     Effect.gen(function*() {
       const stuck = yield* Deferred.make<RunId>()
@@ -327,6 +313,39 @@ describe("with threads that the test plays", () => {
       yield* Effect.forkChild(threads.run(job("same")), { startImmediately: true })
       yield* Effect.repeat(Effect.yieldNow, { until: () => actor.posted.length > 1 })
       assert.strictEqual(actor.posted[1]?.codes.length, 0)
+    }))
+
+  it.effect("a cancelled job's place is used again once its thread has skipped it", () =>
+    Effect.gen(function*() {
+      const { threads, next } = yield* play
+      const first = yield* Effect.forkChild(threads.run(job("a")))
+      const actor = yield* next
+      actor.say({ _tag: "Up" })
+      for (let round = 0; round < 300; round++) {
+        const { cell, run } = actor.posted.at(-1)!.jobs[0]!
+        yield* threads.cancel(RunId.make(run))
+        actor.say({ _tag: "Skipped", cell })
+        yield* Effect.forkChild(threads.run(job("a")))
+        yield* Effect.repeat(Effect.yieldNow, { until: () => actor.posted.length === round + 2 })
+      }
+      assert.deepStrictEqual(yield* Fiber.join(first), { _tag: "Stopped", begun: false })
+    }))
+
+  it.effect("what is queued in a thread that is terminated does not wait for its end", () =>
+    Effect.gen(function*() {
+      const { threads, next } = yield* play
+      const [stuck, behind] = [job("a"), job("b")]
+      yield* Effect.forkChild(threads.run(stuck))
+      yield* Effect.forkChild(threads.run(behind))
+      const actor = yield* next
+      actor.say({ _tag: "Up" })
+      Atomics.store(actor.claims, actor.posted[0]!.jobs[0]!.cell, 1)
+      actor.obedient = false
+      yield* threads.terminate(stuck.run)
+      const other = yield* next
+      other.say({ _tag: "Up" })
+      assert.deepStrictEqual(other.posted[0]?.jobs.map((job) => job.run), [behind.run])
+      actor.exit(1, "terminated")
     }))
 
   it.effect("a job that began just as its neighbour was terminated is run again, without blame", () =>
