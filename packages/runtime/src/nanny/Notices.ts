@@ -13,14 +13,17 @@ import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { RunId } from "@skein/protocol/Ids"
 
+/** Checked, unlike on the scheduler's wires: a child that is about to die may write anything. */
+const Run = RunId.check(Schema.isInt())
+
 /** A wire value, so it is written by what it carries and not by a tag. */
 export const Notice = Schema.Union([
   /** The child is up; what it says then is for its owner, such as the address it listens at. */
   Schema.Struct({ ready: Schema.Json }),
   /** A run of a suspect is about to begin. */
-  Schema.Struct({ started: RunId }),
+  Schema.Struct({ started: Run }),
   /** That run has ended, however it did. */
-  Schema.Struct({ ended: RunId }),
+  Schema.Struct({ ended: Run }),
   /** It cannot stop what runs in it: the nanny should kill the process. */
   Schema.Struct({ endMe: Schema.String })
 ])
