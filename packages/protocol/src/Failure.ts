@@ -42,7 +42,7 @@ export class TaskDefect extends Schema.TaggedError<TaskDefect>()("TaskDefect", {
   ...attempts
 }) {
   override get message() {
-    return `threw on ${this.worker}: ${describeThrown(this.cause)}${this.remoteStack === "" ? "" : `\n${indent(this.remoteStack)}`}`
+    return [`threw on ${this.worker}: ${describeThrown(this.cause)}`, ...usersFrames(this.remoteStack)].join("\n")
   }
 }
 
@@ -205,4 +205,7 @@ const attemptLines = (all: ReadonlyArray<Attempt>): string =>
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`
 
-const indent = (text: string): string => text.split("\n").map((line) => `    ${line.trim()}`).join("\n")
+/** The lines of a stack that are the user's: neither the runtime's, nor Effect's, nor ours. `remoteStack` has them all. */
+const usersFrames = (stack: string): ReadonlyArray<string> =>
+  stack.split("\n").filter((line) => /^\s+at /.test(line) && !/\bnode:|\/node_modules\/(effect|@effect|@skein)\/|\/packages\/(protocol|runtime|transport|core)\/src\//.test(line))
+    .map((line) => `    ${line.trim()}`)

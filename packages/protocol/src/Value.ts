@@ -18,8 +18,10 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { showPath } from "./Failure.ts"
-import { Malformed, Reader } from "./internal/value/Reader.ts"
-import { Refused, Writer, type Writing } from "./internal/value/Writer.ts"
+import { Refused } from "./internal/value/Output.ts"
+import { Reader } from "./internal/value/Reader.ts"
+import { Malformed } from "./internal/value/Source.ts"
+import { Writer, type Writing } from "./internal/value/Writer.ts"
 
 /** The value at `path` has no encoding; `found` says what it is. */
 export class ValueUnencodable extends Schema.TaggedError<ValueUnencodable>()("ValueUnencodable", {

@@ -41,7 +41,10 @@ describe("what a body raised", () => {
     assert.instanceOf(reason.cause, RangeError)
     assert.deepStrictEqual([reason.worker, reason.remoteStack], ["worker-1", thrown.stack!])
     assert.deepStrictEqual(reason.attempts.map(({ detail, endedAtMs, startedAtMs }) => [detail, startedAtMs, endedAtMs]), [["RangeError: too far", 1000, 1500]])
-    assert.match(error.message, /^SKEIN3000 fetch-1 threw on worker-1: RangeError: too far\n/)
+    const lines = error.message.split("\n")
+    assert.strictEqual(lines[0], "SKEIN3000 fetch-1 threw on worker-1: RangeError: too far")
+    assert.match(lines[1]!, /^ {4}at .*Raised\.test\.ts/)
+    assert.notMatch(error.message, /node:|node_modules\/effect/)
   })
 
   it("a result that cannot travel says where and what", () => {

@@ -226,14 +226,14 @@ describe("bytes from anybody", () => {
     let state = 1
     const next = () => (state = (Math.imul(state, 1103515245) + 12345) >>> 0) / 2 ** 32
     let decoded = 0
-    for (let i = 0; i < 20_000; i++) {
+    for (let i = 0; i < 5_000; i++) {
       const bytes = i % 2 === 0 ? Uint8Array.from({ length: Math.floor(next() * 40) }, () => next() * 256) : seeds.slice()
       if (i % 2 === 1) for (let n = 0; n < 3; n++) bytes[Math.floor(next() * bytes.length)] = next() * 256
       const result = outcome(bytes)
       if (Result.isSuccess(result)) decoded++
       else assert.instanceOf(result.failure, Value.ValueInvalid)
     }
-    assert.isAbove(decoded, 100)
+    assert.isAbove(decoded, 50)
   })
 
   it.prop("every JSON value survives", [Schema.Json], ([json]) => {

@@ -17,18 +17,8 @@ import * as HashMap from "effect/HashMap"
 import * as HashSet from "effect/HashSet"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import * as Utf8 from "../utf8.ts"
+import { Malformed, Source } from "./Source.ts"
 import { ArrayBufferKind, BufferKind, byteKinds, DataViewKind, ErrorHas, MAX_DEPTH, NodeBuffer, Tag, Url } from "./tags.ts"
-
-/** The bytes make no sense here. */
-export class Malformed {
-  readonly at: number
-  readonly expected: string
-  constructor(at: number, expected: string) {
-    this.at = at
-    this.expected = expected
-  }
-}
 
 export interface Reading {
   /** The value of the future at this position. */
@@ -37,15 +27,12 @@ export interface Reading {
   readonly named: ((name: string, encoded: unknown) => unknown) | undefined
 }
 
-export class Reader {
-  private readonly bytes: Uint8Array
-  private view: DataView | undefined
-  private at = 0
+export class Reader extends Source {
   private depth = 0
   private readonly options: Reading
 
   constructor(bytes: Uint8Array, options: Reading) {
-    this.bytes = bytes
+    super(bytes)
     this.options = options
   }
 
@@ -54,11 +41,6 @@ export class Reader {
     const value = this.value()
     if (this.at !== this.bytes.length) throw new Malformed(this.at, "nothing after the value")
     return value
-  }
-
-  /** Where reading has got to. */
-  get position(): number {
-    return this.at
   }
 
   private value(): unknown {
@@ -247,14 +229,6 @@ export class Reader {
     return this.options.fill(index)
   }
 
-  private float(): number {
-    this.need(8)
-    this.view ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength)
-    const value = this.view.getFloat64(this.at, true)
-    this.at += 8
-    return value
-  }
-
   private numeric(): number {
     const value = this.value()
     if (typeof value !== "number") throw new Malformed(this.at, "a number")
@@ -265,48 +239,6 @@ export class Reader {
     const value = this.value()
     if (typeof value !== "string") throw new Malformed(this.at, "a text")
     return value
-  }
-
-  private text(): string {
-    const length = this.size(1)
-    const { bytes } = this
-    const end = this.at + length
-    if (length < 24) {
-      let text = ""
-      for (let i = this.at; i < end; i++) {
-        const unit = bytes[i]!
-        if (unit >= 128) return this.longText(end)
-        text += String.fromCharCode(unit)
-      }
-      this.at = end
-      return text
-    }
-    return this.longText(end)
-  }
-
-  private longText(end: number): string {
-    const text = Utf8.decode(this.bytes.subarray(this.at, end))
-    this.at = end
-    return text
-  }
-
-  private utf16(): string {
-    const length = this.size(1)
-    if (length % 2 === 1) throw new Malformed(this.at, "two bytes a character")
-    let text = ""
-    for (let end = this.at + length; this.at < end; this.at += 2) {
-      text += String.fromCharCode(this.bytes[this.at]! | (this.bytes[this.at + 1]! << 8))
-    }
-    return text
-  }
-
-  private bigint(): bigint {
-    const sign = this.byte()
-    const length = this.size(1)
-    if (sign > 1 || length === 0) throw new Malformed(this.at, "a big integer")
-    const magnitude = BigInt("0x" + Utf8.hex(this.bytes.subarray(this.at, this.at + length)))
-    this.at += length
-    return sign === 1 ? -magnitude : magnitude
   }
 
   private binary(): unknown {
@@ -321,38 +253,6 @@ export class Reader {
     const constructor = byteKinds[kind]
     if (constructor === undefined) throw new Malformed(this.at, `a kind of bytes, and ${kind} is none`)
     return new constructor(buffer)
-  }
-
-  // ---- bytes
-
-  private byte(): number {
-    if (this.at >= this.bytes.length) throw new Malformed(this.at, "more bytes")
-    return this.bytes[this.at++]!
-  }
-
-  /** An unsigned varint of up to 32 bits. */
-  private count(): number {
-    let value = 0
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.byte()
-      value += (byte & 127) * 2 ** shift
-      if (byte < 128) {
-        if (value > 0xffffffff) break
-        return value
-      }
-    }
-    throw new Malformed(this.at, "a number of at most 32 bits")
-  }
-
-  /** A count of things that take at least `bytesEach`: no more than there can be. */
-  private size(bytesEach: number): number {
-    const count = this.count()
-    if (count * bytesEach > this.bytes.length - this.at) throw new Malformed(this.at, "more bytes")
-    return count
-  }
-
-  private need(count: number): void {
-    if (count > this.bytes.length - this.at) throw new Malformed(this.at, "more bytes")
   }
 }
 
