@@ -157,12 +157,13 @@ export const dial = Effect.fnUntraced(function*(options: DialOptions): Effect.fn
       Effect.onError((cause) => Scope.close(own, Exit.failCause(cause)))
     )
   )), options.timeoutMs ?? 10_000)
+  const graceMs = options.graceMs ?? fromSpan(first.welcome.graceMs)
   const line = yield* makeLine({
     ...settings,
     window: Math.min(settings.window, first.welcome.window),
     frameLimit: Math.min(settings.frameLimit, first.welcome.frameLimit),
     beatMs: Math.max(settings.beatMs, fromSpan(first.welcome.beatMs)),
-    graceMs: options.graceMs ?? fromSpan(first.welcome.graceMs),
+    graceMs,
     peer: peerOf(first.welcome)
   })
 
@@ -185,7 +186,8 @@ export const dial = Effect.fnUntraced(function*(options: DialOptions): Effect.fn
   const keepConnected = Effect.gen(function*() {
     yield* Effect.ensuring(line.carry(first.connection, first.welcome.received), Scope.close(first.own, Exit.void))
     for (let failures = 0;; failures++) {
-      yield* backOff(failures)
+      // Several attempts within the grace, however short that is.
+      yield* backOff(failures, Math.min(longestPauseMs, graceMs / 10))
       if (yield* again) failures = -1
     }
   })
@@ -195,8 +197,9 @@ export const dial = Effect.fnUntraced(function*(options: DialOptions): Effect.fn
 })
 
 /** Half of it is chance: when a scheduler returns, its thousand workers do not call in the same millisecond. */
-const backOff = (failures: number) =>
-  Effect.flatMap(Random.next, (chance) => Effect.sleep((0.5 + chance / 2) * Math.min(2000, 10 * 2 ** failures)))
+const backOff = (failures: number, longestMs: number) =>
+  Effect.flatMap(Random.next, (chance) => Effect.sleep((0.5 + chance / 2) * Math.min(longestMs, 10 * 2 ** failures)))
+const longestPauseMs = 2000
 
 const helloOf = (greeting: Greeting, rest: Omit<Hello, "version" | "role" | "name" | "epoch" | "token">): Hello => ({
   version,
@@ -222,7 +225,7 @@ const meetFirst = <A>(
         if (tried._tag === "Success") return tried.success
         last = connectFailed(tried.failure)
         if (last.reason === "Unauthorized" || last.reason === "Version" || last.reason === "BadAddress") return yield* last
-        yield* backOff(failures)
+        yield* backOff(failures, longestPauseMs)
       }
     }).pipe(Effect.timeoutOrElse({ duration: timeoutMs, orElse: () => Effect.fail(last) }))
   })

@@ -82,7 +82,8 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
 
   // ---- ending
   const end = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
-    Effect.suspend(() => {
+    // In one piece: whoever waits for the end may interrupt the fiber that brings it.
+    Effect.uninterruptible(Effect.suspend(() => {
       if (why !== undefined) return Effect.void
       why = SessionEnded.from(cause)
       Queue.failCauseUnsafe(inbox, Cause.fail(why))
@@ -90,7 +91,7 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
       Deferred.doneUnsafe(done, Exit.fail(why))
       const told = SubscriptionRef.set(status, "lost")
       return why.kind === "defect" ? Effect.andThen(Effect.logError("a session ended by a defect", why.cause), told) : told
-    })
+    }))
   const close: Effect.Effect<void> = Effect.suspend(() => {
     closing = true
     if (outgoing.isEmpty()) Deferred.doneUnsafe(emptied, Exit.void)

@@ -21,6 +21,11 @@ export const frame = (n: number, bytes = 4): Uint8Array => {
   for (let i = 4; i < bytes; i++) frame[i] = (n + i) & 255
   return frame
 }
+/** Whether the ballast is what `frame` put there. */
+export const isIntact = (received: Uint8Array): boolean => {
+  const n = numberOf(received)
+  return received.subarray(4).every((byte, i) => byte === ((n + i + 4) & 255))
+}
 export const numberOf = (frame: Uint8Array): number => new DataView(frame.buffer, frame.byteOffset).getUint32(0)
 
 /** Serves in the background of the scope; hands over each session that is opened, and keeps it until it ends. */
