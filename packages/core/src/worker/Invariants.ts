@@ -26,7 +26,7 @@ import * as IntSet from "../persistent/IntSet.ts"
 import * as Ranked from "../persistent/Ranked.ts"
 import * as Vector from "../persistent/Vector.ts"
 import { readyQueue, slots, slotsTaken, stopDeadline } from "./internal/slots.ts"
-import { logBound, noCounts, type Peer, type State, type Status, type StatusOf, type StatusTag, type Task } from "./State.ts"
+import { noCounts, type Peer, type State, type Status, type StatusOf, type StatusTag, type Task } from "./State.ts"
 
 /** A state, and what is in it as lists. */
 export interface Picture {
@@ -168,7 +168,7 @@ export const invariants: Readonly<Record<string, (picture: Picture) => boolean>>
     (Object.keys(noCounts) as ReadonlyArray<StatusTag>).every((tag) => state.counts[tag] === byStatus[tag].length) &&
     state.nbytes === sum(byStatus.Memory, ({ status }) => status._tag === "Memory" ? status.nbytes : 0),
 
-  "the log keeps to its bound": ({ state }) => state.log.size === Math.min(state.logged, logBound)
+  "the log keeps to its bound": ({ state }) => state.log.size === Math.min(state.logged, state.config.logBound)
 }
 
 /** Names of the invariants that `state` breaks; empty when all is well. */

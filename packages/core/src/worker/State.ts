@@ -39,6 +39,8 @@ export interface Config {
   readonly terminateMs: number
   /** How long an interrupted body has before the process is ended. @default 1_100 */
   readonly endProcessMs: number
+  /** How many changes of status the log remembers; each further one takes the place of the oldest. @default 2_048 */
+  readonly logBound: number
 }
 
 export const defaultConfig: Config = {
@@ -50,7 +52,8 @@ export const defaultConfig: Config = {
   busyMs: 150,
   askAgainMs: 1_000,
   terminateMs: 100,
-  endProcessMs: 1_100
+  endProcessMs: 1_100,
+  logBound: 2_048
 }
 
 /** What is happening to a task here. */
@@ -141,9 +144,6 @@ export interface Entry {
   readonly cause: Event["_tag"]
 }
 
-/** How many changes of status the log remembers; each further one takes the place of the oldest. */
-export const logBound = 2_048
-
 export interface State {
   readonly config: Config
   /** Undefined before `Started`. */
@@ -191,9 +191,9 @@ export interface State {
 
   /** The time that the shell was last told to wake this machine at. */
   readonly wakeAt: Millis | undefined
-  /** The last changes of status: a ring of `logBound`. */
+  /** The last changes of status: a ring of `config.logBound`. */
   readonly log: Vector.Vector<Entry>
-  /** How many changes of status there ever were; the next goes to this modulo `logBound`. */
+  /** How many changes of status there ever were; the next goes to this modulo that bound. */
   readonly logged: number
 }
 

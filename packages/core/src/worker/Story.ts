@@ -9,7 +9,7 @@ import type { Assignment, Dependency, Held } from "@skein/protocol/WorkerRpcs"
 import * as Vector from "../persistent/Vector.ts"
 import { Command } from "./Command.ts"
 import { Event } from "./Event.ts"
-import { logBound, type Entry, type State } from "./State.ts"
+import type { Entry, State } from "./State.ts"
 
 /** What happened. */
 export const event = (event: Event): string =>
@@ -72,8 +72,8 @@ export const history = (
     line: `${run(entry)}: ${words(entry.from)} → ${words(entry.to)}, because of ${entry.cause}`
   }))
 
-const entries = ({ log, logged }: State): ReadonlyArray<Entry> =>
-  Array.from({ length: Math.min(logged, logBound) }, (_, n) => Vector.get(log, (logged - log.size + n) % logBound))
+const entries = ({ config, log, logged }: State): ReadonlyArray<Entry> =>
+  Array.from({ length: log.size }, (_, n) => Vector.get(log, (logged - log.size + n) % config.logBound))
     .flatMap((entry) => entry ?? [])
 
 /** "LongRunning" as "long running". */

@@ -4,14 +4,14 @@ import type { Held } from "@skein/protocol/WorkerRpcs"
 import * as IntSet from "../persistent/IntSet.ts"
 import * as Vector from "../persistent/Vector.ts"
 import { slots, slotsTaken } from "./internal/slots.ts"
-import type { State, StatusTag } from "./State.ts"
+import type { State, StatusTag, Task } from "./State.ts"
 
 /** One task, for people. */
 export interface TaskView {
   readonly id: TaskId
   readonly run: RunId
   readonly status: StatusTag
-  /** Whether it is, or was, to be computed here. */
+  /** Whether it is to be computed here, or is being computed. */
   readonly assigned: boolean
   /** Inputs that it waits for. */
   readonly waitingOn: ReadonlyArray<TaskId>
@@ -54,21 +54,25 @@ export const running = (state: State): ReadonlyArray<{ readonly id: TaskId; read
       ? [{ id, run: status.run, since: status.since }]
       : [])
 
+/** All tasks that anything is known of, by id. */
+export const tasks = (state: State): ReadonlyArray<TaskView> => [...Vector.values(state.tasks)].map(view)
+
 /** What is known of one task; undefined if nothing is. */
 export const task = (state: State, id: TaskId): TaskView | undefined => {
   const found = Vector.get(state.tasks, id)
-  if (found === undefined) return undefined
-  return {
-    id,
-    run: found.run,
-    status: found.status._tag,
-    assigned: found.assignment !== undefined,
-    waitingOn: found.status._tag === "Waiting" ? IntSet.toArray(found.status.waitingOn) : [],
-    dependents: IntSet.toArray(found.dependents),
-    whoHas: IntSet.toArray(found.whoHas),
-    nbytes: found.nbytes
-  }
+  return found === undefined ? undefined : view(found)
 }
 
 /** Whether it has nothing to do, holds nothing, and waits for nothing. */
 export const isEmpty = (state: State): boolean => state.tasks.size === 0 && state.peers.size === 0
+
+const view = ({ assignment, dependents, id, nbytes, run, status, whoHas }: Task): TaskView => ({
+  id,
+  run,
+  status: status._tag,
+  assigned: assignment !== undefined,
+  waitingOn: status._tag === "Waiting" ? IntSet.toArray(status.waitingOn) : [],
+  dependents: IntSet.toArray(dependents),
+  whoHas: IntSet.toArray(whoHas),
+  nbytes
+})

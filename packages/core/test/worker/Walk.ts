@@ -26,14 +26,15 @@ export const Walk = Arbitrary.array(
   { minLength: 200, maxLength: 230 }
 )
 
-/** Small bounds, so that walks run into them. */
+/** Small bounds, so that walks run into them; a short log, for a long one makes freezing slow. */
 export const tightConfig: Config = {
   ...defaultConfig,
   threadQueue: 1,
   gatherRequests: 3,
   gatherMessageBytes: 100,
   gatherMessageRows: 4,
-  gatherBytes: 200
+  gatherBytes: 200,
+  logBound: 30
 }
 
 /** One turn of a walk, and what came of it. */
@@ -51,29 +52,30 @@ export interface Turn {
   readonly world: World
 }
 
-/** Everything outside the machine. */
+/** Everything outside the machine. It is one for a whole walk, and changes with it. */
 export interface World {
-  readonly at: number
+  /** The time. */
+  at: number
   /** The next run number that the scheduler gives. */
-  readonly nextRun: number
+  nextRun: number
   /** Peers that the scheduler has named. */
-  readonly peers: ReadonlySet<number>
+  readonly peers: Set<number>
   /** Runs of which something runs, by run. */
-  readonly bodies: ReadonlyMap<number, Run>
+  readonly bodies: Map<number, Run>
   /** Results in the data store, by run. */
-  readonly store: ReadonlyMap<number, Run>
+  readonly store: Map<number, Run>
   /** The run of each result that peers have, by task. */
-  readonly remote: ReadonlyMap<number, number>
+  readonly remote: Map<number, number>
   /** What was asked for and is not answered, by run. */
-  readonly asked: ReadonlyMap<number, Run>
+  readonly asked: Map<number, Run>
   /** What peers have been asked for and have not answered: runs, by peer. */
-  readonly requests: ReadonlyMap<number, ReadonlySet<number>>
+  readonly requests: Map<number, ReadonlySet<number>>
   /** Suspects of which the nanny believes that they run. */
-  readonly noted: ReadonlySet<number>
+  readonly noted: Set<number>
   /** The last runs that ended, one way or another. */
-  readonly past: ReadonlyArray<Run>
-  /** What went wrong between machine and shell in this turn. */
-  readonly complaints: ReadonlyArray<string>
+  past: ReadonlyArray<Run>
+  /** What went wrong between machine and shell so far. */
+  readonly complaints: Array<string>
 }
 
 /**
@@ -82,13 +84,14 @@ export interface World {
  */
 export const walk = (choices: ReadonlyArray<number>, atOnce: number, visit: (turn: Turn) => void): Turn => {
   const start: Event = { _tag: "Started", at: 1_000, worker: self, nthreads: 2, nfibers: 3, holds: [] }
-  let turn = takeTurn(deepFreeze(empty(tightConfig)), emptyWorld, [() => start])
+  let turn = takeTurn(deepFreeze(empty(tightConfig)), emptyWorld(), [() => start])
   visit(turn)
   for (let from = 0; from < choices.length;) {
     const size = 1 + (choices[from] ?? 0) % atOnce
     const draws = choices.slice(from, from + size).map((choice, n) => (state: State, world: World): Event => {
       const dice = new Dice(choice + from + n)
-      return nextEvent(state, { ...world, at: world.at + dice.below(40) }, dice)
+      world.at += dice.below(40)
+      return nextEvent(state, world, dice)
     })
     turn = takeTurn(turn.after, turn.world, draws)
     visit(turn)
@@ -117,18 +120,17 @@ export const calmDown = (last: Turn, visit: (turn: Turn) => void): Turn => {
 /** Draws and applies events one by one for the shell, and then all at once from where they began. */
 const takeTurn = (
   before: State,
-  worldBefore: World,
+  world: World,
   draws: ReadonlyArray<(state: State, world: World) => Event>
 ): Turn => {
   const events: Array<Event> = []
   const singly: Array<Command> = []
   let state = before
-  let world = { ...worldBefore, complaints: noComplaints }
   let effective = 0
   for (const draw of draws) {
     const event = deepFreeze(draw(state, world))
     const step = reduce(state, [event])
-    world = carryOut(world, event, state, step.state, step.commands)
+    carryOut(world, event, state, step)
     if (isEffective(state, step)) effective++
     events.push(event)
     singly.push(...step.commands)
@@ -141,9 +143,7 @@ const takeTurn = (
 const isEffective = (before: State, { commands, state }: Step): boolean =>
   commands.length > 0 || state.logged !== before.logged || state.tasks !== before.tasks
 
-const noComplaints: ReadonlyArray<string> = []
-
-const emptyWorld: World = {
+const emptyWorld = (): World => ({
   at: 1_000,
   nextRun: 1,
   peers: new Set(),
@@ -154,8 +154,8 @@ const emptyWorld: World = {
   requests: new Map(),
   noted: new Set(),
   past: [],
-  complaints: noComplaints
-}
+  complaints: []
+})
 
 /** Frees all results, and lets the last deadlines pass. */
 export const freeAll = (last: Turn): State => {
@@ -168,8 +168,8 @@ export const freeAll = (last: Turn): State => {
 const self = WorkerId.make(3)
 const allWorkers = [1, 2, 3, 4, 5, 6].map((id) => WorkerId.make(id))
 /** Ids of tasks that are computed here, and of those that come from elsewhere; a few are both. */
-const localIds = 28
-const remoteIds = 14
+const localIds = 24
+const remoteIds = 12
 
 const taskId = (id: number): TaskId => TaskId.make(id)
 const runId = (run: number): RunId => RunId.make(run)
@@ -230,7 +230,7 @@ const computeAsked = (state: State, world: World, dice: Dice): Event => {
       isolation: dice.oneIn(2) ? "thread" : "fiber",
       priority: dice.below(3) - 1,
       // Ranks of two tasks may be equal, though the scheduler's are not.
-      rank: run >> 1,
+      rank: run % 61,
       attempt: 1,
       alone: dice.oneIn(20),
       dependencies: dependencies.flatMap((input) => input ?? [])
@@ -408,73 +408,37 @@ const attempt = {
   logTail: []
 } as const
 
-/** What the shell does and learns in one turn, and what it finds wrong with its orders. */
-const carryOut = (world: World, event: Event, before: State, after: State, commands: ReadonlyArray<Command>): World => {
+/** What the shell does and learns because of one event, and what it finds wrong with its orders. */
+const carryOut = (world: World, event: Event, before: State, { commands, state: after }: Step): void => {
   const shell = new Shell(world)
   shell.report(event)
   for (const command of commands) shell.obey(command)
   shell.compare(event, before, after)
-  return shell.done(event)
 }
 
 class Shell {
   readonly #world: World
-  readonly #peers: Set<number>
-  readonly #bodies: Map<number, Run>
-  readonly #store: Map<number, Run>
-  readonly #remote: Map<number, number>
-  readonly #asked: Map<number, Run>
-  readonly #requests: Map<number, ReadonlySet<number>>
-  readonly #noted: Set<number>
-  readonly #past: Array<Run>
   readonly #answered = new Set<number>()
-  readonly #complaints: Array<string>
-  #nextRun: number
 
   constructor(world: World) {
     this.#world = world
-    this.#peers = new Set(world.peers)
-    this.#bodies = new Map(world.bodies)
-    this.#store = new Map(world.store)
-    this.#remote = new Map(world.remote)
-    this.#asked = new Map(world.asked)
-    this.#requests = new Map(world.requests)
-    this.#noted = new Set(world.noted)
-    this.#past = world.past.slice(-16)
-    this.#complaints = [...world.complaints]
-    this.#nextRun = world.nextRun
-  }
-
-  done({ at }: Event): World {
-    return {
-      at: Math.max(at, this.#world.at),
-      nextRun: this.#nextRun,
-      peers: this.#peers,
-      bodies: this.#bodies,
-      store: this.#store,
-      remote: this.#remote,
-      asked: this.#asked,
-      requests: this.#requests,
-      noted: this.#noted,
-      past: this.#past,
-      complaints: this.#complaints
-    }
   }
 
   /** What was the case when it reported this. */
   report(event: Event): void {
+    this.#world.at = Math.max(this.#world.at, event.at)
     switch (event._tag) {
       case "Started":
         for (const held of event.holds) this.#keep(held)
         // The old incarnation's questions are nobody's any more.
-        this.#asked.clear()
-        return this.#requests.clear()
+        this.#world.asked.clear()
+        return this.#world.requests.clear()
       case "ComputeAsked":
         for (const row of event.rows) {
           this.#meet(row.run, [])
           for (const { id, run, whoHas } of row.dependencies) {
             this.#meet(run, whoHas)
-            this.#remote.set(id, Math.max(run, this.#remote.get(id) ?? 0))
+            this.#world.remote.set(id, Math.max(run, this.#world.remote.get(id) ?? 0))
           }
         }
         return
@@ -482,20 +446,20 @@ class Shell {
         return event.rows.forEach(({ run, whoHas }) => this.#meet(run, whoHas))
       case "ExecuteSucceeded":
         this.#keep(event)
-        this.#bodies.delete(event.run)
+        this.#world.bodies.delete(event.run)
         return
       case "ExecuteFailed":
       case "ExecuteExited":
       case "ExecuteRescheduled":
       case "ExecuteStopped":
-        this.#bodies.delete(event.run)
+        this.#world.bodies.delete(event.run)
         return
       case "GatherSucceeded":
         for (const held of event.got) this.#keep(held)
         return this.#answer(event.peer, [...event.got, ...event.missing].map(({ run }) => run))
       case "GatherBusy":
       case "GatherFailed":
-        this.#requests.delete(event.peer)
+        this.#world.requests.delete(event.peer)
         return
     }
   }
@@ -503,34 +467,34 @@ class Shell {
   obey(command: Command): void {
     switch (command._tag) {
       case "NoteStarted":
-        if (this.#noted.size > 0 || this.#bodies.size > 0) this.#complain("a suspect starts beside others")
-        this.#noted.add(command.run)
+        if (this.#world.noted.size > 0 || this.#world.bodies.size > 0) this.#complain("a suspect starts beside others")
+        this.#world.noted.add(command.run)
         return
       case "NoteEnded":
-        if (!this.#noted.delete(command.run)) this.#complain("the end of what is not noted is noted")
+        if (!this.#world.noted.delete(command.run)) this.#complain("the end of what is not noted is noted")
         return
       case "Execute":
-        if (this.#bodies.has(command.run)) this.#complain("a run is executed twice")
-        if (this.#noted.size > 0 && !this.#noted.has(command.run)) this.#complain("something starts beside a suspect")
+        if (this.#world.bodies.has(command.run)) this.#complain("a run is executed twice")
+        if (this.#world.noted.size > 0 && !this.#world.noted.has(command.run)) this.#complain("something starts beside a suspect")
         for (const id of command.dependencies) {
-          if (![...this.#store.values()].some((held) => held.id === id)) this.#complain("an input of what is executed is not in the data store")
+          if (![...this.#world.store.values()].some((held) => held.id === id)) this.#complain("an input of what is executed is not in the data store")
         }
-        this.#bodies.set(command.run, { id: command.id, run: command.run })
+        this.#world.bodies.set(command.run, { id: command.id, run: command.run })
         return
       case "Interrupt":
       case "Terminate":
-        if (!this.#bodies.has(command.run)) this.#complain("what does not run is to be stopped")
+        if (!this.#world.bodies.has(command.run)) this.#complain("what does not run is to be stopped")
         return
       case "Gather":
-        if (!this.#peers.has(command.peer) || command.peer === self) this.#complain("a peer is asked that nobody has named")
-        if (this.#requests.has(command.peer)) this.#complain("a peer is asked twice at once")
-        this.#requests.set(command.peer, new Set(command.rows.map(({ run }) => run)))
+        if (!this.#world.peers.has(command.peer) || command.peer === self) this.#complain("a peer is asked that nobody has named")
+        if (this.#world.requests.has(command.peer)) this.#complain("a peer is asked twice at once")
+        this.#world.requests.set(command.peer, new Set(command.rows.map(({ run }) => run)))
         return
       case "Drop":
-        if (!this.#store.delete(command.run)) this.#complain("a result is dropped that is not in the data store")
+        if (!this.#world.store.delete(command.run)) this.#complain("a result is dropped that is not in the data store")
         return
       case "ReportMissing":
-        if (!this.#peers.has(command.peer)) this.#complain("a peer is reported that nobody has named")
+        if (!this.#world.peers.has(command.peer)) this.#complain("a peer is reported that nobody has named")
         return
       case "ReportFinished":
       case "ReportFailed":
@@ -547,18 +511,18 @@ class Shell {
   compare(event: Event, before: State, after: State): void {
     if (event._tag === "ComputeAsked") for (const row of event.rows) this.#expectAnswer(row, before, after)
     const held = tasksOf(after, "Memory")
-    if (held.length !== this.#store.size || !held.every(({ run }) => this.#store.has(run))) {
+    if (held.length !== this.#world.store.size || !held.every(({ run }) => this.#world.store.has(run))) {
       this.#complain("the data store is not what is in memory")
     }
     const running = tasksOf(after, "Executing", "LongRunning", "Stopping")
-    if (running.length !== this.#bodies.size || !running.every((task) => this.#bodies.has(runningRun(task)))) {
+    if (running.length !== this.#world.bodies.size || !running.every((task) => this.#world.bodies.has(runningRun(task)))) {
       this.#complain("the bodies that run are not those that executing, long-running and stopping tasks say")
     }
     const flying = tasksOf(after, "Flight")
-    if (flying.length !== [...this.#requests.values()].reduce((sum, runs) => sum + runs.size, 0)) {
+    if (flying.length !== [...this.#world.requests.values()].reduce((sum, runs) => sum + runs.size, 0)) {
       this.#complain("what peers were asked for is not what is under way")
     }
-    if ([...this.#noted].join() !== (after.lone === undefined ? "" : `${after.lone}`)) {
+    if ([...this.#world.noted].join() !== (after.lone === undefined ? "" : `${after.lone}`)) {
       this.#complain("the nanny's suspect is not the machine's")
     }
   }
@@ -567,35 +531,35 @@ class Shell {
   #expectAnswer({ id, run }: Assignment, before: State, after: State): void {
     if (this.#answered.has(run)) return
     const known = Vector.get(after.tasks, id)
-    if (known?.run === run && known.assignment !== undefined) this.#asked.set(run, { id, run })
+    if (known?.run === run && known.assignment !== undefined) this.#world.asked.set(run, { id, run })
     const isPast = (known?.run ?? 0) > run || (Vector.get(before.tasks, id)?.run ?? 0) >= run
-    if (!this.#asked.has(run) && !isPast) this.#complain("what is asked for is neither taken on nor answered")
+    if (!this.#world.asked.has(run) && !isPast) this.#complain("what is asked for is neither taken on nor answered")
   }
 
   #settle({ id, run }: Run): void {
-    this.#asked.delete(run)
+    this.#world.asked.delete(run)
     this.#answered.add(run)
-    this.#past.push({ id, run })
+    this.#world.past = [...this.#world.past, { id, run }].slice(-16)
   }
 
   #keep({ id, run }: Run): void {
     this.#meet(run, [])
-    this.#store.set(run, { id, run })
+    this.#world.store.set(run, { id, run })
   }
 
   #meet(run: number, workers: ReadonlyArray<number>): void {
-    this.#nextRun = Math.max(this.#nextRun, run + 1)
-    for (const worker of workers) this.#peers.add(worker)
+    this.#world.nextRun = Math.max(this.#world.nextRun, run + 1)
+    for (const worker of workers) this.#world.peers.add(worker)
   }
 
   #answer(peer: number, runs: ReadonlyArray<number>): void {
-    const left = [...this.#requests.get(peer) ?? []].filter((run) => !runs.includes(run))
-    if (left.length === 0) this.#requests.delete(peer)
-    else this.#requests.set(peer, new Set(left))
+    const left = [...this.#world.requests.get(peer) ?? []].filter((run) => !runs.includes(run))
+    if (left.length === 0) this.#world.requests.delete(peer)
+    else this.#world.requests.set(peer, new Set(left))
   }
 
   #complain(what: string): void {
-    this.#complaints.push(what)
+    this.#world.complaints.push(what)
   }
 }
 

@@ -13,7 +13,7 @@ import * as Ranked from "../../persistent/Ranked.ts"
 import * as Vector from "../../persistent/Vector.ts"
 import type { Command } from "../Command.ts"
 import type { Event } from "../Event.ts"
-import { type Entry, logBound, type Peer, type State, type Status, type StatusTag, type Task } from "../State.ts"
+import { type Entry, type Peer, type State, type Status, type StatusTag, type Task } from "../State.ts"
 
 /** A record as the batch that owns it sees it. */
 export type Owned<Record> = { -readonly [Field in keyof Record]: Record[Field] }
@@ -139,7 +139,7 @@ export class Draft {
 
   #log(task: Task, to: Entry["to"]): void {
     const entry: Entry = { at: this.at, id: task.id, run: task.run, from: task.status._tag, to, cause: this.#cause }
-    this.next.log = Vector.set(this.next.log, this.owner, this.next.logged % logBound, entry)
+    this.next.log = Vector.set(this.next.log, this.owner, this.next.logged % this.next.config.logBound, entry)
     this.next.logged++
   }
 }
