@@ -99,11 +99,14 @@ export const onTasksFinished = (draft: Draft, event: Of<"TasksFinished">): void 
 export const onTasksFailed = (draft: Draft, event: Of<"TasksFailed">): void => {
   for (const { failure, id, retryable, run } of event.rows) {
     const task = present(draft, event.worker, id, run)
-    if (task === undefined) stopped(draft, event.worker, id, run)
-    else if (retryable && task.retriesLeft > 0) {
-      const edited = draft.editTask(task)
+    if (task === undefined) {
+      stopped(draft, event.worker, id, run)
+      continue
+    }
+    const edited = draft.editTask(task)
+    edited.attempt++
+    if (retryable && edited.retriesLeft > 0) {
       edited.retriesLeft--
-      edited.attempt++
       startAgain(draft, id)
     } else {
       transition(draft, id, { _tag: "Erred", failure: { _tag: "Raised", body: failure }, origin: id, stop: false })

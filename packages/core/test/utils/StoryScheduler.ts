@@ -1,0 +1,217 @@
+/**
+ * Tells stories of the scheduler's machine: events by the names of tasks, workers
+ * and clients, each line followed by the commands that it led to.
+ */
+import { assert } from "@effect/vitest"
+import type { Event, Leaving } from "@skein/core/scheduler/Event"
+import { broken } from "@skein/core/scheduler/Invariants"
+import { reduce } from "@skein/core/scheduler/Reducer"
+import { type Config, empty, type State } from "@skein/core/scheduler/State"
+import * as Story from "@skein/core/scheduler/Story"
+import * as Vector from "@skein/core/persistent/Vector"
+import { type AskId, type ClientId, type CodeId, type Isolation, ProcessId, type RunId, type TaskId, type WorkerId } from "@skein/protocol/Ids"
+import * as Option from "effect/Option"
+import { deepFreeze } from "./deepFreeze.ts"
+
+/** A task to submit: its name, and what it needs. */
+export interface Wanted {
+  readonly name: string
+  readonly needs?: ReadonlyArray<string>
+  readonly code?: number
+  readonly args?: number
+  readonly priority?: number
+  readonly retries?: number
+  readonly isolation?: Isolation
+}
+
+export class Teller {
+  state: State
+  at = 0
+  private readonly lines: Array<string>
+  private readonly tasks: Array<string> = []
+  private readonly workers: Array<string> = []
+  private readonly clients: Array<string> = []
+  private asks = 0
+
+  constructor(title: string, config: Partial<Config> = {}) {
+    this.state = empty(config)
+    this.lines = [`# ${title}`]
+  }
+
+  /** The whole story. */
+  get text(): string {
+    return `${this.lines.join("\n")}\n`
+  }
+
+  readonly names: Story.Names = {
+    task: (id) => this.tasks[id] ?? `task ${id}`,
+    worker: (id) => this.workers[id] ?? `worker ${id}`,
+    client: (id) => this.clients[id] ?? `client ${id}`
+  }
+
+  tell(event: Event): this {
+    const step = reduce(this.state, [event])
+    this.state = deepFreeze(step.state)
+    this.lines.push(Story.event(event, this.names))
+    for (const command of step.commands) this.lines.push(`    → ${Story.command(command, this.names)}`)
+    assert.deepStrictEqual(broken(this.state), [])
+    return this
+  }
+
+  /** A remark. */
+  note(text: string): this {
+    this.lines.push(`# ${text}`)
+    return this
+  }
+
+  /** What the log knows of a task. */
+  history(name: string): this {
+    this.lines.push(`# the history of ${name}`)
+    for (const { line } of Story.history(this.state, this.task(name), this.names)) this.lines.push(`    ${line}`)
+    return this
+  }
+
+  /** Lets time go by. */
+  pass(ms: number): this {
+    this.at += ms
+    return this
+  }
+
+  joins(client: string): this {
+    return this.tell({ _tag: "ClientJoined", at: this.at, client: this.client(client), name: client })
+  }
+
+  leaves(client: string): this {
+    return this.tell({ _tag: "ClientLeft", at: this.at, client: this.client(client) })
+  }
+
+  worker(name: string, nthreads = 1, holds: ReadonlyArray<{ readonly name: string; readonly run: number }> = []): this {
+    this.workers.push(name)
+    return this.tell({
+      _tag: "WorkerJoined",
+      at: this.at,
+      worker: (this.workers.length - 1) as WorkerId,
+      name,
+      nthreads,
+      nfibers: 1,
+      holds: holds.map(({ name, run }) => ({ id: this.task(name), run: run as RunId, nbytes: 8 }))
+    })
+  }
+
+  lost(worker: string, leaving: Leaving = { _tag: "Silent", silentMs: 5_000 }): this {
+    return this.tell({ _tag: "WorkerLeft", at: this.at, worker: this.idOf(worker), leaving })
+  }
+
+  /** Its process ended while these suspects were executing. */
+  dies(worker: string, ...executing: ReadonlyArray<string>): this {
+    const started = executing.map((name) => this.run(name))
+    return this.lost(worker, {
+      _tag: "Died",
+      startedAt: 0,
+      report: { process: ProcessId.make("p"), ended: "exit", detail: "1", peakMemoryBytes: null, logTail: [], started }
+    })
+  }
+
+  wants(client: string, tasks: ReadonlyArray<Wanted>, last = true): this {
+    return this.tell({
+      _tag: "TasksSubmitted",
+      at: this.at,
+      client: this.client(client),
+      last,
+      tasks: tasks.map(({ args = 0, code = 0, isolation = "thread", name, needs = [], priority = 0, retries = 0 }) => ({
+        id: this.task(name),
+        code: code as CodeId,
+        args: new Uint8Array([args]),
+        dependencies: needs.map((need) => this.task(need)),
+        priority,
+        retries,
+        isolation
+      }))
+    })
+  }
+
+  releases(client: string, ...tasks: ReadonlyArray<string>): this {
+    return this.tell({ _tag: "KeysReleased", at: this.at, client: this.client(client), ids: tasks.map((name) => this.task(name)) })
+  }
+
+  cancels(client: string, tasks: ReadonlyArray<string>, force = false, note: string | null = null): this {
+    const ids = tasks.map((name) => this.task(name))
+    const ask = this.asks++ as AskId
+    return this.tell({ _tag: "CancelAsked", at: this.at, client: this.client(client), ask, ids, note, force })
+  }
+
+  retries(client: string, ...tasks: ReadonlyArray<string>): this {
+    return this.tell({ _tag: "RetryAsked", at: this.at, client: this.client(client), ids: tasks.map((name) => this.task(name)) })
+  }
+
+  awaits(client: string, count: number): this {
+    return this.tell({ _tag: "WorkersAwaited", at: this.at, client: this.client(client), ask: this.asks++ as AskId, count })
+  }
+
+  finished(worker: string, ...tasks: ReadonlyArray<string>): this {
+    return this.reports("TasksFinished", worker, tasks.map((name) => ({ ...this.runOf(name), nbytes: 8, ms: 100 })))
+  }
+
+  failed(worker: string, task: string, retryable = true): this {
+    return this.reports("TasksFailed", worker, [{ ...this.runOf(task), ms: 1, failure: new Uint8Array(), retryable }])
+  }
+
+  killed(worker: string, task: string): this {
+    const attempt = {
+      worker,
+      startedAtMs: 0,
+      endedAtMs: this.at,
+      ended: "exit" as const,
+      detail: "thread ended",
+      peakMemoryBytes: Option.none(),
+      logTail: []
+    }
+    return this.reports("TasksKilled", worker, [{ ...this.runOf(task), attempt }])
+  }
+
+  answers(worker: string, task: string, returned: boolean): this {
+    return this.reports("TakeBacksAnswered", worker, [{ ...this.runOf(task), returned }])
+  }
+
+  stopped(worker: string, task: string, run: number): this {
+    return this.reports("TasksStopped", worker, [{ id: this.task(task), run: run as RunId }])
+  }
+
+  /** Any other report: its rows as they are. */
+  reports<Tag extends Event["_tag"]>(tag: Tag, worker: string, rows: ReadonlyArray<unknown>): this {
+    // The cast: reports differ in their rows alone, which the methods above build.
+    return this.tell({ _tag: tag, at: this.at, worker: this.idOf(worker), rows } as unknown as Event)
+  }
+
+  ticks(): this {
+    return this.tell({ _tag: "Ticked", at: this.at })
+  }
+
+  /** The present run of a task. */
+  run(name: string): RunId {
+    const status = Vector.get(this.state.tasks, this.task(name))?.status
+    if (status?._tag === "Processing" || status?._tag === "Memory") return status.run
+    throw new Error(`${name} has no run`)
+  }
+
+  runOf(name: string): { readonly id: TaskId; readonly run: RunId } {
+    return { id: this.task(name), run: this.run(name) }
+  }
+
+  task(name: string): TaskId {
+    return place(this.tasks, name) as TaskId
+  }
+
+  idOf(worker: string): WorkerId {
+    return this.workers.lastIndexOf(worker) as WorkerId
+  }
+
+  private client(name: string): ClientId {
+    return place(this.clients, name) as ClientId
+  }
+}
+
+const place = (names: Array<string>, name: string): number => {
+  const at = names.indexOf(name)
+  return at < 0 ? names.push(name) - 1 : at
+}
