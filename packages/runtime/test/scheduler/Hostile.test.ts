@@ -8,6 +8,7 @@ import { WorkerRpcs } from "@skein/protocol/WorkerRpcs"
 import * as Duplex from "@skein/transport/Duplex"
 import type { Role } from "@skein/transport/Handshake"
 import { dial } from "@skein/transport/Session"
+import { Journal } from "@skein/runtime/scheduler/Journal"
 import * as Rig from "./utils/Rig.ts"
 import { code, declared, id, process, ref, registration, task } from "./utils/make.ts"
 
@@ -60,6 +61,9 @@ describe("a hostile client", () => {
           assert.strictEqual(why.kind, "protocol", `${what} ${n}`)
           assert.deepStrictEqual(yield* seen, before)
         }
+        const events = (yield* (yield* Journal).entries).flatMap(({ events }) => events)
+        const ofEvil = events.filter((event) => "client" in event && event.client > 0)
+        assert.deepStrictEqual([...new Set(ofEvil.map(({ _tag }) => _tag))].sort(), ["ClientJoined", "ClientLeft"])
       }).pipe(Effect.provide(Rig.layer)))
   }
 

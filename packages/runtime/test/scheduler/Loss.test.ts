@@ -3,6 +3,7 @@ import { Effect, Fiber, Queue } from "effect"
 import { TestClock } from "effect/testing"
 import * as Vector from "@skein/core/persistent/Vector"
 import type { ExitReport } from "@skein/protocol/NannyRpcs"
+import { Journal } from "@skein/runtime/scheduler/Journal"
 import * as Rig from "./utils/Rig.ts"
 import { code, declared, key, process, ref, registration, task } from "./utils/make.ts"
 
@@ -92,7 +93,10 @@ describe("a worker's loss", () => {
       assert.deepStrictEqual(workers(rig), ["a", "b"])
       assert.isUndefined(again.pollUnsafe())
       yield* TestClock.adjust(200)
-      assert.strictEqual((yield* Fiber.join(again)).rows[0]!.key, "k")
+      const { rows: [row] } = yield* Fiber.join(again)
+      assert.strictEqual(row!.key, "k")
+      // It may have been what ended the worker.
+      assert.strictEqual(row!.alone, true)
       assert.deepStrictEqual(workers(rig), ["b"])
     }).pipe(Effect.provide(Rig.layer)))
 
@@ -126,6 +130,9 @@ describe("a worker's loss", () => {
       assert.include((yield* Rig.endOf(a.session)).reason, "registered anew")
       assert.deepStrictEqual(workers(rig), ["b", "a"])
       yield* client.rpc.Counts()
+      const events = (yield* (yield* Journal).entries).flatMap(({ events }) => events)
+      const comings = events.flatMap((event) => event._tag === "WorkerJoined" || event._tag === "WorkerLeft" ? [[event._tag, event.worker]] : [])
+      assert.deepStrictEqual(comings.slice(-2), [["WorkerLeft", a.worker], ["WorkerJoined", next.worker]])
     }).pipe(Effect.provide(Rig.layer)))
 })
 
