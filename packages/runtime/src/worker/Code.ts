@@ -79,7 +79,7 @@ export interface Options {
   /** URLs of modules to import. */
   readonly tasks: ReadonlyArray<string>
   /** Contracts from this process; for workers that are fibers of it. */
-  readonly layer?: Layer.Layer<unknown, unknown> | undefined
+  readonly layer?: Layer.Layer<never, unknown> | undefined
   /** Whether source text is taken. */
   readonly allow: "any" | "modules-only"
   /** How long code that is not there yet is waited for while modules are being imported, in milliseconds. @default 10000 */
@@ -207,7 +207,7 @@ const makeArriving = Effect.fnUntraced(function*(options: Options, modules: Modu
         Effect.asVoid
       )
     })
-  const build = (layer: Layer.Layer<unknown, unknown>) =>
+  const build = (layer: Layer.Layer<never, unknown>) =>
     Layer.buildWithMemoMap(layer, memo, scope).pipe(
       // What else such a layer gives is of no use here, but its handlers are taken from among it.
       Effect.map((context) => handlers.push(...handlersIn(context as Context.Context<never>))),
@@ -217,7 +217,7 @@ const makeArriving = Effect.fnUntraced(function*(options: Options, modules: Modu
     Effect.flatMap(modules.load(url), (exports) =>
       Effect.forEach(
         Object.entries(exports).filter(([, value]) => Layer.isLayer(value)),
-        ([name, layer]) => bring(`the layer "${name}" of ${url}`, build(layer as Layer.Layer<unknown, unknown>)),
+        ([name, layer]) => bring(`the layer "${name}" of ${url}`, build(layer as Layer.Layer<never, unknown>)),
         { discard: true }
       ))
   for (const url of options.tasks) yield* bring(url, importAll(url))

@@ -15,6 +15,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
+import * as otherTasks from "./fixtures/otherTasks.ts"
 import * as tasks from "./fixtures/tasks.ts"
 
 const Live = Layer.mergeAll(NodeHashing.layer, NodeModules.layer)
@@ -66,6 +67,13 @@ describe("Code", () => {
       const code = yield* make({ tasks: [tasksUrl] })
       assert.strictEqual(yield* run(code, defOf(tasks.plusOne, { text: null }), 1), 2)
       assert.strictEqual(yield* run(code, defOf(tasks.plusTwo, { text: null }), 1), 3)
+    }).pipe(Effect.provide(Live)))
+
+  it.effect("tells tasks apart that have the same name and text in two modules", () =>
+    Effect.gen(function*() {
+      const code = yield* make({ tasks: [tasksUrl, new URL("./fixtures/otherTasks.ts", import.meta.url).href] })
+      assert.strictEqual(yield* run(code, defOf(otherTasks.plusOne, { text: null }), 1), 2.5)
+      assert.strictEqual(yield* run(code, defOf(tasks.plusOne, { text: null }), 1), 2)
     }).pipe(Effect.provide(Live)))
 
   it.effect("runs a function from its own text, in each of the forms that functions are written in", () =>

@@ -52,6 +52,13 @@ describe("a worker", () => {
       if (report._tag === "Finished") assert.strictEqual(Rig.decoded(report.value), 42)
     }))
 
+  it.effect("does what it is told even before its registration is answered", () =>
+    Effect.gen(function*() {
+      const rig = yield* Rig.make({ greet: [codes({ 1: inc }), compute({ id: 1, run: 1, args: [1] })] })
+      const worker = yield* rig.join("w0")
+      assert.deepInclude(yield* worker.report, { _tag: "Finished", id: id(1) })
+    }))
+
   it.effect("keeps a large result for whoever fetches it, by the run that computed it", () =>
     Effect.gen(function*() {
       const rig = yield* Rig.make()

@@ -40,6 +40,8 @@ export interface Options {
   /** The ids of what a registering worker holds. @default all −1 */
   readonly adopt?: (registration: Registration) => ReadonlyArray<number>
   readonly refuse?: () => boolean
+  /** What to say before the registration is answered. @default nothing */
+  readonly greet?: ReadonlyArray<WorkerCommand>
 }
 
 /** Serves until the scope closes. Workers appear in `joins` in the order of their registration. */
@@ -57,6 +59,7 @@ export const make = Effect.fnUntraced(function*(server: SocketServer.SocketServe
           const worker = WorkerId.make(next++)
           const tell = (...segments: ReadonlyArray<WorkerCommand>) => Effect.orDie(rpc.Command({ segments }))
           Queue.offerUnsafe(joins, { worker, registration, session, rpc, tell, report: Queue.take(reports), reports, loads })
+          if (options.greet !== undefined) yield* tell(...options.greet)
           const ids = options.adopt?.(registration) ?? registration.holds.map(() => -1)
           return { worker, ids: ids.map((id) => TaskId.make(id)) }
         }),
