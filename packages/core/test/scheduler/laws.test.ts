@@ -129,28 +129,32 @@ describe("scheduler laws", { timeout: 600_000 }, () => {
     })
   })
 
-  it("clients hear the truth in the end: their last news of a task is what became of it", () => {
-    forAllWalks(200, length, (choices) => {
+  it("what a client heard last of a task that it wants is always true", () => {
+    forAllWalks(150, length, (choices) => {
       const world = new World()
       const heard = new Map<string, string>()
-      const listen = ({ commands }: Step, events: ReadonlyArray<Event>) => {
+      const listen = ({ commands, state }: Step, events: ReadonlyArray<Event>) => {
         for (const command of commands) {
           if (command._tag === "ReportInMemory") heard.set(`${command.client}/${command.id}`, "Memory")
           if (command._tag === "ReportErred") heard.set(`${command.client}/${command.id}`, "Erred")
-          if (command._tag === "ReportPending") heard.set(`${command.client}/${command.id}`, "Pending")
+          if (command._tag === "ReportPending") heard.delete(`${command.client}/${command.id}`)
+          // What was submitted with inputs that are gone is reported as lost, and its id is another's afterwards.
+          if (command._tag === "Forgotten") Vector.forEach(state.clients, ({ id }) => heard.delete(`${id}/${command.id}`))
         }
-        // A key that is released means nothing to the client; the id may be another's when it hears of it again.
+        // A key that is released means nothing to the client.
         for (const event of events) {
           if (event._tag === "KeysReleased") for (const id of event.ids) heard.delete(`${event.client}/${id}`)
         }
+        Vector.forEach(state.tasks, ({ id, status, whoWants }) => {
+          const news = status._tag === "Memory" || status._tag === "Erred" ? status._tag : undefined
+          IntSet.forEach(whoWants, (client) => assert.strictEqual(heard.get(`${client}/${id}`), news, `task ${id}`))
+        })
       }
       for (const choice of choices) {
         const event = world.next(choice)
         listen(world.apply([event]), [event])
       }
       world.finish(listen)
-      Vector.forEach(world.state.tasks, ({ id, status, whoWants }) =>
-        IntSet.forEach(whoWants, (client) => assert.strictEqual(heard.get(`${client}/${id}`), status._tag, `task ${id}`)))
     })
   })
 

@@ -68,8 +68,6 @@ const tellReaders = (draft: Draft, task: Task): void => {
   IntSet.forEach(task.dependents, (id) => {
     const reader = draft.task(id)?.status
     if (reader?._tag !== "Processing" || told.has(reader.worker) || IntSet.has(status.whoHas, reader.worker)) return
-    // A worker that is leaving may still be named by what it was processing.
-    if (draft.worker(reader.worker) === undefined) return
     told.add(reader.worker)
     tellHolders(draft, reader.worker, task.id, status.run)
   })
