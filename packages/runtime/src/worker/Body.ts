@@ -66,11 +66,14 @@ export const perform = Effect.fnUntraced(function*(
     : { _tag: "Failed", raised: value.failure, retryable: false, ms }
 })
 
+/** What to do with an Effect that a function gives: run it, or fail with `GivesEffect`. */
+export type Effects = "run" | "refuse"
+
 /** A function that brings nothing but itself. */
-export const ofFunction = (f: AnyFunction): Body => ({ run: callWith(f), codecs: {} })
+export const ofFunction = (f: AnyFunction, effects: Effects = "run"): Body => ({ run: callWith(f, effects), codecs: {} })
 
 /** A task that a module of this process has made. */
-export const ofTask = (entry: Registry.FnEntry): Body => ({ run: callWith(entry.body), codecs: codecsOfFn(entry) })
+export const ofTask = (entry: Registry.FnEntry, effects: Effects = "run"): Body => ({ run: callWith(entry.body, effects), codecs: codecsOfFn(entry) })
 
 /** The body of a contract, whose payload is checked before it runs. */
 export const ofHandler = (handler: Handler): Body => ({ run: (args) => callHandler(handler, args), codecs: codecsOfTask(handler.task) })
@@ -107,13 +110,18 @@ export class CodecUnknown extends Schema.TaggedError<CodecUnknown>()("CodecUnkno
  * A promise cannot be stopped. So from the call on there is no interruption but inside an Effect: an interrupted body ends when
  * its promise has settled, and nothing of it runs any more.
  */
-const callWith = (f: AnyFunction): Body["run"] => (args) =>
+const callWith = (f: AnyFunction, effects: Effects): Body["run"] => (args) =>
   Effect.uninterruptibleMask((restore) => {
     const returned = f(...args)
-    // A body may ask for a `Scope` and for nothing else, which its task's type says.
-    if (Effect.isEffect(returned)) return restore(returned as Effect.Effect<unknown, unknown, Scope.Scope>)
+    if (Effect.isEffect(returned)) {
+      // A body may ask for a `Scope` and for nothing else, which its task's type says.
+      return effects === "run" ? restore(returned as Effect.Effect<unknown, unknown, Scope.Scope>) : Effect.fail(new GivesEffect())
+    }
     return isPromiseLike(returned) ? settled(returned) : Effect.succeed(returned)
   })
+
+/** The function gave an Effect where none was to be run. */
+export class GivesEffect extends Schema.TaggedError<GivesEffect>()("GivesEffect", {}) {}
 
 const isPromiseLike = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"

@@ -3,7 +3,9 @@
  *
  * Effects and async functions run as fibers of this process, one for each task
  * and each with a scope of its own; plain functions run in threads, because only
- * a thread can be ended while it computes. Either way a run ends in exactly one
+ * a thread can be ended while it computes. Of some functions nobody knows before
+ * they are called that they give an Effect: a thread gives those back, and from
+ * then on they run as fibers at once, whatever slot they were given. Either way a run ends in exactly one
  * event, told from an observer of its fiber: it has then really ended, its
  * finalizers included, even if it was interrupted before its first step.
  *
@@ -33,6 +35,7 @@ import { encodeRaised, type Raised } from "@skein/protocol/Raised"
 import { type Inputs, perform } from "./Body.ts"
 import { type Code, CodeUnknown } from "./Code.ts"
 import type { DataStore } from "./DataStore.ts"
+import { isGivesEffect } from "./ThreadCode.ts"
 import type { JobOutcome, Threads } from "./Threads.ts"
 
 export type Execute = Extract<Command, { readonly _tag: "Execute" }>
@@ -81,12 +84,17 @@ interface Running {
   interrupted: boolean
 }
 
+/** Functions that are remembered to give Effects, at most; a thread finds out about the oldest anew. */
+const KNOWN_EFFECTS = 4_096
+
 /** An executor; everything it runs is interrupted when the scope closes. */
 export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Executor, never, Scope.Scope> {
   const { emit, store, threads } = options
   const clock = yield* Clock.Clock
   const fibers = yield* FiberSet.make<Outcome, never>()
   const running = new Map<RunId, Running>()
+  /** Digests of functions that turned out to give Effects. */
+  const giveEffects = new Set<string>()
 
   /** The one place where a run ends, called when nothing of it runs any more. */
   const ended = ({ command: { id, key, run }, generation, interrupted }: Running, exit: Exit.Exit<Outcome>): void => {
@@ -115,7 +123,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     const inputs = command.dependencies.map((id) => store.latest(id))
     const run: Running = { command, generation: store.generation(), fiber: undefined, threaded: false, interrupted: false }
     running.set(command.run, run)
-    const work = command.isolation === "thread" ? inThread(options, run, inputs) : inFiber(options, command, inputs)
+    const work = command.isolation === "thread" ? inThread(options, giveEffects, run, inputs) : inFiber(options, command, inputs)
     const fiber = yield* FiberSet.run(fibers, work, { startImmediately: false })
     run.fiber = fiber
     fiber.addObserver((exit) => ended(run, exit))
@@ -149,17 +157,25 @@ const inFiber = Effect.fnUntraced(function*(options: Options, command: Execute, 
 })
 
 /** Has a thread run the body. */
-const inThread = Effect.fnUntraced(function*(options: Options, run: Running, inputs: Inputs): Effect.fn.Return<Outcome> {
+const inThread = Effect.fnUntraced(function*(options: Options, giveEffects: Set<string>, run: Running, inputs: Inputs): Effect.fn.Return<Outcome> {
   const { command } = run
   const clock = yield* Clock.Clock
   const failed = failing(options, command, clock)
   const code = yield* Effect.result(Effect.flatMap(definition(options, command), options.code.forThread))
   if (Result.isFailure(code)) return failed({ _tag: "Defect", defect: code.failure }, 0, false)
+  if (giveEffects.has(code.success.digest)) return yield* inFiber(options, command, inputs)
   const present = inputs.filter((input) => input !== undefined)
   if (present.length < inputs.length) return failed({ _tag: "Defect", defect: new Error("A result that fills a hole of the arguments is not here.") }, 0, true)
   const startedAtMs = clock.currentTimeMillisUnsafe()
   const { args, attempt, key } = command
   const outcome = yield* handOver(run, () => options.threads.run({ run: command.run, code: code.success, key, attempt, args, inputs: present }))
+  if (isGivesEffect(outcome)) {
+    giveEffects.add(code.success.digest)
+    if (giveEffects.size > KNOWN_EFFECTS) giveEffects.delete(giveEffects.values().next().value!)
+    if (run.interrupted) return { _tag: "Stopped" }
+    run.threaded = false
+    return yield* inFiber(options, command, inputs)
+  }
   return outcome._tag === "Exited" ? exited(options.worker, outcome, startedAtMs, clock.currentTimeMillisUnsafe()) : outcome
 })
 

@@ -6,8 +6,11 @@
  * brings along what it imports itself, and so takes its time to load in each
  * thread; a text does not.
  *
- * A function that turns out to give an Effect or a promise is run to its end
- * here: it was asked for a thread, and can be ended with it as ever.
+ * A function may turn out to give an Effect, though nothing said so: then a
+ * thread is the wrong place, for an Effect ended with its thread runs no
+ * finalizers. It is not run here, and the worker runs the function as a fiber
+ * (`givesEffect`). What was known to be an Effect and yet wanted a thread is run,
+ * and so are promises.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -33,6 +36,11 @@ const modules: Effect.Effect<void> = Effect.callback((resume) => {
   Promise.allSettled(urls.map((url) => importModule(url))).then(() => resume(Effect.void))
 })
 
+/** The outcome of a function that gave an Effect: a failure of no bytes, which no real one has. */
+const givesEffect: BodyOutcome = { _tag: "Failed", failure: new Uint8Array(0), retryable: false }
+export const isGivesEffect = (outcome: { readonly _tag: string; readonly failure?: Uint8Array }): boolean =>
+  outcome._tag === "Failed" && outcome.failure?.length === 0
+
 /** What runs jobs of this code; see `ThreadCode`. */
 export const prepare: ThreadCode["prepare"] = async (def) => {
   try {
@@ -45,7 +53,7 @@ export const prepare: ThreadCode["prepare"] = async (def) => {
 
 /** With `moduleFirst` the task of this text made by this very module, else what the text says; the worker has chosen. */
 const find = async (def: CodeDef): Promise<Body.Body> => {
-  if (!def.moduleFirst && def.text !== null) return Body.ofFunction(fromText(def.text))
+  if (!def.moduleFirst && def.text !== null) return Body.ofFunction(fromText(def.text), effectsOf(def))
   const found = made(def) ?? (def.module === null ? undefined : await registration(def.module.url, () => made(def)))
   if (found !== undefined) return found
   throw new Error(`SKEIN1002 no code for task "${def.name}": ${def.module?.url ?? "its module"} makes it in the worker, but not in a thread of it`)
@@ -58,8 +66,10 @@ const find = async (def: CodeDef): Promise<Body.Body> => {
 const made = (def: CodeDef): Body.Body | undefined => {
   const named = Array.from(Registry.entries()).filter((entry) => entry.name === def.name && entry.module === def.module?.url)
   const same = named.find((entry) => entry.text === def.text) ?? (named.length === 1 ? named[0] : undefined)
-  return same === undefined ? undefined : Body.ofTask(same)
+  return same === undefined ? undefined : Body.ofTask(same, effectsOf(def))
 }
+
+const effectsOf = (def: CodeDef): Body.Effects => def.body === "effect" ? "run" : "refuse"
 
 /** The task is there as soon as it has been made; the import's end may never come. */
 const registration = (url: string, find: () => Body.Body | undefined): Promise<Body.Body | undefined> =>
@@ -78,7 +88,9 @@ const registration = (url: string, find: () => Body.Body | undefined): Promise<B
 const running = Effect.fnUntraced(function*(body: Body.Body, job: ThreadJob): Effect.fn.Return<BodyOutcome> {
   const startedAtMs = yield* Clock.currentTimeMillis
   const ending = yield* Body.perform(body, job.args, job.inputs, modules)
-  return ending._tag === "Succeeded" ? ending : yield* failed(ending.raised, ending.retryable, job, startedAtMs)
+  if (ending._tag === "Succeeded") return ending
+  if (ending.raised._tag === "Error" && ending.raised.error instanceof Body.GivesEffect) return givesEffect
+  return yield* failed(ending.raised, ending.retryable, job, startedAtMs)
 })
 
 const failed = (raised: Raised, retryable: boolean, { attempt, worker }: ThreadJob, startedAtMs?: number): Effect.Effect<BodyOutcome> =>

@@ -28,6 +28,11 @@ import { decode, type WorkerConfig } from "./WorkerConfig.ts"
 
 const input = begin()
 
+// Only a body can leave a promise behind that nobody looks at: it may have ended long ago, and its neighbours are not to die of it.
+process.on("unhandledRejection", (reason) => {
+  process.stderr.write(`a task left a rejected promise behind that nobody handles: ${reason instanceof Error ? reason.stack ?? reason.message : String(reason)}\n`)
+})
+
 const services = (config: WorkerConfig) =>
   Layer.mergeAll(
     Hashing.layer,

@@ -259,6 +259,31 @@ describe("Executor", () => {
       assert.strictEqual(stored(), 5)
     }))
 
+  it.effect("runs a function as a fiber that a thread found to give an Effect, and the next time at once", () =>
+    Effect.gen(function*() {
+      const { execute, jobs, next, outcome, stored } = yield* make(() => Effect.succeed(8))
+      yield* execute({ thread: true })
+      yield* Queue.take(jobs)
+      yield* Deferred.succeed(outcome, { _tag: "Failed", failure: new Uint8Array(0), retryable: false, ms: 1 })
+      assert.strictEqual((yield* next)._tag, "ExecuteSucceeded")
+      assert.strictEqual(stored(), 8)
+      yield* execute({ thread: true, run: 2 })
+      assert.strictEqual((yield* next)._tag, "ExecuteSucceeded")
+      assert.strictEqual(yield* Queue.size(jobs), 0)
+    }))
+
+  it.effect("does not begin it as a fiber if it was interrupted meanwhile", () =>
+    Effect.gen(function*() {
+      let begun = false
+      const { execute, executor, jobs, next, outcome } = yield* make(() => Effect.sync(() => { begun = true }))
+      yield* execute({ thread: true })
+      yield* Queue.take(jobs)
+      yield* executor.interrupt(run1)
+      yield* Deferred.succeed(outcome, { _tag: "Failed", failure: new Uint8Array(0), retryable: false, ms: 1 })
+      assert.strictEqual((yield* next)._tag, "ExecuteStopped")
+      assert.isFalse(begun)
+    }))
+
   it.effect("tells of a body that ended its thread, as an attempt of this worker", () =>
     Effect.gen(function*() {
       const { execute, next, outcome } = yield* make(() => 0)

@@ -203,6 +203,18 @@ describe("a worker", () => {
         assert.deepStrictEqual(tasks.lives, ["acquired", "released"])
       }))
 
+    it.effect("an Effect that nobody knew for one and a thread was asked to run: its finalizers run all the same", () =>
+      Effect.gen(function*() {
+        const rig = yield* Rig.make()
+        const worker = yield* rig.join("w0")
+        tasks.lives.length = 0
+        yield* worker.tell(codes({ 1: never }), compute({ id: 1, run: 1, isolation: "thread" }))
+        yield* Queue.take(tasks.begun)
+        yield* worker.tell(cancel(1, 1))
+        assert.deepInclude(yield* worker.report, { _tag: "Stopped", id: id(1), run: run(1) })
+        assert.deepStrictEqual(tasks.lives, ["acquired", "released"])
+      }), threadsStart)
+
     it.effect("a plain function that spins: its thread is ended after 100 ms, and the next one computes", () =>
       Effect.gen(function*() {
         const rig = yield* Rig.make()

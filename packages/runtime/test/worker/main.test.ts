@@ -98,6 +98,23 @@ describe("a worker's process", () => {
       assert.match(JSON.stringify(yield* worker.notice), /endMe/)
     }).pipe(Effect.provide([NodeProcesses.layer, NodeHashing.layer])), processesStart)
 
+  it.live("outlives a promise that a body left behind, and says so", () =>
+    Effect.gen(function*() {
+      const worker = yield* start
+      yield* worker.tell(
+        codes({
+          1: Rig.code(() => { void Promise.reject(new Error("left behind")); return 1 }),
+          2: Rig.code((n: number) => new Promise((resolve) => setTimeout(() => resolve(n + 1), 20)))
+        }),
+        compute({ id: 1, run: 1 }, { id: 2, run: 2, code: 2, args: [1] })
+      )
+      assert.deepInclude(yield* worker.report, { _tag: "Finished", id: id(1) })
+      assert.deepInclude(yield* worker.report, { _tag: "Finished", id: id(2) })
+      yield* worker.child.signal("SIGTERM")
+      assert.deepStrictEqual(yield* worker.child.exit, { code: 0, signal: null })
+      assert.match(worker.lines.join("\n"), /left behind/)
+    }).pipe(Effect.provide([NodeProcesses.layer, NodeHashing.layer])), processesStart)
+
   it.live("ends a plain function that spins, with its thread, and computes on", () =>
     Effect.gen(function*() {
       const worker = yield* start
