@@ -198,6 +198,11 @@ export class Teller {
     return { id: this.task(name), run: this.run(name) }
   }
 
+  /** An earlier run of a task. */
+  ran(name: string, run: number): { readonly id: TaskId; readonly run: RunId } {
+    return { id: this.task(name), run: run as RunId }
+  }
+
   task(name: string): TaskId {
     return place(this.tasks, name) as TaskId
   }
