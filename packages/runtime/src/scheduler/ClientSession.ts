@@ -86,7 +86,11 @@ const handlersOf = (desk: Desk, peer: ClientPeer, border: Border.Border) => {
 }
 
 /** In the order of the refs; a key that was never this client's is done with already. */
-const outcomes = (refs: ReadonlyArray<Ref>, conflicts: ReadonlySet<Ref>, answered: ReadonlyArray<CancelOutcome>): ReadonlyArray<CancelOutcome> => {
+const outcomes = (
+  refs: ReadonlyArray<Ref>,
+  conflicts: ReadonlySet<Ref>,
+  answered: ReadonlyArray<CancelOutcome>
+): ReadonlyArray<CancelOutcome> => {
   if (conflicts.size === 0) return answered
   let next = 0
   return refs.map((ref) => conflicts.has(ref) ? "already-done" : answered[next++] ?? "already-done")

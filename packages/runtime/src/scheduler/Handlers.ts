@@ -219,6 +219,7 @@ export const reported = (
     case "Load":
       checkAmount(segment.memoryBytes)
       checkAmount(segment.managedBytes)
+      // Of what it holds the state knows more, and exactly: `managedBytes` is for the worker's own page.
       worker.memoryBytes = segment.memoryBytes
       return undefined
   }

@@ -45,7 +45,12 @@ export interface KeyTable {
   /** Keys that have an id. */
   readonly size: () => number
   /** All of it, to be compared. */
-  readonly snapshot: () => { readonly keys: ReadonlyArray<readonly [Key, TaskId]>; readonly free: ReadonlyArray<TaskId>; readonly next: number }
+  readonly snapshot: () => {
+    readonly keys: ReadonlyArray<readonly [Key, TaskId]>
+    readonly free: ReadonlyArray<TaskId>
+    /** The first number that was never given. */
+    readonly next: number
+  }
 }
 
 export const make = (): KeyTable => {

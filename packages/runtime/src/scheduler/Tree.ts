@@ -97,6 +97,12 @@ export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server:
   return tree
 })
 
+/** A scheduler that runs. */
+export interface Started extends Tree {
+  /** Fails when the scheduler ends by itself; never succeeds. */
+  readonly ended: Effect.Effect<never, Supervisor.SupervisorShutdown>
+}
+
 /**
  * A scheduler as a part of its owner, until the scope closes. Returns once it serves. Race `ended` with whatever needs it: that
  * fails when the scheduler ends by itself.
@@ -104,7 +110,7 @@ export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server:
 export const start = Effect.fnUntraced(function*(
   config: SchedulerConfig,
   server: SocketServer.SocketServer["Service"]
-): Effect.fn.Return<Tree & { readonly ended: Effect.Effect<never, Supervisor.SupervisorShutdown> }, never, Journal | Hashing | Scope.Scope> {
+): Effect.fn.Return<Started, never, Journal | Hashing | Scope.Scope> {
   const tree = yield* make(config, server)
   const fiber = yield* Effect.forkScoped(tree.run)
   yield* Effect.raceFirst(tree.started.await, Effect.ignore(Fiber.join(fiber)))

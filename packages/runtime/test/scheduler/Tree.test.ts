@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Layer, Queue, Scope } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Latch, Layer, Queue, Scope } from "effect"
 import { SocketServer } from "effect/socket"
 import { TestClock } from "effect/testing"
 import * as Memory from "@skein/transport/Memory"
@@ -82,6 +82,24 @@ describe("the scheduler's tree", () => {
 })
 
 describe("a slow journal", () => {
+  it.effect("holds back what its batch has led to", () =>
+    Effect.gen(function*() {
+      const gate = yield* Latch.make(true)
+      yield* Effect.gen(function*() {
+        const rig = yield* Rig.start()
+        const worker = yield* Rig.registered(rig)
+        const client = yield* Rig.client(rig)
+        yield* client.rpc.AwaitWorkers({ count: 1 })
+        yield* gate.close
+        yield* client.rpc.Submit({ graph: { codes: inc, tasks: [task(1, "a")], last: true } })
+        while (rig.tree.state().counts.processing === 0) yield* Effect.yieldNow
+        for (let n = 0; n < 1_000; n++) yield* Effect.yieldNow
+        assert.strictEqual(Queue.sizeUnsafe(worker.commands), 0)
+        yield* gate.open
+        assert.strictEqual((yield* worker.next("Compute")).rows[0]!.key, "a")
+      }).pipe(Effect.provide(journalWith(Effect.asVoid(gate.await))))
+    }))
+
   it.effect("makes peers wait instead of filling the mailbox", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
