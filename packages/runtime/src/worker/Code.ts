@@ -3,7 +3,8 @@
  *
  * In this order: what this worker has found under the digest before; the tasks
  * that the modules it imports have made; the function's own source text, if
- * that says everything. Contracts are found by name and version among the layers
+ * that says everything; the task of the same name and module but another text,
+ * with a warning. Contracts are found by name and version among the layers
  * that those modules export, each built once and held until the worker ends.
  *
  * A digest is of name, module and text together, and is computed anew here from
@@ -96,6 +97,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const arriving = yield* makeArriving(options, modules)
   const bodies = new Map<string, Body.Body>()
   const threadDefs = new Map<string, CodeDef>()
+  /** Digests for which a namesake was found, and which the log does not know yet. */
+  const differing = new Set<string>()
 
   /** The task of this identity that a module has made. */
   const registered = (def: CodeDef): Registry.FnEntry | undefined => {
@@ -107,6 +110,33 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     }
     return undefined
   }
+  /**
+   * The one task of this name that this very module has made, of whatever text: the client's copy was compiled in another way (a
+   * test runner rewrites imports), or is of another version. It is run, for it is what the program names, and the log says so.
+   */
+  const namesake = (def: CodeDef): Registry.FnEntry | undefined => {
+    const { module } = def
+    if (module === null) return undefined
+    const found = new Map<Registry.FnEntry["body"], Registry.FnEntry>()
+    for (const entry of Registry.entries()) {
+      if (entry.name === def.name && entry.module !== null && (entry.module === module.url || modules.idOf(entry.module) === module.id)) {
+        found.set(entry.body, entry)
+      }
+    }
+    if (found.size !== 1) return undefined
+    differing.add(def.digest)
+    return [...found.values()][0]
+  }
+  /** Says once what `namesake` found. */
+  const warn = (def: CodeDef): Effect.Effect<void> =>
+    Effect.suspend(() =>
+      differing.delete(def.digest)
+        ? Effect.logWarning(
+          `worker ${options.worker}: the text of task "${def.name}" in ${def.module?.id} is not the client's; this worker runs its own. ` +
+            "That is as it should be if a tool such as vitest compiled the client's; otherwise give both the same version of the file"
+        )
+        : Effect.void
+    )
   /** What is wrong with the text, if anything. */
   const textProblem = (def: CodeDef): string | undefined => {
     if (options.allow === "modules-only") return "it is in none of this worker's modules, and source text is refused (`code: \"modules-only\"`)"
@@ -120,7 +150,12 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     const entry = registered(def)
     if (entry !== undefined) return Result.succeed(remember(bodies, def.digest, Body.ofTask(entry)))
     const problem = textProblem(def)
-    if (problem !== undefined || def.text === null) return Result.fail(unknown(def, problem ?? "it has no text"))
+    if (problem !== undefined || def.text === null) {
+      const other = namesake(def)
+      return other === undefined
+        ? Result.fail(unknown(def, problem ?? "it has no text"))
+        : Result.succeed(remember(bodies, def.digest, Body.ofTask(other)))
+    }
     try {
       return Result.succeed(remember(bodies, def.digest, Body.ofFunction(fromText(def.text))))
     } catch (thrown) {
@@ -136,8 +171,9 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   }
   const findForThread = (def: CodeDef): Result.Result<CodeDef, CodeUnknown> => {
     if (def.kind === "contract") return Result.fail(unknown(def, "a contract's layer is built in the worker's process, so `isolation: \"thread\"` cannot be had"))
-    const entry = registered(def)
+    const own = registered(def)
     const problem = textProblem(def)
+    const entry = own ?? (problem === undefined ? undefined : namesake(def))
     // Text starts a thread faster than a module with all that it imports; only a codec needs the module.
     if (problem === undefined && def.text !== null && entry?.success === undefined && entry?.error === undefined) {
       return Result.succeed(remember(threadDefs, def.digest, { ...def, moduleFirst: false }))
@@ -154,12 +190,13 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       Effect.suspend(() => {
         const known = bodies.get(def.digest)
         if (known !== undefined) return Effect.succeed(known)
-        return arriving.until(() => def.kind === "contract" ? findContract(def) : findFunction(def))
+        const found = arriving.until(() => def.kind === "contract" ? findContract(def) : findFunction(def))
+        return Effect.tap(found, () => warn(def))
       }),
     forThread: (def) =>
       Effect.suspend(() => {
         const known = threadDefs.get(def.digest)
-        return known !== undefined ? Effect.succeed(known) : arriving.until(() => findForThread(def))
+        return known !== undefined ? Effect.succeed(known) : Effect.tap(arriving.until(() => findForThread(def)), () => warn(def))
       }),
     settled: Effect.ignore(arriving.until(() => Result.fail(new CodeUnknown({ task: "", worker: options.worker, detail: "" }))))
   }

@@ -69,6 +69,16 @@ describe("Code", () => {
       assert.strictEqual(yield* run(code, defOf(tasks.plusTwo, { text: null }), 1), 3)
     }).pipe(Effect.provide(Live)))
 
+  it.effect("runs its own copy of a task whose text the client's compiler has changed, and of no other module's task of that name", () =>
+    Effect.gen(function*() {
+      const code = yield* make({ tasks: [tasksUrl], allow: "modules-only" })
+      const elsewhere = { ...defOf(tasks.triple, { text: null }), digest: "compiled otherwise" }
+      assert.strictEqual(yield* run(code, elsewhere, 4), 12)
+      assert.strictEqual((yield* code.forThread({ ...elsewhere, digest: "once more" })).text, fnEntry(tasks.triple)!.text)
+      const other = { ...elsewhere, digest: "of another module", module: { id: "other/tasks.ts", url: "file:///other/tasks.ts" } }
+      assert.strictEqual((yield* Effect.flip(code.body(other)))._tag, "CodeUnknown")
+    }).pipe(Effect.provide(Live)))
+
   it.effect("tells tasks apart that have the same name and text in two modules", () =>
     Effect.gen(function*() {
       const code = yield* make({ tasks: [tasksUrl, new URL("./fixtures/otherTasks.ts", import.meta.url).href] })

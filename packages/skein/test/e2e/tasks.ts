@@ -2,6 +2,7 @@
  * The tasks of the end-to-end tests, as workers import them.
  */
 import { execSync } from "node:child_process"
+import { writeFileSync } from "node:fs"
 import { Effect, Schema } from "effect"
 import { Task } from "skein"
 
@@ -57,16 +58,21 @@ export const exits = Task.fn("exits", Effect.fnUntraced(function*(code: number) 
 /** The same in a thread. */
 export const exitsThread = Task.fn("exitsThread", (code: number): number => process.exit(code))
 
-/** Never ends by itself. */
-export const spins = Task.fn("spins", (n: number): number => {
-  for (;;) n++
+/** Says that it runs, by making a file, and then never ends by itself. */
+export const spins = Task.fn("spins", (file: string): number => {
+  writeFileSync(file, "")
+  for (let n = 0;; n++) Math.sqrt(n)
 })
-/** Backtracks for longer than anybody waits. */
-export const spinsInRegex = Task.fn("spinsInRegex", (length: number): boolean => /^(a+)+$/.test("a".repeat(length) + "b"))
-/** Blocks its thread where not even its end reaches it. */
-export const blocks = Task.fn("blocks", (seconds: number): number => {
-  execSync(`sleep ${seconds}`)
-  return seconds
+/** The same; then backtracks for longer than anybody waits. */
+export const spinsInRegex = Task.fn("spinsInRegex", (file: string): number => {
+  writeFileSync(file, "")
+  return /^(a+)+$/.test(`${"a".repeat(60)}b`) ? 1 : 0
+})
+/** The same; then blocks its thread where not even the thread's end reaches it. */
+export const blocks = Task.fn("blocks", (file: string): number => {
+  writeFileSync(file, "")
+  execSync("sleep 60")
+  return 60
 })
 /** Sleeps in its fiber, and writes a line when it is interrupted. */
 export const interruptible = Task.fn("interruptible", Effect.fnUntraced(function*(name: string) {
