@@ -45,6 +45,7 @@ type Reporting = RpcClient.RpcClient<RpcGroup.Rpcs<typeof ClientReportRpcs>, Rpc
 const handlersOf = (desk: Desk, peer: ClientPeer, border: Border.Border) => {
   const { asking, inspecting, mailbox, now, tables } = desk
   const { client } = peer
+  const look = <A>(what: () => A): Effect.Effect<A> => Effect.andThen(mailbox.caughtUp, border.take(what))
   return ClientRpcs.of({
     Submit: ({ graph }) =>
       border.take(() => {
@@ -69,19 +70,17 @@ const handlersOf = (desk: Desk, peer: ClientPeer, border: Border.Border) => {
         )
       ),
     Locate: ({ ref }) =>
-      border.take(() => {
-        const id = peer.refs.idOf(ref)
-        return typeof id === "number" ? inspecting.locate(id) : null
-      }),
+      Effect.flatMap(border.take(() => peer.refs.idOf(ref)), (id) =>
+        look(() => typeof id === "number" ? inspecting.locate(id) : null)),
     AwaitWorkers: ({ count }) =>
       border.take(() => isCount(count) || refuse(`${count} is no number of workers`)).pipe(
         Effect.andThen(asking.ask(client, (ask, at) => ({ _tag: "WorkersAwaited", at, client, ask, count }))),
         Effect.asVoid
       ),
-    Workers: () => border.take(inspecting.workers),
-    Counts: () => border.take(inspecting.counts),
-    Tasks: ({ keys }) => border.take(() => inspecting.tasks(keys)),
-    Story: ({ key }) => Effect.flatten(border.take(() => inspecting.story(key)))
+    Workers: () => look(inspecting.workers),
+    Counts: () => look(inspecting.counts),
+    Tasks: ({ keys }) => look(() => inspecting.tasks(keys)),
+    Story: ({ key }) => Effect.flatten(look(() => inspecting.story(key)))
   })
 }
 

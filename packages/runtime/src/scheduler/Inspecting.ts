@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Vector from "@skein/core/persistent/Vector"
+import * as Story from "@skein/core/scheduler/Story"
 import type { Counts, State } from "@skein/core/scheduler/State"
 import * as View from "@skein/core/scheduler/View"
 import type { Location, TaskSummary, WorkerSummary } from "@skein/protocol/ClientRpcs"
@@ -52,22 +53,11 @@ export const make = (state: () => State, tables: Tables, registry: Registry): In
     nbytes: view.nbytes,
     clients: view.clients.map((client) => Vector.get(state().clients, client)?.name ?? `client ${client}`)
   })
-  const told = (id: TaskId): Array<Line> => {
-    const { log } = state()
-    const rank = Vector.get(state().tasks, id)?.rank
-    const lines: Array<Line> = []
-    for (const entry of Vector.values(log)) {
-      // A number may have meant another key before; ranks tell the lives of a number apart.
-      if (entry.id !== id || (entry.rank !== rank && entry.rank !== -1)) continue
-      const where = entry.worker === undefined ? "" : ` on ${nameOf(entry.worker)}`
-      lines.push({ at: entry.at, who: "scheduler", line: `${entry.from} → ${entry.to}${where} (${entry.cause})` })
-    }
-    return lines
-  }
+  const names: Story.Names = { ...Story.numbers, worker: nameOf }
   const story = Effect.fnUntraced(function*(key: Key) {
     const id = tables.keys.idOf(key)
     if (id === undefined) return []
-    const lines = told(id)
+    const lines = Story.history(state(), id, names).map(({ at, line }): Line => ({ at, who: "scheduler", line }))
     const asked = View.task(state(), id)?.workers.slice(0, WORKERS_ASKED) ?? []
     const answers = yield* Effect.forEach(asked, (worker) => {
       const peer = registry.workers.get(worker)

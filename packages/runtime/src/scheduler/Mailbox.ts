@@ -12,7 +12,9 @@
  * does. They are kept by worker and run: a run that another worker names cannot
  * put its value in the place of the right one.
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import type { Event } from "@skein/core/scheduler/Event"
 import type { RunId, WorkerId } from "@skein/protocol/Ids"
@@ -36,6 +38,8 @@ export interface Mailbox {
   readonly filled: Effect.Effect<void>
   /** All there is, in order; to be reduced in the same step. */
   readonly take: () => Batch
+  /** Completes once all that was offered before has been reduced: who looks then sees what he has said himself. */
+  readonly caughtUp: Effect.Effect<void>
   /** The same session, which hands over nothing while the loop is far behind. */
   readonly holdBack: (session: Session) => Session
   /** Events that wait. */
@@ -49,6 +53,8 @@ export const make = (): Mailbox => {
   const filled = Latch.makeUnsafe(false)
   const drained = Latch.makeUnsafe(true)
   let events: Array<Event> = []
+  /** Completed when the events that wait now are taken. */
+  let taken: Deferred.Deferred<void> | undefined
   let values = new Map<WorkerId, Map<RunId, Uint8Array>>()
   return {
     offer: (event) => {
@@ -68,8 +74,16 @@ export const make = (): Mailbox => {
       if (values.size > 0) values = new Map()
       filled.closeUnsafe()
       drained.openUnsafe()
+      if (taken !== undefined) Deferred.doneUnsafe(taken, Exit.void)
+      taken = undefined
       return batch
     },
+    caughtUp: Effect.suspend(() => {
+      if (events.length === 0) return Effect.void
+      taken ??= Deferred.makeUnsafe()
+      // Whoever waits may be woken in the middle of the step that takes and reduces; yielding, it goes on after that step.
+      return Effect.andThen(Deferred.await(taken), Effect.yieldNow)
+    }),
     holdBack: (session) => ({
       ...session,
       run: (handle) => session.run((frame) => events.length < HIGH_WATER ? handle(frame) : Effect.andThen(drained.await, handle(frame)))

@@ -31,6 +31,20 @@ describe("Mailbox", () => {
       assert.deepStrictEqual(mailbox.take().events, [ticked(4)])
     }))
 
+  it.effect("lets who looks wait until what was said before has been reduced, and no longer", () =>
+    Effect.gen(function*() {
+      const mailbox = Mailbox.make()
+      yield* mailbox.caughtUp
+      mailbox.offer(ticked(1))
+      let reduced = false
+      const looking = yield* Effect.forkChild(Effect.map(mailbox.caughtUp, () => reduced), { startImmediately: true })
+      assert.isUndefined(looking.pollUnsafe())
+      mailbox.take()
+      mailbox.offer(ticked(2))
+      reduced = true
+      assert.isTrue(yield* Fiber.join(looking))
+    }))
+
   it("keeps small results by who reported them, for one turn", () => {
     const mailbox = Mailbox.make()
     const [one, two, run] = [WorkerId.make(1), WorkerId.make(2), RunId.make(9)]

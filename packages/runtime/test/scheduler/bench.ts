@@ -86,7 +86,7 @@ const bench = Effect.gen(function*() {
   const trips = 2_000
   const begun: Times = { ms: performance.now(), cpuMs: cpuMs() }
   for (let n = 0; n < trips; n++) yield* round(client, false, [{ ...task(0, `single-${n}`), ref: Ref.make(n) }])
-  say("one after the other", trips, { ms: performance.now() - begun.ms, cpuMs: cpuMs() - begun.cpuMs })
+  say("one, release, count", trips, { ms: performance.now() - begun.ms, cpuMs: cpuMs() - begun.cpuMs })
   console.log("left over:", rig.tree.state().tasks.size, "tasks,", rig.tree.desk.tables.keys.size(), "keys")
 })
 
