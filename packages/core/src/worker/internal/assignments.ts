@@ -74,7 +74,7 @@ export const othersOf = (draft: Draft, task: Task, whoHas: ReadonlyArray<WorkerI
   return whoHas.filter((holder) => holder !== draft.next.worker)
 }
 
-/** Notes that `dependent` needs an input, and what the scheduler says of it. */
+/** Notes that `dependent` needs an input, and what the scheduler says of it now, which goes before what it said earlier. */
 const link = (draft: Draft, dependent: TaskId, dependency: Dependency, urgency: Position): void => {
   const known = draft.task(dependency.id)
   const input = known === undefined
@@ -86,9 +86,7 @@ const link = (draft: Draft, dependent: TaskId, dependency: Dependency, urgency: 
     input.nbytes = dependency.nbytes
   }
   if (dependency.run === input.run && input.status._tag !== "Memory") {
-    let whoHas = input.whoHas
-    for (const holder of othersOf(draft, input, dependency.whoHas)) whoHas = IntSet.add(whoHas, draft.owner, holder)
-    setHolders(draft, input, whoHas)
+    setHolders(draft, input, IntSet.fromIterable(othersOf(draft, input, dependency.whoHas)))
   }
   if (isBefore(urgency, input.urgency)) reposition(draft, input, urgency)
   draft.touch(input.id)

@@ -1,0 +1,463 @@
+/** What the worker machine does, case by case; those that cite a test of Dask's mirror it. */
+import { assert, describe, it } from "@effect/vitest"
+import type { Command } from "@skein/core/worker/Command"
+import * as Story from "@skein/core/worker/Story"
+import * as View from "@skein/core/worker/View"
+import { TaskId } from "@skein/protocol/Ids"
+import {
+  assignment,
+  busy,
+  cancel,
+  compute,
+  exited,
+  failed,
+  free,
+  gathered,
+  held,
+  holders,
+  input,
+  type Named,
+  rejoined,
+  rescheduled,
+  Script,
+  seceded,
+  started,
+  stopped,
+  succeeded,
+  takeBack,
+  task,
+  ticked,
+  unreachable,
+  worker
+} from "./script.ts"
+
+const x: Named = [10, 1]
+const y: Named = [11, 2]
+const z: Named = [12, 3]
+
+/** A worker with these slots that has just started. */
+const run = (...[config, slots]: [ConstructorParameters<typeof Script>[0]?, Parameters<typeof started>[0]?]): Script => {
+  const script = new Script(config)
+  script.tell(started(slots))
+  return script
+}
+
+/** What of each peer is asked for, in the words `peer: ids`. */
+const gathers = (commands: ReadonlyArray<Command>): ReadonlyArray<string> =>
+  commands.flatMap((command) =>
+    command._tag === "Gather" ? [`${command.peer}: ${command.rows.map(({ id }) => id).join(" ")}`] : []
+  )
+
+describe("computing", () => {
+  it("starts the higher priority first, then the lower rank", () => {
+    const script = run()
+    script.tell(compute(assignment([1, 1])))
+    script.tell(compute(
+      assignment([2, 2], { rank: 9 }),
+      assignment([3, 3], { rank: 5 }),
+      assignment([4, 4], { rank: 20, priority: 1 })
+    ))
+    const order = [[1, 1], [4, 4], [3, 3]].flatMap(([id, at]) =>
+      script.tell(succeeded([id!, at!])).filter((line) => line.startsWith("execute")))
+    assert.deepStrictEqual(order, ["execute t4/4 in a fiber", "execute t3/3 in a fiber", "execute t2/2 in a fiber"])
+  })
+
+  it("keeps two tasks of the same rank apart", () => {
+    const script = run({}, { nfibers: 1 })
+    script.tell(compute(assignment([1, 1]), assignment([2, 2], { rank: 7 }), assignment([3, 3], { rank: 7 })))
+    assert.strictEqual(View.counts(script.state).Ready, 2)
+    script.tell(takeBack([2, 2]))
+    script.tell(succeeded([1, 1]))
+    assert.strictEqual(script.status(3), "Executing")
+  })
+
+  it("gives threads and fibers slots of their own", () => {
+    const script = run({}, { nthreads: 1, nfibers: 2 })
+    script.tell(compute(
+      ...[1, 2, 3].map((id) => assignment([id, id], { isolation: "thread" })),
+      ...[4, 5, 6].map((id) => assignment([id, id]))
+    ))
+    assert.deepStrictEqual(View.slotsOf(script.state), { thread: { taken: 1, all: 1 }, fiber: { taken: 2, all: 2 } })
+    assert.strictEqual(View.counts(script.state).Ready, 3)
+  })
+
+  it("gives a thread as many jobs as its queue may hold", () => {
+    const script = run({ threadQueue: 2 }, { nthreads: 1 })
+    script.tell(compute(...[1, 2, 3, 4].map((id) => assignment([id, id], { isolation: "thread" }))))
+    assert.strictEqual(View.counts(script.state).Executing, 3)
+    assert.deepStrictEqual(script.tell(takeBack([3, 3])), ["do not give back t3/3"])
+  })
+
+  it("reports a finished task again when it is asked for again under the same run", () => {
+    const script = run()
+    script.tell(compute(assignment(x)))
+    script.tell(succeeded(x, 40))
+    assert.deepStrictEqual(script.tell(compute(assignment(x))), ["report t10/1 finished, 40 bytes"])
+  })
+
+  it("ignores what is asked for under an older run than it knows", () => {
+    const script = run()
+    script.tell(compute(assignment([10, 5])))
+    assert.deepStrictEqual(script.tell(compute(assignment([10, 4]))), [])
+  })
+
+  it("drops the result of an older run and computes anew", () => {
+    const script = run()
+    script.tell(compute(assignment(x)))
+    script.tell(succeeded(x))
+    assert.deepStrictEqual(script.tell(compute(assignment([10, 7]))), [
+      "drop t10/1",
+      "report t10/1 gone",
+      "execute t10/7 in a fiber"
+    ])
+  })
+
+  it("keeps no failures: a failed task, a killed one and a rescheduled one are forgotten", () => {
+    const script = run({}, { nfibers: 3 })
+    script.tell(compute(assignment(x), assignment(y), assignment(z)))
+    assert.deepStrictEqual(script.tell(failed(x)), ["report t10/1 failed"])
+    assert.deepStrictEqual(script.tell(exited(y)), ["report t11/2 killed"])
+    assert.deepStrictEqual(script.tell(rescheduled(z)), ["report t12/3 to be placed again"])
+    assert.isTrue(View.isEmpty(script.state))
+  })
+
+  /** dask.distributed `test_worker_state_machine.py::test_recompute_erred_task`. */
+  it("computes a task again that has failed here", () => {
+    const script = run()
+    script.tell(compute(assignment(x)))
+    script.tell(failed(x))
+    assert.deepStrictEqual(script.tell(compute(assignment([10, 2]))), ["execute t10/2 in a fiber"])
+  })
+
+  /** dask.distributed `test_worker_state_machine.py::test_worker_nbytes`. */
+  it("counts the bytes of results as they come and go", () => {
+    const script = run({}, { holds: [held([1, 1], 12)] })
+    assert.strictEqual(View.managedBytes(script.state), 12)
+    script.tell(compute(assignment([7, 3], { dependencies: [input([5, 2], [2], 13)] })))
+    script.tell(gathered(2, [held([5, 2], 13)]))
+    script.tell(succeeded([7, 3], 5))
+    assert.strictEqual(View.managedBytes(script.state), 30)
+    script.tell(free([5, 2], [1, 1]))
+    assert.strictEqual(View.managedBytes(script.state), 5)
+    assert.deepStrictEqual(View.holds(script.state), [held([7, 3], 5)])
+  })
+
+  /** dask.distributed `test_worker_state_machine.py::test_running_task_in_all_running_tasks`, `test_done_task_not_in_all_running_tasks`. */
+  it("knows what runs: executing, long-running and stopping, until it has ended", () => {
+    const script = run({}, { nfibers: 3 })
+    script.tell(compute(assignment(x), assignment(y), assignment(z)))
+    script.tell(seceded(y))
+    script.tell(cancel(z))
+    assert.deepStrictEqual(View.running(script.state).map(({ id }) => Number(id)), [10, 11, 12])
+    for (const event of [succeeded(x), succeeded(y), stopped(z)]) script.tell(event)
+    assert.deepStrictEqual(View.running(script.state), [])
+  })
+})
+
+describe("suspects", () => {
+  const suspect = (named: Named) => assignment(named, { alone: true })
+
+  it("wait until nothing runs, long-running bodies and those being stopped included", () => {
+    const script = run({}, { nfibers: 2 })
+    script.tell(compute(assignment(x), assignment(y)))
+    script.tell(seceded(x))
+    script.tell(cancel(y))
+    script.tell(compute(suspect(z)))
+    script.tell(stopped(y))
+    assert.strictEqual(script.status(12), "Ready")
+    assert.include(script.tell(succeeded(x)), "execute t12/3 in a fiber")
+  })
+
+  it("hold up what comes after them and not what comes before them", () => {
+    const script = run({}, { nthreads: 2, nfibers: 2 })
+    script.tell(compute(assignment(x)))
+    script.tell(compute(
+      assignment([1, 4], { priority: 1, isolation: "thread" }),
+      suspect([2, 5]),
+      assignment([3, 6]),
+      assignment([4, 7], { isolation: "thread" })
+    ))
+    assert.deepStrictEqual([1, 2, 3, 4].map((id) => script.status(id)), ["Executing", "Ready", "Ready", "Ready"])
+    script.tell(succeeded(x))
+    script.tell(succeeded([1, 4]))
+    assert.deepStrictEqual([2, 3, 4].map((id) => script.status(id)), ["Executing", "Ready", "Ready"])
+    script.tell(failed([2, 5]))
+    assert.deepStrictEqual([3, 4].map((id) => script.status(id)), ["Executing", "Executing"])
+  })
+
+  it("that never can run here hold up nothing", () => {
+    const script = run({}, { nthreads: 0 })
+    script.tell(compute(assignment([1, 1], { alone: true, isolation: "thread" }), assignment([2, 2])))
+    assert.strictEqual(script.status(2), "Executing")
+  })
+
+  it("are noted to have ended whichever way they end", () => {
+    for (const end of [succeeded(x), failed(x), exited(x), stopped(x), rescheduled(x)]) {
+      const script = run()
+      script.tell(compute(suspect(x)))
+      assert.include(script.tell(end), "note that run 1 has ended", Story.event(end))
+      const cancelled = run()
+      cancelled.tell(compute(suspect(x)))
+      cancelled.tell(cancel(x))
+      assert.include(cancelled.tell(end), "note that run 1 has ended", `${Story.event(end)}, cancelled`)
+    }
+  })
+})
+
+describe("stopping", () => {
+  it("answers at once for what has not started, is in memory, or is not known", () => {
+    const script = run()
+    script.tell(compute(assignment([1, 1])))
+    script.tell(succeeded([1, 1]))
+    script.tell(compute(assignment([2, 2]), assignment(x, { rank: 3 }), assignment([4, 9], { dependencies: [input([8, 8], [2])] })))
+    assert.deepStrictEqual(script.tell(cancel([1, 1], x, [4, 9], [99, 5])), [
+      "drop t1/1",
+      "report t1/1 stopped",
+      "report t10/1 stopped",
+      "report t4/9 stopped",
+      "report t99/5 stopped"
+    ])
+  })
+
+  it("holds the slot until nothing runs any more", () => {
+    const script = run()
+    script.tell(compute(assignment(x), assignment(y)))
+    script.tell(cancel(x))
+    assert.strictEqual(script.status(11), "Ready")
+    assert.deepStrictEqual(script.tell(stopped(x)), ["report t10/1 stopped", "execute t11/2 in a fiber"])
+  })
+
+  it("ends the process once, for a fiber too, however many do not end", () => {
+    const script = run({}, { nfibers: 2 })
+    script.tell(compute(assignment(x), assignment(y)))
+    script.tell(cancel(x, y))
+    assert.deepStrictEqual(script.tell(ticked(500)), ["wake at 1100 ms"])
+    assert.deepStrictEqual(script.tell(ticked(1_100)), ["end this process: run 1 was interrupted 1100 ms ago and still runs"])
+    assert.deepStrictEqual(script.tell(ticked(9_000)), [])
+  })
+
+  it("ignores what a body that is being stopped says of its slot", () => {
+    const script = run()
+    script.tell(compute(assignment(x)))
+    script.tell(cancel(x))
+    assert.deepStrictEqual([...script.tell(seceded(x)), ...script.tell(rejoined(x))], [])
+    assert.strictEqual(View.slotsOf(script.state).fiber.taken, 1)
+  })
+
+  it("stops a run that a newer one replaces, and then starts that", () => {
+    const script = run()
+    script.tell(compute(assignment(x)))
+    assert.deepStrictEqual(script.tell(compute(assignment([10, 4]))), ["interrupt t10/1", "wake at 1100 ms"])
+    assert.deepStrictEqual(script.tell(stopped(x)), ["report t10/1 stopped", "execute t10/4 in a fiber"])
+  })
+
+  it("answers for a run that never began because the one before had not ended", () => {
+    const script = run()
+    script.tell(compute(assignment(x)))
+    script.tell(compute(assignment([10, 4])))
+    assert.deepStrictEqual(script.tell(cancel([10, 4])), ["report t10/4 stopped"])
+    assert.deepStrictEqual(script.tell(stopped(x)), ["report t10/1 stopped"])
+    assert.isTrue(View.isEmpty(script.state))
+  })
+})
+
+describe("fetching", () => {
+  const needs = (named: Named, ...dependencies: ReadonlyArray<ReturnType<typeof input>>) => assignment(named, { dependencies })
+
+  /** dask.distributed `test_worker_state_machine.py::test_gather_priority`. */
+  it("asks first who has the most urgent, then who has more, then the next in the circle", () => {
+    const script = run({ gatherRequests: 3 })
+    const commands = script.commands(compute(
+      needs([90, 90], input([1, 1], [2]), input([2, 2], [3]), input([3, 3], [3]), input([4, 4], [4])),
+      assignment([91, 91], { priority: 1, dependencies: [input([5, 5], [4])] })
+    ))
+    assert.deepStrictEqual(gathers(commands), ["4: 5 4", "2: 1", "3: 2 3"])
+    const tied = run({ gatherRequests: 1 })
+    assert.deepStrictEqual(gathers(tied.commands(compute(needs([90, 90], input([1, 1], [5, 3, 7]))))), ["3: 1"])
+  })
+
+  /** dask.distributed `test_worker_state_machine.py::test_aggregate_gather_deps`. */
+  it("asks for many results in one message, as far as they fit, and for one at least", () => {
+    const script = run({ gatherMessageBytes: 100, gatherMessageRows: 3 })
+    const asked = (...sizes: ReadonlyArray<number>) =>
+      gathers(script.commands(compute(needs(
+        [90 + sizes.length, 90 + sizes.length],
+        ...sizes.map((nbytes, n) => input([10 * sizes.length + n, 1], [1 + sizes.length], nbytes))
+      ))))
+    assert.deepStrictEqual(asked(500), ["2: 10"])
+    assert.deepStrictEqual(asked(60, 50), ["3: 20"])
+    assert.deepStrictEqual(asked(30, 30, 40), ["4: 30 31 32"])
+    assert.deepStrictEqual(asked(1, 1, 1, 1), ["5: 40 41 42"])
+  })
+
+  /** dask.distributed `test_worker_state_machine.py::test_throttle_incoming_transfers_on_count_limit`. */
+  it("has no more requests under way than it may, and one to a peer", () => {
+    const script = run({ gatherRequests: 2, gatherMessageRows: 1 })
+    const first = script.commands(compute(needs([90, 90], input([1, 1], [2]), input([2, 2], [2]), input([3, 3], [3]), input([4, 4], [4]))))
+    assert.deepStrictEqual(gathers(first), ["2: 1", "3: 3"])
+    assert.deepStrictEqual(gathers(script.commands(gathered(3, [held([3, 3])]))), ["4: 4"])
+    assert.deepStrictEqual(gathers(script.commands(gathered(2, [held([1, 1])]))), ["2: 2"])
+  })
+
+  /** dask.distributed `test_worker_state_machine.py::test_throttling_incoming_transfer_on_transfer_bytes_different_workers`, `test_throttling_does_not_affect_first_transfer`. */
+  it("lets the most urgent wait for bytes to arrive, and nothing overtake it", () => {
+    const script = run({ gatherBytes: 100 })
+    const first = script.commands(compute(needs([90, 90], input([1, 1], [2], 300), input([2, 2], [3], 90), input([3, 3], [4], 5))))
+    assert.deepStrictEqual(gathers(first), ["2: 1"])
+    assert.deepStrictEqual(gathers(script.commands(gathered(2, [held([1, 1], 300)]))), ["3: 2", "4: 3"])
+  })
+
+  /** dask.distributed `test_worker_state_machine.py::test_new_replica_while_all_workers_in_flight`. */
+  it("asks a new holder at once when those known before are being asked for something else", () => {
+    const script = run({ gatherMessageRows: 1 })
+    script.tell(compute(needs([90, 90], input([1, 1], [2]), input([2, 2], [2]))))
+    assert.deepStrictEqual(gathers(script.commands(compute(needs([91, 91], input([2, 2], [2, 3]))))), ["3: 2"])
+  })
+
+  /** dask.distributed `test_worker_state_machine.py::test_lose_replica_during_fetch`. */
+  it("does not ask a holder that the scheduler names no more", () => {
+    const script = run({ gatherRequests: 1 })
+    script.tell(compute(needs([90, 90], input([1, 1], [5]), input([2, 2], [2, 3]))))
+    script.tell(compute(needs([91, 91], input([2, 2], [3]))))
+    assert.deepStrictEqual(View.task(script.state, TaskId.make(2))?.whoHas, [worker(3)])
+    assert.deepStrictEqual(gathers(script.commands(gathered(5, [held([1, 1])]))), ["3: 2"])
+  })
+
+  /** dask.distributed `test_worker_state_machine.py::test_fetch_to_missing_on_busy`. */
+  it("asks who else has what only busy peers have, and gives a peer up that has lost it", () => {
+    const script = run()
+    script.tell(compute(needs([90, 90], input(x, [2]))))
+    assert.deepStrictEqual(script.tell(busy(2)), ["ask who has t10/1", "wake at 150 ms"])
+    assert.strictEqual(script.status(10), "Fetch")
+    script.tell(holders(x))
+    assert.strictEqual(script.status(10), "Missing")
+  })
+
+  /** dask.distributed `test_worker_state_machine.py::test_fetch_to_missing_on_network_failure`. */
+  it("forgets all that an unreachable peer has, also what was not asked for yet", () => {
+    const script = run({ gatherMessageRows: 1 })
+    script.tell(compute(needs([90, 90], input(x, [2]), input(y, [2]), input(z, [2, 3]))))
+    script.tell(unreachable(2))
+    assert.deepStrictEqual([10, 11, 12].map((id) => script.status(id)), ["Missing", "Missing", "Flight"])
+  })
+
+  it("leaves an unreachable peer alone for a while, though it is named again at once", () => {
+    const script = run()
+    script.tell(compute(needs([90, 90], input(x, [2]))))
+    script.tell(unreachable(2))
+    assert.deepStrictEqual(script.tell(holders(x, 2)), [])
+    assert.deepStrictEqual(gathers(script.commands(ticked(150))), ["2: 10"])
+  })
+
+  /** dask.distributed `test_worker_state_machine.py::test_fetch_to_missing_on_refresh_who_has`. */
+  it("takes what the scheduler says of holders as all there are", () => {
+    const script = run({ gatherRequests: 1 })
+    script.tell(compute(needs([90, 90], input(x, [2]), input(y, [3]), input(z, [3]))))
+    script.tell(holders(y))
+    script.tell(holders(z, 4, 5))
+    assert.deepStrictEqual([11, 12].map((id) => script.status(id)), ["Missing", "Fetch"])
+    assert.deepStrictEqual(View.task(script.state, TaskId.make(12))?.whoHas, [worker(4), worker(5)])
+  })
+
+  /** dask.distributed `test_worker_state_machine.py::test_missing_to_waiting`, `test_fetch_to_compute`. */
+  it("computes here what it was to fetch, when that is what the scheduler wants", () => {
+    const script = run({ gatherRequests: 1 }, { nfibers: 3 })
+    script.tell(compute(needs([90, 90], input([1, 1], [5]), input(x, []), input(y, [2]))))
+    assert.deepStrictEqual(script.tell(compute(assignment([10, 7]), assignment([11, 8]))), [
+      "execute t10/7 in a fiber",
+      "execute t11/8 in a fiber"
+    ])
+    script.tell(gathered(5, [held([1, 1])]))
+    script.tell(succeeded([10, 7]))
+    assert.include(script.tell(succeeded([11, 8])), "execute t90/90 in a fiber with t1, t10, t11")
+  })
+
+  /** dask.distributed `test_worker_state_machine.py::test_in_memory_while_in_flight`, `test_cancelled_while_in_flight`. */
+  it("lets what is under way come, drops it if it is outdated, and then computes", () => {
+    const script = run()
+    script.tell(compute(needs([90, 90], input(x, [2]))))
+    assert.deepStrictEqual(script.tell(compute(assignment([10, 7]))), [])
+    assert.deepStrictEqual(script.tell(gathered(2, [held(x)])), ["drop t10/1", "execute t10/7 in a fiber"])
+  })
+
+  it("keeps and reports what comes though nobody here needs it any more", () => {
+    const script = run()
+    script.tell(compute(needs([90, 90], input(x, [2]))))
+    script.tell(cancel([90, 90]))
+    assert.deepStrictEqual(script.tell(gathered(2, [held(x)])), ["report a replica of t10/1 (8 bytes)"])
+    assert.deepStrictEqual(script.tell(free(x)), ["drop t10/1"])
+    assert.isTrue(View.isEmpty(script.state))
+  })
+
+  /** dask.distributed `test_worker_state_machine.py::test_forget_data_needed`. */
+  it("forgets an input that is not asked for yet with the last task that needs it", () => {
+    const script = run({ gatherRequests: 1 })
+    script.tell(compute(needs([90, 90], input([1, 1], [5])), needs([91, 91], input(x, [2])), needs([92, 92], input(x, [2]))))
+    script.tell(cancel([91, 91]))
+    assert.strictEqual(script.status(10), "Fetch")
+    script.tell(takeBack([92, 92]))
+    assert.strictEqual(script.status(10), "forgotten")
+  })
+
+  it("waits for the rest of an answer that comes in parts", () => {
+    const script = run()
+    script.tell(compute(needs([90, 90], input(x, [2]), input(y, [2]))))
+    assert.deepStrictEqual(gathers(script.commands(gathered(2, [held(x)]))), [])
+    assert.strictEqual(script.status(11), "Flight")
+    script.tell(unreachable(2))
+    assert.deepStrictEqual([10, 11].map((id) => script.status(id)), ["Memory", "Missing"])
+  })
+
+  it("says so when it is named as a holder and is none", () => {
+    const script = run()
+    assert.include(script.tell(compute(needs([90, 90], input(x, [1, 2])))), "report t10/1 gone")
+    assert.include(script.tell(holders(x, 1)), "report t10/1 gone")
+  })
+
+  it("fetches an input again that is freed before its dependent starts, and not afterwards", () => {
+    const script = run()
+    script.tell(compute(assignment([1, 1]), needs([90, 90], input(x, [2]))))
+    script.tell(gathered(2, [held(x)]))
+    assert.deepStrictEqual(script.tell(free(x)), ["drop t10/1", "ask who has t10/1", "wake at 1000 ms"])
+    script.tell(holders(x, 2))
+    script.tell(gathered(2, [held(x)]))
+    script.tell(succeeded([1, 1]))
+    assert.deepStrictEqual(script.tell(free(x)), ["drop t10/1"])
+  })
+
+  it("drops results that nobody asked for", () => {
+    const script = run()
+    assert.deepStrictEqual(script.tell(gathered(2, [held(x)])), ["drop t10/1"])
+    assert.deepStrictEqual(script.tell(succeeded(x)), ["drop t10/1"])
+    assert.isTrue(View.isEmpty(script.state))
+  })
+})
+
+describe("the log", () => {
+  it("tells the history of one task, the oldest first", () => {
+    const script = run()
+    script.tell(compute(assignment(x, { dependencies: [input(y, [2])] })))
+    script.tell(gathered(2, [held(y)]))
+    script.tell(cancel(x))
+    script.tell(stopped(x))
+    assert.deepStrictEqual(Story.history(script.state, task(x).id).map(({ line }) => line), [
+      "t10/1: released → waiting, because of ComputeAsked",
+      "t10/1: waiting → ready, because of GatherSucceeded",
+      "t10/1: ready → executing, because of GatherSucceeded",
+      "t10/1: executing → stopping, because of CancelAsked",
+      "t10/1: stopping → released, because of ExecuteStopped",
+      "t10/1: released → forgotten, because of ExecuteStopped"
+    ])
+  })
+
+  it("forgets the oldest beyond its bound", () => {
+    const script = run({ logBound: 5 })
+    for (let id = 1; id <= 4; id++) {
+      script.tell(compute(assignment([id, id])))
+      script.tell(succeeded([id, id]))
+    }
+    assert.strictEqual(script.state.log.size, 5)
+    assert.deepStrictEqual(Story.history(script.state, task([1, 1]).id), [])
+    assert.strictEqual(Story.history(script.state, task([4, 4]).id).length, 3)
+  })
+})
