@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Address from "@skein/transport/Address"
 import * as Bulk from "@skein/transport/Bulk"
 import * as BulkClient from "@skein/transport/BulkClient"
 import * as BulkServer from "@skein/transport/BulkServer"
@@ -6,6 +7,7 @@ import { Kind } from "@skein/transport/Framing"
 import type { Greeting } from "@skein/transport/Handshake"
 import * as Memory from "@skein/transport/Memory"
 import * as Hashing from "@skein/transport/node/Hashing"
+import * as BulkSocket from "@skein/transport/node/BulkSocket"
 import * as Unix from "@skein/transport/node/Unix"
 import { Deferred, Effect, Fiber, Redacted, References } from "effect"
 import { Socket, type SocketServer } from "effect/socket"
@@ -101,7 +103,7 @@ describe("values", () => {
       const path = `${yield* directory}/w`
       const value = bytes(100 * 1024 * 1024, 7)
       yield* BulkServer.serve(yield* Unix.listen(path), { authorize, read: () => Effect.succeed([Bulk.found(value)]) }).pipe(Effect.forkScoped)
-      const client = yield* BulkClient.make({ connect: Unix.connect, greeting: worker })
+      const client = yield* BulkClient.make({ connect: (at) => BulkSocket.connect(Address.unix(at)).pipe(Effect.provide(Memory.Network.layer)), greeting: worker })
       const [answer] = yield* client.fetch(path, [{ id: 1, run: 1 }])
       assert.isTrue(answer!._tag === "Found" && Buffer.compare(answer!.bytes, value) === 0)
     })))

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Connection from "@skein/transport/Connection"
-import { Kind, packet } from "@skein/transport/Framing"
+import { encode, HEADER, Kind, packet } from "@skein/transport/Framing"
 import type { Hashing } from "@skein/transport/Hashing"
 import * as Handshake from "@skein/transport/Handshake"
 import { node } from "@skein/transport/node/Hashing"
 import * as Session from "@skein/transport/Session"
-import { Cause, Clock, Effect, Exit, Fiber, Logger, Queue, Redacted, References, Stream, SubscriptionRef } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Logger, Option, Queue, Redacted, References, Stream, SubscriptionRef } from "effect"
 import { accepting, authorize, frame, numberOf, pair, worker } from "./utils/sessions.ts"
 import { Sim } from "./utils/Sim.ts"
 import { SimNet } from "./utils/SimNet.ts"
@@ -136,6 +136,20 @@ describe("an accepting side", () => {
       }
       assert.strictEqual(yield* Queue.size(sessions), 0)
       assert.isBelow(yield* Clock.currentTimeMillis, 1000)
+    }).pipe(Effect.scoped))
+  })
+
+  it("hangs up on the mere header of a greeting that is too long", () => {
+    simulated(Effect.gen(function*() {
+      const net = new SimNet()
+      yield* accepting(yield* net.listen("s"))
+      for (const [bytes, closed] of [[Handshake.greetingLimit + 1, true], [Handshake.greetingLimit, false]] as const) {
+        const socket = net.socket("w", "s")
+        const { pull } = yield* socket.reader
+        const { write } = yield* socket.writer
+        yield* write(encode([packet(Kind.Hello, 0, new Uint8Array(bytes))], node.crc32)[0].subarray(0, HEADER))
+        assert.strictEqual(Option.isSome(yield* Effect.timeoutOption(Effect.exit(pull), 100)), closed)
+      }
     }).pipe(Effect.scoped))
   })
 

@@ -10,6 +10,8 @@ import * as BulkClient from "@skein/transport/BulkClient"
 import * as BulkServer from "@skein/transport/BulkServer"
 import * as Duplex from "@skein/transport/Duplex"
 import * as Handshake from "@skein/transport/Handshake"
+import * as Memory from "@skein/transport/Memory"
+import * as BulkSocket from "@skein/transport/node/BulkSocket"
 import * as Hashing from "@skein/transport/node/Hashing"
 import * as Tcp from "@skein/transport/node/Tcp"
 import * as Unix from "@skein/transport/node/Unix"
@@ -65,11 +67,15 @@ const serve = (directory: string) =>
     })
   }).pipe(Effect.scoped, Effect.provide(Hashing.layer))
 
+const dial = (address: string) => BulkSocket.connectTo(address).pipe(Effect.provide(Memory.Network.layer))
+
 const rate = Effect.fnUntraced(function*<E, R>(name: string, count: number, unit: string, run: Effect.Effect<unknown, E, R>) {
   const start = performance.now()
+  const cpu = process.cpuUsage()
   yield* run
-  const perSecond = count / (performance.now() - start) * 1000
-  console.log(`${name.padEnd(44)} ${perSecond.toFixed(0).padStart(9)} ${unit}`)
+  const ms = performance.now() - start
+  const { system, user } = process.cpuUsage(cpu)
+  console.log(`${name.padEnd(46)} ${(count / ms * 1000).toFixed(0).padStart(9)} ${unit.padEnd(9)} this side busy ${((user + system) / 10 / ms).toFixed(0)} %`)
 })
 
 const calls = (client: Effect.Success<ReturnType<typeof connect>>, count: number, concurrency: number) =>
@@ -105,8 +111,8 @@ const ask = (directory: string, port: number) =>
         yield* rate(`bulk over ${name}, 64 KiB values, one a question`, 2000, "values/s", times(2000, fetch(1, 1)))
         yield* rate(`bulk over ${name}, 1 KiB values, 100 a question`, 100_000, "values/s", times(1000, fetch(0, 100)))
       })
-    yield* fetching("unix", `${directory}/bulk`, Unix.connect)
-    yield* fetching("TCP", "tcp", () => Tcp.connect({ host: "127.0.0.1", port }))
+    yield* fetching("unix", `unix:${directory}/bulk`, dial)
+    yield* fetching("TCP", `127.0.0.1:${port}`, dial)
   }).pipe(Effect.scoped, Effect.provide(Hashing.layer))
 
 const firstLine = (child: ChildProcess) =>

@@ -269,6 +269,15 @@ describe("an authenticated side that breaks the rules", () => {
       assert.strictEqual((yield* Effect.flip(session.ended)).kind, "overrun")
     })))
 
+  it.live("by sending frames again has each handled once", () =>
+    live(Effect.gen(function*() {
+      const { say, session } = yield* withPeer
+      const { all, arrived } = yield* collecting(session, 3)
+      for (const n of [1, 1, 2, 1, 2, 3]) yield* say([packet(Kind.Frame, n, frame(n))])
+      yield* all
+      assert.deepStrictEqual(arrived, [1, 2, 3])
+    })))
+
   it.live("by a frame out of turn, an acknowledgement of what was never sent, or a frame too large, loses its connection but not its session", () =>
     live(Effect.gen(function*() {
       for (const nonsense of [packet(Kind.Frame, 5, frame(0)), packet(Kind.Ack, 1), packet(Kind.Hello, 0), packet(Kind.Frame, 1, new Uint8Array(1001))]) {

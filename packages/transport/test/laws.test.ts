@@ -6,11 +6,12 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Duplex from "@skein/transport/Duplex"
+import * as Memory from "@skein/transport/Memory"
 import type { Session } from "@skein/transport/Session"
 import { Cause, Effect, Exit, Fiber, Queue, Random, Schema, Stream } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
 import { SimNet } from "./utils/SimNet.ts"
-import { bothWays, down, ends, SCHEDULER, seeds, up, WORKER } from "./utils/storm.ts"
+import { bothWays, down, ends, endsOver, SCHEDULER, seeds, up, WORKER } from "./utils/storm.ts"
 
 /** Nothing here waits: only a machine with much else to do takes longer than seconds. */
 const SLOW = 600_000
@@ -99,6 +100,16 @@ describe("over a network that cuts, drops, swallows and damages", () => {
         const { here, sessions, there } = yield* ends(net, options)
         yield* Effect.raceFirst(bothWays(here, there, 20, 512), cutting(net, gentle, gentle ? 30 : 100))
         assert.strictEqual(yield* Queue.size(sessions), 0)
+      }))
+  }, SLOW)
+
+  it("no wake-up is lost where every frame waits for room and every step may be the one between looking and waiting: 1,000 seeds", () => {
+    // In memory nothing takes time, so a fiber that is stopped can be overtaken by all that it was about to wait for.
+    seeds(1000, [0.02, 0.05, 0.1], () =>
+      Effect.gen(function*() {
+        const network = Memory.makeNetwork()
+        const { here, there } = yield* endsOver({ server: yield* network.listen("s"), socket: network.connect("s") }, { window: 200, beatMs: Infinity })
+        yield* bothWays(here, there, 15, 200)
       }))
   }, SLOW)
 

@@ -5,6 +5,7 @@ import { assert } from "@effect/vitest"
 import type { Hashing } from "@skein/transport/Hashing"
 import * as Session from "@skein/transport/Session"
 import { Cause, Deferred, Effect, Exit, Queue, Random, References, type Scope } from "effect"
+import type { Socket, SocketServer } from "effect/socket"
 import { accepting, frame, isIntact, numberOf, worker } from "./sessions.ts"
 import { Sim } from "./Sim.ts"
 import type { SimNet } from "./SimNet.ts"
@@ -15,10 +16,16 @@ export const up = `${WORKER}->${SCHEDULER}`
 export const down = `${SCHEDULER}->${WORKER}`
 
 /** Both ends of a session over a simulated network. */
-export const ends = Effect.fnUntraced(function*(net: SimNet, options: Session.SessionOptions) {
-  const server = yield* net.listen(SCHEDULER)
-  const { sessions } = yield* accepting(server, { ...options, graceMs: () => 60_000 })
-  const here = yield* Session.dial({ socket: net.socket(WORKER, SCHEDULER), greeting: worker, ...options, timeoutMs: 60_000 })
+export const ends = (net: SimNet, options: Session.SessionOptions) =>
+  Effect.flatMap(net.listen(SCHEDULER), (server) => endsOver({ server, socket: net.socket(WORKER, SCHEDULER) }, options))
+
+/** Both ends of a session over any network. */
+export const endsOver = Effect.fnUntraced(function*(
+  network: { readonly server: SocketServer.SocketServer["Service"]; readonly socket: Socket.Socket },
+  options: Session.SessionOptions
+) {
+  const { sessions } = yield* accepting(network.server, { ...options, graceMs: () => 60_000 })
+  const here = yield* Session.dial({ socket: network.socket, greeting: worker, ...options, timeoutMs: 60_000 })
   const there = yield* Queue.take(sessions)
   return { here, there, sessions }
 })
