@@ -70,12 +70,13 @@ const measure = (lives: number, batch: number, held: number, shape: "alone" | "i
   return spent * 1_000 / lives
 }
 
-const lives = Number(process.argv[2] ?? 100_000)
+const lives = Number(process.argv[2] ?? 20_000)
 for (const shape of ["alone", "inputs"] as const) {
   for (const held of [0, 10_000]) {
     for (const batch of [1, 10, 100, 500]) {
-      measure(lives / 10, batch, held, shape)
-      console.log(`${shape === "alone" ? "no input    " : "one fetched "} ${held} held, batches of ${batch}: ${measure(lives, batch, held, shape).toFixed(2)} µs a life`)
+      // The best of several: whatever else the machine does can only make it slower.
+      const best = Math.min(...Array.from({ length: 7 }, () => measure(lives, batch, held, shape)))
+      console.log(`${shape === "alone" ? "no input " : "one fetched"}, ${held} held, batches of ${batch}: ${best.toFixed(2)} µs a life`)
     }
   }
 }
