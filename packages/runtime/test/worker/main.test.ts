@@ -142,9 +142,11 @@ describe("a worker's process", () => {
       assert.match(lines.join("\n"), /Could not connect/)
     }).pipe(Effect.provide(NodeProcesses.layer)), processesStart)
 
-  it.live("ends with exit code 0 when the scheduler sends it away", () =>
+  it.live("ends with exit code 0 when the scheduler sends it away, though a body left a timer running", () =>
     Effect.gen(function*() {
       const worker = yield* start
+      yield* worker.tell(codes({ 1: Rig.code(() => { setInterval(() => {}, 1_000); return 1 }) }), compute({ id: 1, run: 1 }))
+      yield* worker.report
       yield* worker.rpc.Close({ reason: "scaled down" })
       assert.deepStrictEqual(yield* worker.child.exit, { code: 0, signal: null }, worker.lines.join("\n"))
     }).pipe(Effect.provide([NodeProcesses.layer, NodeHashing.layer])), processesStart)
