@@ -30,6 +30,8 @@ export interface Listening {
 export class Sockets extends Context.Service<Sockets, {
   /** A socket that makes a new connection each time its reader is acquired. */
   readonly connect: (address: string) => Effect.Effect<Socket.Socket, SocketsFailed>
+  /** The same for `BulkClient` alone: what a read brings is valid until the next one. */
+  readonly connectBulk: (address: string) => Effect.Effect<Socket.Socket, SocketsFailed>
   /** Listens until the scope closes. */
   readonly listen: (address: string) => Effect.Effect<Listening, SocketsFailed, Scope.Scope>
 }>()("@skein/runtime/worker/Sockets") {}

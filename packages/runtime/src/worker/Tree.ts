@@ -175,7 +175,7 @@ const makeGather = Effect.fnUntraced(function*(
   mailbox: Mailbox.Mailbox
 ) {
   const client = yield* BulkClient.make({
-    connect: sockets.connect,
+    connect: sockets.connectBulk,
     greeting: { role: "worker", name: config.name, ...(config.token === null ? {} : { token: Redacted.make(config.token) }) }
   })
   return yield* Gather.make({ store, client, addressOf: contact.addressOf, emit: mailbox.offer })

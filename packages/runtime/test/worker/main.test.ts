@@ -1,5 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ProcessId } from "@skein/protocol/Ids"
+import * as Value from "@skein/protocol/Value"
+import * as Bulk from "@skein/transport/Bulk"
+import * as BulkServer from "@skein/transport/BulkServer"
 import { Network } from "@skein/transport/Memory"
 import * as BulkClient from "@skein/transport/BulkClient"
 import * as Connect from "@skein/transport/node/Connect"
@@ -10,11 +13,12 @@ import * as NodeProcesses from "@skein/runtime/node/NodeProcesses"
 import type { WorkerConfigEncoded } from "@skein/runtime/worker/WorkerConfig"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as FakeScheduler from "./utils/FakeScheduler.ts"
-import { cancel, codes, compute, id } from "./utils/FakeScheduler.ts"
+import { cancel, codes, compute, Hole, id, peers } from "./utils/FakeScheduler.ts"
 import * as Rig from "./utils/Rig.ts"
 
 const entry = new URL("../../src/worker/main.ts", import.meta.url).href
@@ -83,6 +87,25 @@ describe("a worker's process", () => {
       assert.strictEqual((yield* Effect.flip(worker.session.ended)).kind, "closed")
       assert.deepStrictEqual(yield* worker.child.exit, { code: 0, signal: null }, worker.lines.join("\n"))
       assert.isFalse(existsSync(join(worker.folder, "w.sock")))
+    }).pipe(Effect.provide([NodeProcesses.layer, NodeHashing.layer])), processesStart)
+
+  it.live("gathers a large result from another worker's process", () =>
+    Effect.gen(function*() {
+      const worker = yield* start
+      const reads = yield* Queue.unbounded<number>()
+      yield* BulkServer.serve(yield* Unix.listen(join(worker.folder, "peer.sock")), {
+        authorize: () => Effect.void,
+        read: ([wanted]) => Effect.as(Queue.offer(reads, wanted!.id), [Bulk.found(Result.getOrThrow(Value.encode(new Uint8Array(5 << 20).fill(9))))])
+      }).pipe(Effect.forkScoped)
+      yield* worker.tell(
+        codes({ 1: Rig.code((bytes: Uint8Array) => bytes.reduce((sum, byte) => sum + byte, 0)) }),
+        peers({ worker: 9, address: `unix:${join(worker.folder, "peer.sock")}` }),
+        compute({ id: 2, run: 2, args: [new Hole(0)], dependencies: [{ id: 1, run: 1, at: [9] }] })
+      )
+      assert.deepInclude(yield* worker.report, { _tag: "ReplicasAdded", id: id(1) })
+      const report = yield* worker.report
+      assert.strictEqual(report._tag === "Finished" && Rig.decoded(report.value), 9 * (5 << 20))
+      assert.strictEqual(yield* Queue.take(reads), 1)
     }).pipe(Effect.provide([NodeProcesses.layer, NodeHashing.layer])), processesStart)
 
   it.live("asks its nanny for its end when a body will not stop", () =>

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Address from "@skein/transport/Address"
 import { Network } from "@skein/transport/Memory"
+import * as BulkSocket from "@skein/transport/node/BulkSocket"
 import * as Connect from "@skein/transport/node/Connect"
 import * as Tcp from "@skein/transport/node/Tcp"
 import { Sockets, SocketsFailed } from "../Sockets.ts"
@@ -15,6 +16,7 @@ export const layer: Layer.Layer<Sockets, never, Network> = Layer.effect(Sockets,
   const failed = (address: string) => (error: { readonly message: string }) => new SocketsFailed({ address, detail: error.message })
   return Sockets.of({
     connect: (address) => Connect.connectTo(address).pipe(Effect.provideService(Network, network), Effect.mapError(failed(address))),
+    connectBulk: (address) => BulkSocket.connectTo(address).pipe(Effect.provideService(Network, network), Effect.mapError(failed(address))),
     listen: (address) =>
       Effect.gen(function*() {
         const parsed = yield* Effect.fromResult(Address.parse(address))
