@@ -183,16 +183,25 @@ export const dial = Effect.fnUntraced(function*(options: DialOptions): Effect.fn
         ? Effect.succeed(false)
         : Effect.fail(SessionEnded.of(refused.reason === "Forgotten" ? "grace" : "refused", `the other side: ${refused.message}`)))
   )
+  // The first connection is carried in any case, and so says goodbye even if the session has ended before it could begin.
   const keepConnected = Effect.gen(function*() {
     yield* Effect.ensuring(line.carry(first.connection, first.welcome.received), Scope.close(first.own, Exit.void))
+    return yield* Effect.raceFirst(redialling, line.session.ended)
+  })
+  const redialling = Effect.gen(function*() {
     for (let failures = 0;; failures++) {
       // Several attempts within the grace, however short that is.
       yield* backOff(failures, Math.min(longestPauseMs, graceMs / 10))
       if (yield* again) failures = -1
     }
   })
-  yield* Effect.forkScoped(line.live(Effect.raceFirst(keepConnected, line.session.ended)))
-  yield* Effect.addFinalizer((exit) => Exit.isFailure(exit) && !Exit.hasInterrupts(exit) ? line.session.end(exit.cause) : line.session.close)
+  const living = yield* Effect.forkScoped(line.live(keepConnected))
+  yield* Effect.addFinalizer((exit) =>
+    Effect.andThen(
+      Exit.isFailure(exit) && !Exit.hasInterrupts(exit) ? line.session.end(exit.cause) : line.session.close,
+      Effect.timeoutOption(Fiber.await(living), goodbyeMs)
+    )
+  )
   return line.session
 })
 
@@ -200,6 +209,8 @@ export const dial = Effect.fnUntraced(function*(options: DialOptions): Effect.fn
 const backOff = (failures: number, longestMs: number) =>
   Effect.flatMap(Random.next, (chance) => Effect.sleep((0.5 + chance / 2) * Math.min(longestMs, 10 * 2 ** failures)))
 const longestPauseMs = 2000
+/** How long the scope's end waits for the last word to leave. */
+const goodbyeMs = 2000
 
 const helloOf = (greeting: Greeting, rest: Omit<Hello, "version" | "role" | "name" | "epoch" | "token">): Hello => ({
   version,
