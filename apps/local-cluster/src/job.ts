@@ -70,13 +70,13 @@ const tree = Effect.fn("tree")(function*({ chains, limitMs, scaleTo }: JobOption
   const cluster = yield* Cluster
   const startedAt = yield* Clock.currentTimeMillis
   const middle = 2 ** Math.floor(Math.log2(leaves.length) / 2)
+  const sums: Array<Future<number>> = []
   let level = leaves
-  let tasks = 0
   let scaled = false
   while (level.length > 1) {
     const next: Array<Future<number>> = []
     for (let i = 0; i + 1 < level.length; i += 2) next.push(yield* client.submit(add, level[i]!, level[i + 1]!, limitMs))
-    tasks += next.length
+    sums.push(...next)
     if (level.length % 2 === 1) next.push(level.at(-1)!)
     if (!scaled && next.length <= middle) {
       yield* cluster.scale(scaleTo)
@@ -84,11 +84,11 @@ const tree = Effect.fn("tree")(function*({ chains, limitMs, scaleTo }: JobOption
     }
     level = next
   }
-  yield* client.withProgress(level, { label: "tree" })
+  yield* client.withProgress(sums, { label: "tree" })
   const found = yield* level[0]!.result
   return {
     name: "tree",
-    tasks,
+    tasks: sums.length,
     ms: (yield* Clock.currentTimeMillis) - startedAt,
     results: [{ what: "sum of the chains", found, expected: sum(Array.from({ length: chains }, (_, i) => 3 * i + 1)) }]
   } satisfies Part

@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { ProcessId } from "@skein/protocol/Ids"
 import * as Notices from "../nanny/Notices.ts"
-import * as Watchdog from "../nanny/Watchdog.ts"
+import * as Watchdog from "./Watchdog.ts"
 
 /** The one line that a nanny writes to its child's standard input. */
 export const ChildInput = Schema.Struct({

@@ -35,7 +35,7 @@ export const layer = (options: Options): Layer.Layer<ThreadSpawner> =>
     }
   })
 
-const entry = new URL("../worker/threadEntry.ts", import.meta.url)
+const entry = new URL("../worker/node/threadEntry.ts", import.meta.url)
 
 const inWords = (error: unknown): string => {
   if (!(error instanceof Error)) return `the thread ended with an uncaught ${String(error)}`

@@ -21,7 +21,7 @@ import {
   type ThreadData,
   type ThreadJob,
   unpack
-} from "./ThreadMessages.ts"
+} from "../ThreadMessages.ts"
 
 type Body = Awaited<ReturnType<ThreadCode["prepare"]>>
 
