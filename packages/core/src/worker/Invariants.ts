@@ -105,7 +105,8 @@ export const invariants: Readonly<Record<string, (picture: Picture) => boolean>>
   "the stopping tasks are listed as stopping": ({ byStatus, state }) => isListOf(state.stopping, byStatus.Stopping),
 
   "a result under way and the peer it comes from name each other": (picture) =>
-    everyIn(picture, "Flight", ({ id }, { peer }) => IntSet.has(Vector.get(picture.state.peers, peer)?.flying ?? IntSet.empty(), id)) &&
+    everyIn(picture, "Flight", ({ id }, { peer }) =>
+      IntSet.has(Vector.get(picture.state.peers, peer)?.flying ?? IntSet.empty(), id)) &&
     picture.peers.every((peer) =>
       IntSet.toArray(peer.flying).every((id) => {
         const status = Vector.get(picture.state.tasks, id)?.status
@@ -124,7 +125,7 @@ export const invariants: Readonly<Record<string, (picture: Picture) => boolean>>
     isListOf(state.busy, peers.filter(({ busyUntil }) => busyUntil !== undefined)) &&
     peers.every((peer) => peer.busyUntil === undefined || IntSet.size(peer.flying) === 0),
 
-  "the peers that can be asked are those that have something wanted, are not being asked, and are not busy": ({ peers, state }) =>
+  "peers can be asked that have something wanted, are not being asked, and are not busy": ({ peers, state }) =>
     isListOf(state.callable, peers.filter((peer) =>
       peer.wanted.size > 0 && IntSet.size(peer.flying) === 0 && peer.busyUntil === undefined)),
 
@@ -156,10 +157,12 @@ export const invariants: Readonly<Record<string, (picture: Picture) => boolean>>
   "no ready task waits beside a free slot, unless a suspect is in the way": (picture) =>
     [...picture.byStatus.Ready, ...runningTasks(picture)].some(isSuspect) ||
     isolations.every((isolation) =>
-      readyQueue(picture.state, isolation).size === 0 || slotsTaken(picture.state, isolation) >= slots(picture.state, isolation)),
+      readyQueue(picture.state, isolation).size === 0 ||
+      slotsTaken(picture.state, isolation) >= slots(picture.state, isolation)),
 
   "a suspect that is ready starts once nothing else runs": ({ state }) =>
-    state.running > 0 || isolations.every((isolation) => slots(state, isolation) === 0 || readyQueue(state, isolation).size === 0),
+    state.running > 0 ||
+    isolations.every((isolation) => slots(state, isolation) === 0 || readyQueue(state, isolation).size === 0),
 
   "whatever is to happen later, the shell has been told to wake this machine for": (picture) =>
     deadlines(picture).every((deadline) => picture.state.wakeAt !== undefined && picture.state.wakeAt <= deadline),
@@ -258,5 +261,6 @@ const runOf = ({ run, status }: Task): number => status._tag === "Stopping" ? st
 const deadlines = ({ byStatus, peers, state }: Picture): ReadonlyArray<Millis> => [
   ...byStatus.Missing.length > 0 ? [state.askAt ?? -Infinity] : [],
   ...peers.flatMap(({ busyUntil }) => busyUntil ?? []),
-  ...byStatus.Stopping.flatMap(({ status }) => status._tag === "Stopping" ? stopDeadline(state, status) ?? [] : [])
+  ...byStatus.Stopping.flatMap(({ status }) =>
+    status._tag === "Stopping" ? stopDeadline(state, status) ?? [] : [])
 ]

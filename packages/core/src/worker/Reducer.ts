@@ -76,4 +76,5 @@ const handlers: { readonly [Tag in Event["_tag"]]: (draft: Draft, event: Of<Tag>
 
 // A table and a cast, and not `Event.match`, which would make seventeen closures
 // for each event: the table's type says that each handler takes its own event.
-const apply = (draft: Draft, event: Event): void => (handlers[event._tag] as (draft: Draft, event: Event) => void)(draft, event)
+const apply = (draft: Draft, event: Event): void =>
+  (handlers[event._tag] as (draft: Draft, event: Event) => void)(draft, event)

@@ -65,12 +65,23 @@ export type Status =
   /** Needed here and held by peers; to be asked for. */
   | { readonly _tag: "Fetch"; /** Its place in the queues of those to ask for. */ readonly position: Ranked.Position }
   /** Asked for. */
-  | { readonly _tag: "Flight"; readonly peer: WorkerId; /** The run asked for. */ readonly run: RunId; readonly nbytes: number }
+  | {
+    readonly _tag: "Flight"
+    readonly peer: WorkerId
+    /** The run asked for. */
+    readonly run: RunId
+    readonly nbytes: number
+  }
   /** Needed here, and nobody is known to have it. */
   | { readonly _tag: "Missing" }
   /** To be computed here, all it needs is here; waits for a slot. */
-  | { readonly _tag: "Ready"; readonly isolation: Isolation; /** Its place in the queue of that isolation. */ readonly position: Ranked.Position }
-  /** Given to the shell, and holds a slot. `rejoined`: it had given the slot up, and took one though all may have been taken. */
+  | {
+    readonly _tag: "Ready"
+    readonly isolation: Isolation
+    /** Its place in the queue of that isolation. */
+    readonly position: Ranked.Position
+  }
+  /** Given to the shell, and holds a slot. `rejoined`: it had given it up, and took one though all may have been taken. */
   | { readonly _tag: "Executing"; readonly since: Millis; readonly rejoined: boolean }
   /** It runs on without a slot. */
   | { readonly _tag: "LongRunning"; readonly since: Millis }

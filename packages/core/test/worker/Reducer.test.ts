@@ -1,6 +1,7 @@
 /** What the worker machine does, case by case; those that cite a test of Dask's mirror it. */
 import { assert, describe, it } from "@effect/vitest"
 import type { Command } from "@skein/core/worker/Command"
+import type { Config } from "@skein/core/worker/State"
 import * as Story from "@skein/core/worker/Story"
 import * as View from "@skein/core/worker/View"
 import { TaskId } from "@skein/protocol/Ids"
@@ -21,6 +22,7 @@ import {
   rescheduled,
   Script,
   seceded,
+  type Slots,
   started,
   stopped,
   succeeded,
@@ -36,7 +38,7 @@ const y: Named = [11, 2]
 const z: Named = [12, 3]
 
 /** A worker with these slots that has just started. */
-const run = (...[config, slots]: [ConstructorParameters<typeof Script>[0]?, Parameters<typeof started>[0]?]): Script => {
+const run = (config: Partial<Config> = {}, slots: Slots = {}): Script => {
   const script = new Script(config)
   script.tell(started(slots))
   return script
@@ -142,7 +144,10 @@ describe("computing", () => {
     assert.deepStrictEqual(View.holds(script.state), [held([7, 3], 5)])
   })
 
-  /** dask.distributed `test_worker_state_machine.py::test_running_task_in_all_running_tasks`, `test_done_task_not_in_all_running_tasks`. */
+  /**
+   * dask.distributed `test_worker_state_machine.py::test_running_task_in_all_running_tasks`,
+   * `test_done_task_not_in_all_running_tasks`.
+   */
   it("knows what runs: executing, long-running and stopping, until it has ended", () => {
     const script = run({}, { nfibers: 3 })
     script.tell(compute(assignment(x), assignment(y), assignment(z)))
@@ -209,7 +214,11 @@ describe("stopping", () => {
     const script = run()
     script.tell(compute(assignment([1, 1])))
     script.tell(succeeded([1, 1]))
-    script.tell(compute(assignment([2, 2]), assignment(x, { rank: 3 }), assignment([4, 9], { dependencies: [input([8, 8], [2])] })))
+    script.tell(compute(
+      assignment([2, 2]),
+      assignment(x, { rank: 3 }),
+      assignment([4, 9], { dependencies: [input([8, 8], [2])] })
+    ))
     assert.deepStrictEqual(script.tell(cancel([1, 1], x, [4, 9], [99, 5])), [
       "drop t1/1",
       "report t1/1 stopped",
@@ -293,16 +302,23 @@ describe("fetching", () => {
   /** dask.distributed `test_worker_state_machine.py::test_throttle_incoming_transfers_on_count_limit`. */
   it("has no more requests under way than it may, and one to a peer", () => {
     const script = run({ gatherRequests: 2, gatherMessageRows: 1 })
-    const first = script.commands(compute(needs([90, 90], input([1, 1], [2]), input([2, 2], [2]), input([3, 3], [3]), input([4, 4], [4]))))
+    const first = script.commands(compute(
+      needs([90, 90], input([1, 1], [2]), input([2, 2], [2]), input([3, 3], [3]), input([4, 4], [4]))
+    ))
     assert.deepStrictEqual(gathers(first), ["2: 1", "3: 3"])
     assert.deepStrictEqual(gathers(script.commands(gathered(3, [held([3, 3])]))), ["4: 4"])
     assert.deepStrictEqual(gathers(script.commands(gathered(2, [held([1, 1])]))), ["2: 2"])
   })
 
-  /** dask.distributed `test_worker_state_machine.py::test_throttling_incoming_transfer_on_transfer_bytes_different_workers`, `test_throttling_does_not_affect_first_transfer`. */
+  /**
+   * dask.distributed `test_worker_state_machine.py::test_throttling_does_not_affect_first_transfer`,
+   * `test_throttling_incoming_transfer_on_transfer_bytes_different_workers`.
+   */
   it("lets the most urgent wait for bytes to arrive, and nothing overtake it", () => {
     const script = run({ gatherBytes: 100 })
-    const first = script.commands(compute(needs([90, 90], input([1, 1], [2], 300), input([2, 2], [3], 90), input([3, 3], [4], 5))))
+    const first = script.commands(compute(
+      needs([90, 90], input([1, 1], [2], 300), input([2, 2], [3], 90), input([3, 3], [4], 5))
+    ))
     assert.deepStrictEqual(gathers(first), ["2: 1"])
     assert.deepStrictEqual(gathers(script.commands(gathered(2, [held([1, 1], 300)]))), ["3: 2", "4: 3"])
   })
@@ -430,6 +446,34 @@ describe("fetching", () => {
     assert.deepStrictEqual(script.tell(gathered(2, [held(x)])), ["drop t10/1"])
     assert.deepStrictEqual(script.tell(succeeded(x)), ["drop t10/1"])
     assert.isTrue(View.isEmpty(script.state))
+  })
+})
+
+describe("a new incarnation", () => {
+  it("drops what the scheduler does not need, and takes over what is told under other ids", () => {
+    const script = run({}, { holds: [held([1, 5]), held([2, 6]), held([3, 7])] })
+    assert.deepStrictEqual(script.tell(started({ holds: [held([1, 5]), held([4, 6])] })), ["drop t2/6", "drop t3/7"])
+    assert.deepStrictEqual(View.holds(script.state), [held([1, 5]), held([4, 6])])
+  })
+
+  it("gives up a result whose record is taken by a body that is being stopped", () => {
+    const script = run()
+    script.tell(compute(assignment(x)))
+    assert.deepStrictEqual(script.tell(started({ holds: [held([10, 8])] })), [
+      "interrupt t10/1",
+      "drop t10/8",
+      "report t10/8 gone",
+      "wake at 1100 ms"
+    ])
+  })
+
+  it("owes nothing to what the one before was asked, waited for, or had asked", () => {
+    const script = run()
+    script.tell(compute(assignment(x, { dependencies: [input(y, [2]), input(z, [])] }), assignment([5, 9], { dependencies: [input([6, 6], [3])] })))
+    script.tell(busy(3))
+    script.tell(started())
+    assert.isTrue(View.isEmpty(script.state))
+    assert.deepStrictEqual(script.tell(gathered(2, [held(y)])), ["drop t11/2"])
   })
 })
 

@@ -349,7 +349,8 @@ const possible: ReadonlyArray<Draw> = [
   gatherSucceeded,
   (state, world, dice) => {
     const row = body(state, world, dice)
-    return row && { _tag: "ExecuteFailed", at: world.at, id: row.id, run: row.run, ms: 1, failure: new Uint8Array(0), retryable: true }
+    const failure = new Uint8Array(0)
+    return row && { _tag: "ExecuteFailed", at: world.at, id: row.id, run: row.run, ms: 1, failure, retryable: true }
   },
   (state, world, dice) => {
     const row = body(state, world, dice)
@@ -406,7 +407,9 @@ const possible: ReadonlyArray<Draw> = [
     nfibers: 3,
     holds: [
       ...tasksOf(state, "Memory").filter(() => dice.oneIn(2)).map(({ id, run, nbytes }) => ({ id, run, nbytes })),
-      ...dice.of(tasksOf(state, "Executing")) === undefined ? [] : [{ id: taskId(dice.below(localIds)), run: runId(world.nextRun), nbytes: 7 }]
+      ...dice.of(tasksOf(state, "Executing")) === undefined
+        ? []
+        : [{ id: taskId(dice.below(localIds)), run: runId(world.nextRun), nbytes: 7 }]
     ]
   }
 ]
@@ -490,7 +493,9 @@ class Shell {
         if (this.#world.bodies.has(command.run)) this.#complain("a run is executed twice")
         if (this.#world.noted.size > 0 && !this.#world.noted.has(command.run)) this.#complain("something starts beside a suspect")
         for (const id of command.dependencies) {
-          if (![...this.#world.store.values()].some((held) => held.id === id)) this.#complain("an input of what is executed is not in the data store")
+          if (![...this.#world.store.values()].some((held) => held.id === id)) {
+            this.#complain("an input of what is executed is not in the data store")
+          }
         }
         this.#world.bodies.set(command.run, { id: command.id, run: command.run })
         return

@@ -40,7 +40,14 @@ export const assignment = (named: Named, more: Partial<Assignment> = {}): Assign
   ...more
 })
 
-export const started = (slots: { readonly nthreads?: number; readonly nfibers?: number; readonly holds?: ReadonlyArray<Held> } = {}): Event => ({
+export interface Slots {
+  readonly nthreads?: number
+  readonly nfibers?: number
+  readonly holds?: ReadonlyArray<Held>
+}
+
+/** As worker 1, with one slot of each kind unless told otherwise. */
+export const started = (slots: Slots = {}): Event => ({
   _tag: "Started",
   at: 0,
   worker: worker(1),

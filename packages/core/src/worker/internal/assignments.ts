@@ -74,11 +74,11 @@ export const othersOf = (draft: Draft, task: Task, whoHas: ReadonlyArray<WorkerI
   return whoHas.filter((holder) => holder !== draft.next.worker)
 }
 
-/** Notes that `dependent` needs an input, and what the scheduler says of it now, which goes before what it said earlier. */
+/** Notes that `dependent` needs an input, and what the scheduler says of it: this goes before what it said earlier. */
 const link = (draft: Draft, dependent: TaskId, dependency: Dependency, urgency: Position): void => {
   const known = draft.task(dependency.id)
   const input = known === undefined
-    ? draft.addTask(dependency.id, dependency.run, dependency.nbytes, urgency)
+    ? draft.addTask(dependency.id, dependency.run, dependency.nbytes)
     : draft.own(known)
   input.dependents = IntSet.add(input.dependents, draft.owner, dependent)
   if (dependency.run > input.run) {

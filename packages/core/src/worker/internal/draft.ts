@@ -89,7 +89,7 @@ export class Draft {
   }
 
   /** A new record, of which nothing is known but its run. */
-  addTask(id: TaskId, run: RunId, nbytes: number, urgency: Ranked.Position): Owned<Task> {
+  addTask(id: TaskId, run: RunId, nbytes: number): Owned<Task> {
     const task: Owned<Task> = {
       id,
       run,
@@ -98,7 +98,7 @@ export class Draft {
       dependents: IntSet.empty(),
       whoHas: IntSet.empty(),
       nbytes,
-      urgency,
+      urgency: leastUrgent,
       owner: this.owner
     }
     this.next.tasks = Vector.set(this.next.tasks, this.owner, id, task)
@@ -113,7 +113,7 @@ export class Draft {
     this.next.tasks = Vector.remove(this.next.tasks, this.owner, task.id)
   }
 
-  /** The one place where a status changes: counted, and logged with its cause. */
+  /** The one place where a status gives way to another: counted, and logged with its cause. */
   setStatus(task: Owned<Task>, status: Status): void {
     this.#log(task, status._tag)
     this.#counts[task.status._tag]--
@@ -146,3 +146,5 @@ export class Draft {
 
 /** The status of a record that is about to get another, or to go. */
 export const released: Status = { _tag: "Released" }
+
+const leastUrgent: Ranked.Position = { priority: -Infinity, rank: 0 }

@@ -5,9 +5,9 @@
  * older run than the one known here is past and is dropped; questions that it
  * waits for are answered all the same.
  */
+import type { RunId, TaskId } from "@skein/protocol/Ids"
 import type { Assignment, Held, Run } from "@skein/protocol/WorkerRpcs"
 import * as IntSet from "../../../persistent/IntSet.ts"
-import type { Position } from "../../../persistent/Ranked.ts"
 import * as Vector from "../../../persistent/Vector.ts"
 import type { Of } from "../../Event.ts"
 import type { Task } from "../../State.ts"
@@ -28,9 +28,10 @@ export const onStarted = (draft: Draft, event: Of<"Started">): void => {
   next.worker = event.worker
   next.nthreads = event.nthreads
   next.nfibers = event.nfibers
-  Vector.forEach(next.tasks, (task) => leaveBehind(draft, task, event.holds))
+  const held = new Map(event.holds.map(({ id, run }) => [run, id]))
+  Vector.forEach(next.tasks, (task) => leaveBehind(draft, task, held))
   settle(draft)
-  for (const held of event.holds) takeOver(draft, held)
+  for (const row of event.holds) takeOver(draft, row)
   IntSet.forEach(next.busy, (peer) => setBusy(draft, peer, undefined))
 }
 
@@ -38,7 +39,7 @@ export const onStarted = (draft: Draft, event: Of<"Started">): void => {
 export const onComputeAsked = (draft: Draft, event: Of<"ComputeAsked">): void => {
   for (const row of event.rows) {
     const task = draft.task(row.id)
-    if (task === undefined) assign(draft, draft.addTask(row.id, row.run, 0, row), row)
+    if (task === undefined) assign(draft, draft.addTask(row.id, row.run, 0), row)
     else if (row.run > task.run) {
       const owned = draft.own(task)
       supersede(draft, owned, row.run)
@@ -92,12 +93,9 @@ export const onHoldersTold = (draft: Draft, event: Of<"HoldersTold">): void => {
 }
 
 /** An earlier incarnation had to do with this task. */
-const leaveBehind = (draft: Draft, known: Task, holds: ReadonlyArray<Held>): void => {
+const leaveBehind = (draft: Draft, known: Task, held: ReadonlyMap<RunId, TaskId>): void => {
   const task = draft.own(known)
-  if (task.status._tag === "Memory") {
-    if (holds.some(({ id, run }) => id === task.id && run === task.run)) return
-    return drop(draft, task)
-  }
+  if (task.status._tag === "Memory") return held.get(task.run) === task.id ? undefined : drop(draft, task)
   if (isRunning(task)) interrupt(draft, task)
   unassign(draft, task)
   setHolders(draft, task, IntSet.empty())
@@ -109,15 +107,13 @@ const leaveBehind = (draft: Draft, known: Task, holds: ReadonlyArray<Held>): voi
 const takeOver = (draft: Draft, { id, run, nbytes }: Held): void => {
   const known = draft.task(id)
   if (known === undefined) {
-    return transition(draft, draft.addTask(id, run, nbytes, leastUrgent), { _tag: "Memory", nbytes, ms: 0, inline: false })
+    return transition(draft, draft.addTask(id, run, nbytes), { _tag: "Memory", nbytes, ms: 0, inline: false })
   }
   if (known.status._tag === "Memory" && known.run === run) return
   // The record is taken by a body that is still being stopped.
   draft.send({ _tag: "Drop", id, run })
   draft.send({ _tag: "ReportGone", row: { id, run } })
 }
-
-const leastUrgent: Position = { priority: -Infinity, rank: 0 }
 
 /** A run that is known here already is asked for. */
 const computeAgain = (draft: Draft, task: Task, row: Assignment): void => {
