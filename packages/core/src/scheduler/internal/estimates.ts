@@ -42,7 +42,8 @@ export const missingBytes = (draft: Draft, task: Task, worker: WorkerId): number
 /** Calls `visit` for each dependency once, however many holes it fills. */
 export const forEachDependency = (task: Task, visit: (id: Task["id"]) => void): void => {
   const { dependencies } = task
-  if (dependencies.length === 1) return dependencies.forEach((id) => visit(id))
+  const first = dependencies[0]
+  if (dependencies.length === 1 && first !== undefined) return visit(first)
   if (dependencies.length > IntSet.maxSmall) return new Set(dependencies).forEach((id) => visit(id))
   dependencies.forEach((id, at) => {
     if (dependencies.indexOf(id) === at) visit(id)

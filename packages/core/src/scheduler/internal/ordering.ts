@@ -31,6 +31,8 @@ interface Visit {
 
 /** A list and not recursion: chains may be long. */
 const rankFrom = (draft: Draft, id: TaskId): void => {
+  const first = draft.task(id)
+  if (first === undefined || first.rank >= 0) return
   const path: Array<Visit> = [{ id, next: 0 }]
   for (let visit = path.at(-1); visit !== undefined; visit = path.at(-1)) {
     const task = draft.task(visit.id)

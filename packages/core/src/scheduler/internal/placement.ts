@@ -29,14 +29,16 @@ const fewWorkers = 20
 
 /** Gives all that is ready, and what was queued before, to workers that have room; queues the rest. */
 export const place = (draft: Draft): void => {
-  const ready = draft.ready.flatMap((id): Task | [] => {
+  const fibers: Array<Task> = []
+  const threads: Array<Task> = []
+  for (const id of draft.ready) {
     const task = draft.task(id)
-    return task !== undefined && isReady(task) ? task : []
-  })
+    if (task !== undefined && isReady(task)) (task.isolation === "fiber" ? fibers : threads).push(task)
+  }
   draft.ready.length = 0
-  placeIn(draft, "fiber", ready.filter((task) => task.isolation === "fiber"))
-  placeIn(draft, "thread", ready.filter((task) => task.isolation === "thread"))
-  draft.destined.clear()
+  placeIn(draft, "fiber", fibers)
+  placeIn(draft, "thread", threads)
+  if (draft.destined.size > 0) draft.destined.clear()
 }
 
 const isReady = ({ status }: Task): boolean =>
@@ -49,7 +51,7 @@ const placeIn = (draft: Draft, isolation: Isolation, ready: Array<Task>): void =
   let at = 0
   while (IntSet.size(pool.open) > 0) {
     const candidate = ready[at]
-    const queued = draft.task(Ranked.first(pool.queue) ?? -1)
+    const queued = pool.queue.size === 0 ? undefined : draft.task(Ranked.first(pool.queue) ?? noTask)
     const next = candidate === undefined || (queued !== undefined && compare(queued, candidate) < 0) ? queued : candidate
     if (next === undefined) return
     const worker = choose(draft, next)
@@ -79,6 +81,9 @@ const choose = (draft: Draft, task: Task): WorkerId | undefined => {
 
 /** The holder of dependencies that would start the task soonest. */
 const chooseHolder = (draft: Draft, task: Task): WorkerId | undefined => {
+  const { open } = draft.pool(task.isolation)
+  const only = onlyHolder(draft, task)
+  if (only !== undefined) return IntSet.has(open, only) ? only : undefined
   const held = new Map<WorkerId, number>()
   let total = 0
   forEachDependency(task, (id) => {
@@ -87,7 +92,6 @@ const chooseHolder = (draft: Draft, task: Task): WorkerId | undefined => {
     total += status.nbytes
     IntSet.forEach(status.whoHas, (worker) => void held.set(worker, (held.get(worker) ?? 0) + status.nbytes))
   })
-  const { open } = draft.pool(task.isolation)
   let best: Worker | undefined
   let bestMs = Infinity
   for (const [id, bytes] of held) {
@@ -100,6 +104,13 @@ const chooseHolder = (draft: Draft, task: Task): WorkerId | undefined => {
     }
   }
   return best?.id
+}
+
+/** The holder of a single dependency that has no other, which is the commonest case: nothing is to be compared. */
+const onlyHolder = (draft: Draft, { dependencies }: Task): WorkerId | undefined => {
+  if (dependencies.length !== 1) return undefined
+  const status = draft.task(dependencies[0] ?? noTask)?.status
+  return status?._tag === "Memory" && IntSet.size(status.whoHas) === 1 ? IntSet.min(status.whoHas) : undefined
 }
 
 /**

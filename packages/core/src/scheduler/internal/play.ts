@@ -49,7 +49,7 @@ export const becomeMemory = (
 ): void => {
   const holder = draft.worker(worker)
   if (holder !== undefined) hold(draft, holder, task.id, nbytes)
-  const moved = draft.move(task, { _tag: "Memory", run, nbytes, whoHas: IntSet.of(worker) })
+  const moved = draft.move(task, { _tag: "Memory", run, nbytes, whoHas: IntSet.add(IntSet.empty(), draft.owner, worker) })
   moved.suspect = false
   if (moved.deaths.length > 0) moved.deaths = []
   moved.attempt = 1

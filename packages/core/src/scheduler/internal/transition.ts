@@ -56,19 +56,10 @@ export const settle = (draft: Draft): void => {
   let failed = 0
   let dropped = 0
   for (;;) {
-    const compute = toCompute[computed]
-    const fail = toFail[failed]
-    const drop = toDrop[dropped]
-    if (compute !== undefined) {
-      computed++
-      computeIfNeeded(draft, compute)
-    } else if (fail !== undefined) {
-      failed++
-      failWithDependency(draft, fail)
-    } else if (drop !== undefined) {
-      dropped++
-      dropIfUnneeded(draft, drop)
-    } else break
+    if (computed < toCompute.length) computeIfNeeded(draft, toCompute[computed++])
+    else if (failed < toFail.length) failWithDependency(draft, toFail[failed++])
+    else if (dropped < toDrop.length) dropIfUnneeded(draft, toDrop[dropped++])
+    else break
   }
   toCompute.length = 0
   toFail.length = 0
@@ -85,7 +76,7 @@ const take = (draft: Draft, task: Task, target: Target): boolean => {
   return true
 }
 
-const computeIfNeeded = (draft: Draft, id: TaskId): void => {
+const computeIfNeeded = (draft: Draft, id: TaskId = noTask): void => {
   const task = draft.task(id)
   if (task?.status._tag !== "Released" || !isNeeded(task)) return
   const failed = failedDependency(draft, task)
@@ -93,7 +84,7 @@ const computeIfNeeded = (draft: Draft, id: TaskId): void => {
   else transition(draft, id, failed)
 }
 
-const failWithDependency = (draft: Draft, id: TaskId): void => {
+const failWithDependency = (draft: Draft, id: TaskId = noTask): void => {
   const task = draft.task(id)
   if (task?.status._tag !== "Waiting") return
   const failed = failedDependency(draft, task)
@@ -116,7 +107,7 @@ const failedDependency = (draft: Draft, task: Task): Target | undefined => {
  * as long as one does, it may have to be computed again. A failure is kept for
  * those that failed with it.
  */
-const dropIfUnneeded = (draft: Draft, id: TaskId): void => {
+const dropIfUnneeded = (draft: Draft, id: TaskId = noTask): void => {
   const task = draft.task(id)
   if (task === undefined || isNeeded(task)) return
   const isLeaf = IntSet.size(task.dependents) === 0
@@ -124,3 +115,6 @@ const dropIfUnneeded = (draft: Draft, id: TaskId): void => {
   transition(draft, id, { _tag: "Released", stop: true })
   if (isLeaf) transition(draft, id, { _tag: "Forgotten" })
 }
+
+/** No id. */
+const noTask = -1 as TaskId
