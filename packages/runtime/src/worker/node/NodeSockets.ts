@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as SocketServer from "effect/socket/SocketServer"
 import * as Address from "@skein/transport/Address"
 import { Network } from "@skein/transport/Memory"
 import * as BulkSocket from "@skein/transport/node/BulkSocket"
@@ -10,10 +11,15 @@ import * as Connect from "@skein/transport/node/Connect"
 import * as Tcp from "@skein/transport/node/Tcp"
 import { Sockets, SocketsFailed } from "../Sockets.ts"
 
+/** In the system's words where it is the system that refused, such as "listen EADDRINUSE: address already in use". */
+const explain = (error: Address.BadAddress | SocketServer.SocketServerError): string =>
+  error._tag === "SocketServerError" ? String(error.reason.cause) : error.message
+
 /** With the `inproc://` names of the given network. */
 export const layer: Layer.Layer<Sockets, never, Network> = Layer.effect(Sockets, Effect.gen(function*() {
   const network = yield* Network
-  const failed = (address: string) => (error: { readonly message: string }) => new SocketsFailed({ address, detail: error.message })
+  const failed = (address: string) => (error: Address.BadAddress | SocketServer.SocketServerError) =>
+    new SocketsFailed({ address, detail: explain(error) })
   return Sockets.of({
     connect: (address) => Connect.connectTo(address).pipe(Effect.provideService(Network, network), Effect.mapError(failed(address))),
     connectBulk: (address) => BulkSocket.connectTo(address).pipe(Effect.provideService(Network, network), Effect.mapError(failed(address))),
