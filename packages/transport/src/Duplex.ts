@@ -226,14 +226,17 @@ const makeCalling = Effect.fnUntraced(function*(
   const deliver = (message: RpcMessage.FromServerEncoded) => clientId === undefined ? Effect.void : toClient(clientId, message)
 
   const ask = (message: RpcMessage.RequestEncoded) =>
-    Effect.andThen(
-      slots.take(1),
-      Effect.suspend(() => {
-        asked.add(message.id)
-        return Effect.onError(session.send(encode(message)), (cause) =>
-          // Interrupted, it may or may not have been accepted: the slot comes back with the answer to the interruption.
-          Cause.hasInterruptsOnly(cause) || !asked.delete(message.id) ? Effect.void : slots.release(1))
-      })
+    // Between the slot and the note that it is taken, nothing may stop this.
+    Effect.uninterruptibleMask((restore) =>
+      Effect.andThen(
+        restore(slots.take(1)),
+        Effect.suspend(() => {
+          asked.add(message.id)
+          return Effect.onError(restore(session.send(encode(message))), (cause) =>
+            // Interrupted, it may or may not have been accepted: the slot comes back with the answer to the interruption.
+            Cause.hasInterruptsOnly(cause) || !asked.delete(message.id) ? Effect.void : slots.release(1))
+        })
+      )
     )
   const send = (message: RpcMessage.FromClientEncoded): Effect.Effect<void, SessionEnded> => {
     switch (message._tag) {

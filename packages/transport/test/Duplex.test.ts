@@ -152,6 +152,35 @@ describe("calls", () => {
       assert.strictEqual(yield* scheduler.Run({ n: 3 }), 6)
       assert.strictEqual(there.peer.name, "worker-1")
     })))
+
+  it.live("that are interrupted while they wait for room hold nothing afterwards", () =>
+    live(Effect.gen(function*() {
+      const network = Memory.makeNetwork()
+      const { here, there } = yield* pair({ server: yield* network.listen("s"), socket: network.connect("s") }, { window: 2000 })
+      const scheduler = yield* Duplex.make(there, { serve: RpcGroup.make(), call: WorkerRpcs })
+      const bytes = new Uint8Array(1500)
+      let hanging = 0
+      const all = yield* Deferred.make<void>()
+      // The other side does not listen yet, so only one of these fits.
+      const first = yield* Effect.forkChild(scheduler.Echo({ bytes }))
+      for (let i = 0; i < Duplex.inFlightLimit + 10; i++) {
+        const waiting = yield* Effect.forkChild(scheduler.Echo({ bytes }))
+        yield* Effect.yieldNow
+        yield* Fiber.interrupt(waiting)
+      }
+      yield* Duplex.make(here, { serve: WorkerRpcs, call: RpcGroup.make() }).pipe(Effect.provide(WorkerRpcs.toLayer({
+        Run: ({ n }) => Effect.succeed(n * 2),
+        Fail: () => Effect.succeed(0),
+        Die: () => Effect.void,
+        Throw: () => Effect.void,
+        Echo: ({ bytes }) => Effect.succeed(bytes),
+        Count: () => Stream.empty,
+        Hang: () => Effect.suspend(() => ++hanging === Duplex.inFlightLimit ? Deferred.succeed(all, undefined) : Effect.void).pipe(Effect.andThen(Effect.never))
+      })))
+      assert.strictEqual((yield* Fiber.join(first)).length, 1500)
+      for (let i = 0; i < Duplex.inFlightLimit; i++) yield* Effect.forkChild(scheduler.Hang())
+      yield* Deferred.await(all)
+    })))
 })
 
 describe("streams", () => {
@@ -164,6 +193,7 @@ describe("streams", () => {
   it.live("whose reader is slow hold back nothing else", () =>
     live(Effect.gen(function*() {
       const { scheduler } = yield* duplex()
+      yield* scheduler.Run({ n: 1 }) // both ends are up
       const queue = yield* scheduler.Count({ to: 100 }, { asQueue: true, streamBufferSize: 1 })
       assert.strictEqual(yield* Queue.take(queue), 0)
       assert.strictEqual(yield* scheduler.Run({ n: 21 }), 42)

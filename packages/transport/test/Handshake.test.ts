@@ -171,6 +171,23 @@ describe("an accepting side", () => {
     }).pipe(Effect.scoped))
   })
 
+  it("hangs up on a session's older connection when a newer one comes", () => {
+    simulated(Effect.gen(function*() {
+      const net = new SimNet()
+      yield* accepting(yield* net.listen("s"))
+      const greet = Effect.gen(function*() {
+        const connection = yield* Connection.open(net.socket("w", "s"), { limit: 1000, crc32: node.crc32 })
+        yield* connection.write([packet(Kind.Hello, 0, hello())])
+        assert.strictEqual((yield* connection.packets)[0]!.kind, Kind.Welcome)
+        return connection
+      })
+      const older = yield* greet
+      const newer = yield* greet
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(Effect.forever(older.packets))))
+      assert.isTrue(Option.isNone(yield* Effect.timeoutOption(Effect.exit(Effect.forever(newer.packets)), 1000)))
+    }).pipe(Effect.scoped))
+  })
+
   it("logs refusals at most once a second, and nothing of what was said", () => {
     simulated(Effect.gen(function*() {
       const lines: Array<string> = []
