@@ -35,7 +35,7 @@ export interface Config {
   readonly takeBackMs: number
   /** After how long a cancelled run that does not stop costs its worker its process. @default 2000 */
   readonly stopWithinMs: number
-  /** How many changes of status are remembered. @default 4096 */
+  /** How many changes of status are remembered; at least 1. @default 4096 */
   readonly logLength: number
 }
 
@@ -281,7 +281,7 @@ export const noCounts: Counts = { released: 0, waiting: 0, noWorker: 0, queued: 
 
 /** A scheduler that nobody has spoken to yet. */
 export const empty = (config: Partial<Config> = {}): State => ({
-  config: { ...defaultConfig, ...config },
+  config: { ...defaultConfig, ...config, logLength: Math.max(1, Math.trunc(config.logLength ?? defaultConfig.logLength)) },
   tasks: Vector.empty(),
   workers: Vector.empty(),
   clients: Vector.empty(),
