@@ -20,7 +20,7 @@ const patches = globSync("packages/*/test/**/mutants/*.patch", { cwd: root }).so
   .filter((path) => wanted.length === 0 || wanted.some((word) => path.includes(word)))
 
 const run = (command: string, args: ReadonlyArray<string>, cwd: string) =>
-  spawnSync(command, [...args], { cwd, encoding: "utf8", timeout: 300_000 })
+  spawnSync(command, [...args], { cwd, encoding: "utf8", timeout: 300_000, env: { ...process.env, NO_COLOR: "1" } })
 
 /** A copy of what is needed to run the tests. */
 const copyTree = (): string => {
