@@ -42,8 +42,12 @@ const marker = Effect.gen(function*() {
   )
   const file = join(directory, "begun")
   const begun = Effect.callback<void>((resume) => {
-    const look = () => existsSync(file) && resume(Effect.void)
-    const watcher = watch(directory, look)
+    const watcher = watch(directory, () => look())
+    const look = () => {
+      if (!existsSync(file)) return
+      watcher.close()
+      resume(Effect.void)
+    }
     look()
     return Effect.sync(() => watcher.close())
   })

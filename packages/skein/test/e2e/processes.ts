@@ -77,10 +77,12 @@ export const marker = Effect.gen(function*() {
   )
   const file = join(directory, "here")
   const made = Effect.callback<void>((resume) => {
+    const watcher = watch(directory, () => look())
     const look = () => {
-      if (existsSync(file)) resume(Effect.void)
+      if (!existsSync(file)) return
+      watcher.close()
+      resume(Effect.void)
     }
-    const watcher = watch(directory, look)
     look()
     return Effect.sync(() => watcher.close())
   })
