@@ -8,6 +8,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Hex from "effect/encoding/Hex"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { ClientReportRpcs, ClientRpcs } from "@skein/protocol/ClientRpcs"
@@ -16,7 +17,7 @@ import { SchedulerLost } from "@skein/protocol/Failure"
 import * as BulkClient from "@skein/transport/BulkClient"
 import * as Duplex from "@skein/transport/Duplex"
 import type { Greeting } from "@skein/transport/Handshake"
-import { Hashing, hex } from "@skein/transport/Hashing"
+import { Hashing } from "@skein/transport/Hashing"
 import * as Session from "@skein/transport/Session"
 import type { ClientSettings } from "./ClientOptions.ts"
 import { Collecting } from "./Collecting.ts"
@@ -38,7 +39,7 @@ export const connect = Effect.fnUntraced(function*(
   const platform = yield* Platform
   const hashing = yield* Hashing
   const collecting = yield* Collecting
-  const unique = hex(hashing.random(16))
+  const unique = Hex.encode(hashing.random(16))
   const name = settings.name ?? `client-${unique.slice(0, 8)}`
   const greeting: Greeting = { role: "client", name, ...(settings.token === undefined ? {} : { token: settings.token }) }
   const session = yield* dial(platform, settings, greeting)
@@ -85,7 +86,7 @@ export const connect = Effect.fnUntraced(function*(
     scheduler,
     bulk,
     codeOf: makeCodes({ sha256: hashing.sha256, packageAt: platform.packageAt }),
-    digest: (bytes) => hex(hashing.sha256(bytes).subarray(0, 16)),
+    digest: (bytes) => Hex.encode(hashing.sha256(bytes).subarray(0, 16)),
     fresh: () => `${unique.slice(12)}-${calls++}`,
     collecting,
     terminal: platform.terminal,

@@ -8,6 +8,7 @@
  * body that ends its process ends this one.
  */
 import * as Effect from "effect/Effect"
+import * as Hex from "effect/encoding/Hex"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -27,7 +28,7 @@ import { Sockets } from "@skein/runtime/worker/Sockets"
 import { urlFor } from "@skein/runtime/worker/ThreadCode"
 import * as WorkerTree from "@skein/runtime/worker/Tree"
 import * as WorkerConfig from "@skein/runtime/worker/WorkerConfig"
-import { Hashing, hex } from "@skein/transport/Hashing"
+import { Hashing } from "@skein/transport/Hashing"
 import { Network } from "@skein/transport/Memory"
 import * as ClusterLog from "./internal/clusterLog.ts"
 import type { Parts } from "./internal/parts.ts"
@@ -39,7 +40,7 @@ type Services = Hashing | Network | Scope.Scope
 /** Starts the scheduler and all workers; returns when every one of them is up. They end, in order, with the scope. */
 export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<Parts, ClusterError, Services> {
   const directory = yield* makePrivateDirectory
-  const token = Redacted.make(hex((yield* Hashing).random(32)))
+  const token = Redacted.make(Hex.encode((yield* Hashing).random(32)))
   const log = yield* ClusterLog.make
   const scheduler = yield* startScheduler(plan, directory, token)
   const workers = yield* makeWorkers({ plan, directory, token, address: scheduler.address, log })

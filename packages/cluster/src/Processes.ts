@@ -10,6 +10,7 @@
  * there. Only a TCP port that the system is to choose must be waited for.
  */
 import * as Effect from "effect/Effect"
+import * as Hex from "effect/encoding/Hex"
 import * as FiberMap from "effect/FiberMap"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
@@ -21,7 +22,7 @@ import type { ExitReport } from "@skein/protocol/NannyRpcs"
 import type { ProcessSpawner } from "@skein/runtime/nanny/ChildProcess"
 import * as Nanny from "@skein/runtime/nanny/Nanny"
 import * as Supervisor from "@skein/runtime/supervision/Supervisor"
-import { Hashing, hex } from "@skein/transport/Hashing"
+import { Hashing } from "@skein/transport/Hashing"
 import type { Network } from "@skein/transport/Memory"
 import * as ClusterLog from "./internal/clusterLog.ts"
 import * as NannyLine from "./internal/nannyLine.ts"
@@ -35,7 +36,7 @@ type Services = Hashing | Network | ProcessSpawner | Scope.Scope
 /** Starts the scheduler and all workers; returns when every one of them is up. They end, in order, with the scope. */
 export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<Parts, ClusterError, Services> {
   const directory = yield* makePrivateDirectory
-  const token = Redacted.make(hex((yield* Hashing).random(32)))
+  const token = Redacted.make(Hex.encode((yield* Hashing).random(32)))
   const log = yield* ClusterLog.make
   const line = yield* NannyLine.make
   // Closed last to first: workers, the line on which their ends are told, the scheduler.

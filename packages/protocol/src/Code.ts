@@ -9,6 +9,7 @@
  * The text is sent only if it says everything, that is if it has no free
  * variables; otherwise a worker must know the code from a module.
  */
+import * as Hex from "effect/encoding/Hex"
 import * as Schema from "effect/Schema"
 import { Isolation } from "./Ids.ts"
 import * as Utf8 from "./internal/utf8.ts"
@@ -64,7 +65,7 @@ export interface CodeIdentity {
  */
 export const digestOf = (identity: CodeIdentity, sha256: (bytes: Uint8Array) => Uint8Array): string => {
   const parts = [identity.name, identity.module ?? "", identity.text, String(identity.version)]
-  return Utf8.hex(sha256(Utf8.encode(parts.map((part) => `${part.length}:${part}`).join(""))).subarray(0, 16))
+  return Hex.encode(sha256(Utf8.encode(parts.map((part) => `${part.length}:${part}`).join(""))).subarray(0, 16))
 }
 
 /**

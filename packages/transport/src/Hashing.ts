@@ -18,6 +18,3 @@ export class Hashing extends Context.Service<Hashing, {
   /** The CRC-32 of zlib, as an unsigned integer. Finds accidents, not forgeries. */
   readonly crc32: (bytes: Uint8Array) => number
 }>()("@skein/transport/Hashing") {}
-
-/** Bytes as lower-case hexadecimal digits. */
-export const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")

@@ -7,8 +7,9 @@
  *   side has *handled* it. After a re-dial the two tell each other how far they
  *   have received, and the rest is sent again. What comes twice is dropped, so a
  *   frame is applied once, in order, or the session is over.
- * - Acknowledgement is one number, "handled up to here", and leaves at the end
- *   of a turn with whatever else that turn sends: one write a turn.
+ * - Acknowledgement is one number, "handled up to here". It travels with the next
+ *   frames, and alone only after a few milliseconds without any, or when a writer
+ *   over there may be waiting for room: one write a turn, and none for itself.
  * - Writers wait while the buffer is full. Because frames are acknowledged when
  *   handled, the same bytes bound what waits on the other side.
  * - A broken connection is an event of every day; anything else that stops a
@@ -16,6 +17,7 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Hex from "effect/encoding/Hex"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Predicate from "effect/Predicate"
@@ -46,7 +48,7 @@ import {
   version,
   type Welcome
 } from "./Handshake.ts"
-import { Hashing, hex } from "./Hashing.ts"
+import { Hashing } from "./Hashing.ts"
 import { busy, firstPacket, makeRefusalLog, refuse } from "./internal/greeting.ts"
 import { type Line, makeLine } from "./internal/line.ts"
 import { ConnectFailed, SessionEnded } from "./SessionEnded.ts"
@@ -128,7 +130,7 @@ export const dial = Effect.fnUntraced(function*(options: DialOptions): Effect.fn
   const hashing = yield* Hashing
   const scope = yield* Effect.scope
   const settings = withDefaults(options)
-  const id = hex(hashing.random(16))
+  const id = Hex.encode(hashing.random(16))
   /** Greets, and is welcomed. `resume`: frames received so far. */
   const meet = Effect.fnUntraced(function*(resume: number | null) {
     const connection = yield* open(options.socket, { limit: settings.frameLimit, crc32: hashing.crc32 })

@@ -20,6 +20,7 @@ import type { MapOptions } from "../Submit.ts"
 import type { Code } from "./code.ts"
 import type { Core } from "./core.ts"
 import { FutureOf, makeFuture } from "./future.ts"
+import type { Held } from "./references.ts"
 
 /** What `client.with` has said so far, or the first mistake in it. */
 export type Said = Result.Result<CheckedOptions, BadOption>
@@ -164,14 +165,19 @@ interface EncodedArgs {
 
 const encodeArgs = (core: Core, code: Code, args: ReadonlyArray<unknown>): Result.Result<EncodedArgs, SubmitReason> => {
   const dependencies: Array<FutureOf> = []
+  /** A key's place among them: a list of thousands of futures is looked through once, not for each of them. */
+  const places = new Map<Held, number>()
   let refused: SubmitReason | undefined
   const hole = (value: object): number | undefined => {
     if (!Future.isFuture(value)) return undefined
     if (!(value instanceof FutureOf) || value.core !== core) refused ??= new ForeignFuture({ key: value.key, cluster: clusterOf(value) })
     else if (value.isReleased) refused ??= new FutureReleased({ key: value.key })
     else {
-      const known = dependencies.findIndex((future) => future.handle.held === value.handle.held)
-      return known >= 0 ? known : dependencies.push(value) - 1
+      const { held } = value.handle
+      const known = places.get(held)
+      if (known !== undefined) return known
+      places.set(held, dependencies.length)
+      return dependencies.push(value) - 1
     }
     return 0 // of no consequence: the submission fails
   }

@@ -26,10 +26,3 @@ export const encodeInto = (text: string, target: Uint8Array): number => encoder.
 
 /** The text of UTF-8 bytes. Throws a TypeError if they are not. */
 export const decode = (bytes: Uint8Array): string => decoder.decode(bytes)
-
-/** Lower-case hexadecimal, two characters a byte. */
-export const hex = (bytes: Uint8Array): string => {
-  let text = ""
-  for (const byte of bytes) text += (byte < 16 ? "0" : "") + byte.toString(16)
-  return text
-}

@@ -2,6 +2,7 @@
  * Bytes being read: what comes out of them that holds no other value, never
  * beyond their end.
  */
+import * as Hex from "effect/encoding/Hex"
 import * as Utf8 from "../utf8.ts"
 
 /** The bytes make no sense here. */
@@ -74,7 +75,7 @@ export class Source {
     const sign = this.byte()
     const length = this.size(1)
     if (sign > 1 || length === 0) throw new Malformed(this.at, "a big integer")
-    const magnitude = BigInt("0x" + Utf8.hex(this.bytes.subarray(this.at, this.at + length)))
+    const magnitude = BigInt("0x" + Hex.encode(this.bytes.subarray(this.at, this.at + length)))
     this.at += length
     return sign === 1 ? -magnitude : magnitude
   }
