@@ -54,11 +54,14 @@ const judge = (copy: string, patch: string): { readonly caught: boolean; readonl
   const applied = run("patch", ["-p1", "--no-backup-if-mismatch", "-i", join(root, patch)], copy)
   if (applied.status !== 0) return { caught: false, detail: `does not apply any more: ${applied.stdout}${applied.stderr}` }
   try {
-    const tested = run(process.execPath, ["node_modules/vitest/vitest.mjs", "run", "--config", "vitest.workspace.ts", file!], copy)
+    // The named law alone: what else catches the mutant is not asked, and would take minutes.
+    const named = law!.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
+    const tested = run(process.execPath, ["node_modules/vitest/vitest.mjs", "run", "--config", "vitest.workspace.ts", file!, "-t", named], copy)
+    if (tested.status === 0) return { caught: false, detail: `survived "${law}"` }
     const failures = [...tested.stdout.matchAll(/^.*(?:FAIL|×)\s+(.+)$/gm)].map((match) => match[1]!)
-    if (tested.status === 0) return { caught: false, detail: `survived ${file}` }
-    const named = failures.some((failure) => failure.includes(law!))
-    return named ? { caught: true, detail: law! } : { caught: false, detail: `failed otherwise than by "${law}":\n${failures.join("\n")}\n${tested.stderr.slice(-2_000)}` }
+    return failures.some((failure) => failure.includes(law!))
+      ? { caught: true, detail: law! }
+      : { caught: false, detail: `"${law}" did not even run:\n${tested.stdout.slice(-2_000)}\n${tested.stderr.slice(-2_000)}` }
   } finally {
     run("patch", ["-p1", "-R", "--no-backup-if-mismatch", "-i", join(root, patch)], copy)
   }

@@ -5,7 +5,7 @@
  * The expected values are computed here, in the program's own process and
  * without tasks, so that a cluster that loses, repeats or confuses work is seen.
  */
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Schema } from "effect"
 import { Client, Cluster, type Future } from "skein"
 import { add, double, inc } from "./tasks.ts"
 
@@ -29,9 +29,18 @@ export interface Part {
   readonly results: ReadonlyArray<{ readonly what: string; readonly found: number; readonly expected: number }>
 }
 
-/** Whether every result is there and right. */
-export const isRight = (part: Part): boolean =>
-  part.results.length > 0 && part.results.every(({ expected, found }) => found === expected)
+/** Some results are missing or wrong; the program ends with exit code 1. */
+export class WrongResults extends Schema.TaggedError<WrongResults>()("WrongResults", { parts: Schema.Array(Schema.String) }) {
+  override get message() {
+    return `wrong results in: ${this.parts.join(", ")}. Each is shown above with the one expected.`
+  }
+}
+
+/** Completes if every result is there and right. */
+export const verdict = (parts: ReadonlyArray<Part>): Effect.Effect<void, WrongResults> => {
+  const wrong = parts.filter(({ results }) => results.length === 0 || results.some(({ expected, found }) => found !== expected))
+  return wrong.length === 0 ? Effect.void : Effect.fail(new WrongResults({ parts: wrong.map(({ name }) => name) }))
+}
 
 /** All parts, one after the other. */
 export const job = Effect.fn("job")(function*(options: JobOptions) {

@@ -9,7 +9,7 @@ import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Clock, Console, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
 import { Client, Cluster, LocalCluster } from "skein"
-import { isRight, job, type Part } from "./job.ts"
+import { job, type Part, verdict } from "./job.ts"
 
 const flags = {
   workers: Flag.Int("workers").pipe(Flag.withDefault(2), Flag.withDescription("Worker processes to start with")),
@@ -31,8 +31,7 @@ const program = Effect.fn("program")(function*(options: Command.Command.Config.I
   )
   const parts = yield* job(options)
   for (const part of parts) yield* Console.log(describe(part))
-  const wrong = parts.filter((part) => !isRight(part))
-  if (wrong.length > 0) return yield* Effect.die(new Error(`wrong results: ${wrong.map(({ name }) => name).join(", ")}`))
+  yield* verdict(parts)
   yield* Console.log(`\nall ${parts.reduce((n, part) => n + part.results.length, 0)} results are right`)
 })
 
