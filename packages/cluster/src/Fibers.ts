@@ -33,7 +33,7 @@ import { Network } from "@skein/transport/Memory"
 import * as ClusterLog from "./internal/clusterLog.ts"
 import type { Parts } from "./internal/parts.ts"
 import { make as makePrivateDirectory, socketIn } from "./node/PrivateDirectory.ts"
-import { badOption, type Plan } from "./Options.ts"
+import { checkCount, type Plan } from "./Options.ts"
 
 type Services = Hashing | Network | Scope.Scope
 
@@ -115,9 +115,7 @@ const makeWorkers = Effect.fnUntraced(function*(options: WorkersOptions) {
       return own === undefined ? Effect.void : Scope.close(own, Exit.void)
     })
   const scale = Effect.fnUntraced(function*(count: number) {
-    if (!(Number.isSafeInteger(count) && count >= 0 && count <= 10_000)) {
-      return yield* badOption("workers", `must be a whole number from 0 to 10,000, got ${count}`)
-    }
+    yield* Effect.fromResult(checkCount("workers", count, 0))
     if (count !== running.size) yield* log.add(`scaling from ${running.size} to ${count} workers`)
     yield* Effect.forEach([...running.keys()].slice(count), remove, { concurrency: "unbounded", discard: true })
     yield* Effect.forEach(Array.from({ length: Math.max(0, count - running.size) }), () => add, { concurrency: "unbounded", discard: true })

@@ -126,8 +126,14 @@ export const plan = <E, R>(options: LocalClusterOptions<E, R>, machine: Machine)
 }
 
 /** One failure for every option that is wrong: which, and what to do. */
-export const badOption = (option: string, why: string): ClusterError => ClusterError.because("BadOption", { option, detail: `\`${option}\` ${why}` })
+const badOption = (option: string, why: string): ClusterError => ClusterError.because("BadOption", { option, detail: `\`${option}\` ${why}` })
 const bad = (option: string, why: string) => Result.fail(badOption(option, why))
+
+/** A number of workers, threads or fibers. */
+export const checkCount = (option: string, count: number, least: number): Result.Result<number, ClusterError> =>
+  Number.isSafeInteger(count) && count >= least && count <= 10_000
+    ? Result.succeed(count)
+    : bad(option, `must be a whole number from ${least} to 10,000, got ${count}`)
 
 type Counts = Pick<Plan, "workers" | "threadsPerWorker" | "fibersPerWorker">
 
@@ -137,10 +143,8 @@ const counts = (
   cores: number
 ): Result.Result<Counts, ClusterError> => {
   for (const [option, least] of [["workers", 0], ["threadsPerWorker", 1], ["fibersPerWorker", 1]] as const) {
-    const value = options[option]
-    if (value !== undefined && !(Number.isSafeInteger(value) && value >= least && value <= 10_000)) {
-      return bad(option, `must be a whole number from ${least} to 10,000, got ${value}`)
-    }
+    const checked = checkCount(option, options[option] ?? least, least)
+    if (Result.isFailure(checked)) return Result.fail(checked.failure)
   }
   const preferred = breakdown(cores)
   const workers = options.workers ??

@@ -29,7 +29,7 @@ import * as NannyLine from "./internal/nannyLine.ts"
 import type { Parts } from "./internal/parts.ts"
 import * as Entries from "./node/Entries.ts"
 import { make as makePrivateDirectory, socketIn } from "./node/PrivateDirectory.ts"
-import { badOption, type Plan } from "./Options.ts"
+import { checkCount, type Plan } from "./Options.ts"
 
 type Services = Hashing | Network | ProcessSpawner | Scope.Scope
 
@@ -138,9 +138,7 @@ const makeWorkers = Effect.fnUntraced(function*(options: WorkersOptions) {
     yield* FiberMap.remove(fibers, nanny.name)
   })
   const scale = Effect.fnUntraced(function*(count: number) {
-    if (!(Number.isSafeInteger(count) && count >= 0 && count <= 10_000)) {
-      return yield* badOption("workers", `must be a whole number from 0 to 10,000, got ${count}`)
-    }
+    yield* Effect.fromResult(checkCount("workers", count, 0))
     if (count !== nannies.size) yield* log.add(`scaling from ${nannies.size} to ${count} workers`)
     yield* Effect.forEach([...nannies.values()].slice(count), remove, { concurrency: "unbounded", discard: true })
     const added: Array<Nanny.Nanny> = []

@@ -40,11 +40,6 @@ export interface LineOptions {
 const WRITE = 256 * 1024
 /** How long the last word may take. */
 const GOODBYE_MS = 1000
-/**
- * How long an acknowledgement may wait for a frame to travel with. Alone it is a write of its own, which wakes the other process:
- * as dear as the answer that usually follows at once.
- */
-const ACK_WITHIN_MS = 5
 
 export interface Line {
   readonly session: Session
@@ -71,10 +66,8 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
   let received = 0
   let handled = 0
   let unhandled = 0
-  /** Bytes handled that the other side has not been told of. */
-  let owed = 0
   let router: number | undefined
-  let current: { readonly wake: Latch.Latch; readonly owing: Latch.Latch; readonly replace: () => void } | undefined
+  let current: { readonly wake: Latch.Latch; readonly replace: () => void } | undefined
   let closing = false
   let why: SessionEnded | undefined
 
@@ -130,10 +123,7 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
             yield* handle(frame)
             handled++
             unhandled -= sizeOf(frame)
-            owed += sizeOf(frame)
-            // A writer over there may be waiting for this room; for less it can wait until there is something to say.
-            if (owed * 4 >= window) current?.wake.openUnsafe()
-            else current?.owing.openUnsafe()
+            current?.wake.openUnsafe()
           }
         }
       })
@@ -171,9 +161,8 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
       // A greeting that later events have overtaken: whoever sent it has given up that connection.
       if (theyHave < outgoing.acked() || theyHave > outgoing.last()) return Effect.void
       const wake = Latch.makeUnsafe(true)
-      const owing = Latch.makeUnsafe(false)
       const replaced = Deferred.makeUnsafe<never, Socket.SocketError>()
-      const mine = { wake, owing, replace: () => void Deferred.doneUnsafe(replaced, Exit.fail(broken("a newer connection took over"))) }
+      const mine = { wake, replace: () => void Deferred.doneUnsafe(replaced, Exit.fail(broken("a newer connection took over"))) }
       current?.replace()
       current = mine
       detached.closeUnsafe()
@@ -195,19 +184,9 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
         if (cursor === outgoing.last()) wake.closeUnsafe()
         if (packets.length === 0 && told === handled) return packets
         told = handled
-        owed = 0
-        owing.closeUnsafe()
         packets.unshift(packet(Kind.Ack, handled))
         return packets
       }
-      const acknowledging = Effect.gen(function*() {
-        while (true) {
-          yield* owing.await
-          yield* Effect.sleep(ACK_WITHIN_MS)
-          owing.closeUnsafe()
-          if (told !== handled) wake.openUnsafe()
-        }
-      })
       const writing = Effect.gen(function*() {
         while (true) {
           yield* wake.await
@@ -241,7 +220,6 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
         Effect.raceAllFirst<Effect.Effect<void, Socket.SocketError | SessionEnded>>([
           reading,
           writing,
-          acknowledging,
           Deferred.await(replaced),
           ended,
           ...(Number.isFinite(options.beatMs) ? [beating] : [])
