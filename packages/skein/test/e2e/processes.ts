@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch } fro
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect, Queue } from "effect"
+import { afterAll } from "vitest"
 
 /** Process ids of this process's children, and theirs, zombies aside. */
 export const descendants = (of = process.pid): ReadonlyArray<number> => {
@@ -30,7 +31,7 @@ export const descendants = (of = process.pid): ReadonlyArray<number> => {
 /** Temporary files of this test run alone, for others use the machine too; what starts from here on puts its files there. */
 const temporary = mkdtempSync(join(tmpdir(), "e2e-"))
 process.env["TMPDIR"] = temporary
-process.once("exit", () => rmSync(temporary, { recursive: true, force: true }))
+afterAll(() => rmSync(temporary, { recursive: true, force: true }))
 
 /** Directories that clusters of this process have now. */
 export const clusterDirectories = (): ReadonlyArray<string> => readdirSync(temporary).filter((name) => name.startsWith("skein-")).sort()
