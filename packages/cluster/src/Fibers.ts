@@ -32,7 +32,8 @@ import { Hashing } from "@skein/transport/Hashing"
 import { Network } from "@skein/transport/Memory"
 import * as ClusterLog from "./internal/clusterLog.ts"
 import type { Parts } from "./internal/parts.ts"
-import { make as makePrivateDirectory, socketIn } from "./node/PrivateDirectory.ts"
+import { listenAddress, type Surroundings, workerConfig } from "./internal/workerConfig.ts"
+import { make as makePrivateDirectory } from "./node/PrivateDirectory.ts"
 import { checkCount, type Plan } from "./Options.ts"
 
 type Services = Hashing | Network | Scope.Scope
@@ -57,24 +58,14 @@ export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<P
   }
 })
 
-const listenAddress = (plan: Plan, directory: string, name: string): string => {
-  switch (plan.listening._tag) {
-    case "Unix":
-      return `unix:${socketIn(directory, name)}`
-    case "Inproc":
-      return `inproc://${name}`
-    case "Tcp":
-      return `tcp://${plan.listening.host.includes(":") ? `[${plan.listening.host}]` : plan.listening.host}:${name === "scheduler" ? plan.listening.port : 0}`
-  }
-}
-
 /** The scheduler, in a scope of its own that `stop` closes before its time. */
 const startScheduler = Effect.fnUntraced(function*(plan: Plan, directory: string, token: Redacted.Redacted<string>) {
   const scope = yield* Scope.fork(yield* Effect.scope)
+  const port = plan.listening._tag === "Tcp" ? plan.listening.port : 0
   const config = yield* Effect.orDie(SchedulerConfig.decode({ token: Redacted.value(token) }))
   const { address, ended } = yield* Effect.gen(function*() {
     const sockets = yield* Sockets
-    const listening = yield* Effect.mapError(sockets.listen(listenAddress(plan, directory, "scheduler")), (failed) =>
+    const listening = yield* Effect.mapError(sockets.listen(listenAddress(plan, directory, "scheduler", port)), (failed) =>
       ClusterError.because(failed.detail.includes("EADDRINUSE") ? "PortTaken" : "WorkersFailed", { detail: failed.message }))
     const tree = yield* Effect.provide(SchedulerTree.start(config, listening.server), Journal.layerNoop)
     return { address: listening.address, ended: tree.ended }
@@ -82,11 +73,7 @@ const startScheduler = Effect.fnUntraced(function*(plan: Plan, directory: string
   return { address, gone: Effect.asVoid(Effect.exit(ended)), stop: Scope.close(scope, Exit.void) }
 })
 
-interface WorkersOptions {
-  readonly plan: Plan
-  readonly directory: string
-  readonly token: Redacted.Redacted<string>
-  readonly address: string
+interface WorkersOptions extends Surroundings {
   readonly log: ClusterLog.ClusterLog
 }
 
@@ -126,20 +113,9 @@ const makeWorkers = Effect.fnUntraced(function*(options: WorkersOptions) {
   }
 })
 
-const startWorker = Effect.fnUntraced(function*({ address, directory, plan, token }: WorkersOptions, name: string) {
-  const config = WorkerConfig.make({
-    name,
-    process: ProcessId.make(name),
-    nanny: null,
-    scheduler: address,
-    token: Redacted.value(token),
-    listen: listenAddress(plan, directory, name),
-    host: plan.listening._tag === "Tcp" ? plan.listening.host : "localhost",
-    nthreads: plan.threadsPerWorker,
-    nfibers: plan.fibersPerWorker,
-    localDirectory: directory,
-    tasks: [...plan.modules]
-  })
+const startWorker = Effect.fnUntraced(function*(options: WorkersOptions, name: string) {
+  const { plan } = options
+  const config = WorkerConfig.make({ ...workerConfig(options, name), name, process: ProcessId.make(name), nanny: null })
   const services = Layer.mergeAll(
     Notices.layerNoop,
     NodeHost.layer,

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Client, make as makeClient } from "@skein/client/Client"
 import * as NodePlatform from "@skein/client/node/Platform"
-import { ClusterError, type ConnectError } from "@skein/protocol/Errors"
+import type { ClusterError, ConnectError } from "@skein/protocol/Errors"
 import * as NodeProcesses from "@skein/runtime/node/NodeProcesses"
 import { Network } from "@skein/transport/Memory"
 import { Cluster } from "./Cluster.ts"
@@ -37,7 +37,6 @@ export const layer = <E = never, R = never>(
       ? yield* Processes.start({ ...planned, layer: undefined })
       : yield* Fibers.start({ ...planned, layer: own as Layer.Layer<never> | undefined })
     const client = yield* makeClient({ address: started.address, token: started.token }, started.gone)
-    if (planned.workers > 0) yield* client.waitForWorkers(planned.workers).pipe(Effect.mapError(asClusterError))
     return Context.make(Client, client).pipe(Context.add(Cluster, Cluster.of({
       schedulerAddress: started.address,
       scale: started.scale,
@@ -49,9 +48,5 @@ export const layer = <E = never, R = never>(
     Layer.provide(NodeProcesses.layer),
     Layer.provide(Network.layer)
   )
-
-/** A scheduler that ends before its cluster is ready. */
-const asClusterError = (error: { readonly message: string }): ClusterError =>
-  error instanceof ClusterError ? error : ClusterError.because("WorkersFailed", { detail: error.message })
 
 export const LocalCluster = { layer }

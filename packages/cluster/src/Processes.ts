@@ -27,6 +27,7 @@ import type { Network } from "@skein/transport/Memory"
 import * as ClusterLog from "./internal/clusterLog.ts"
 import * as NannyLine from "./internal/nannyLine.ts"
 import type { Parts } from "./internal/parts.ts"
+import { listenAddress, type Surroundings, workerConfig } from "./internal/workerConfig.ts"
 import * as Entries from "./node/Entries.ts"
 import { make as makePrivateDirectory, socketIn } from "./node/PrivateDirectory.ts"
 import { checkCount, type Plan } from "./Options.ts"
@@ -39,11 +40,12 @@ export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<P
   const token = Redacted.make(Hex.encode((yield* Hashing).random(32)))
   const log = yield* ClusterLog.make
   const line = yield* NannyLine.make
-  // Closed last to first: workers, the line on which their ends are told, the scheduler.
+  // Closed last to first: the line, for nobody need hear of ends that are wished, the workers, the scheduler.
   const scheduler = yield* startScheduler(plan, directory, token)
-  const address = plan.listening._tag === "Unix" ? `unix:${socketIn(directory, "scheduler")}` : yield* whenReady(scheduler)
+  const address = plan.listening._tag === "Unix" ? listenAddress(plan, directory, "scheduler", 0) : yield* whenReady(scheduler)
   const workers = yield* makeWorkers({ plan, directory, token, address, log, line })
-  yield* supervised("nanny line", Effect.orDie(line.run({ address, token, endProcess: workers.endProcess })))
+  const speaking = Effect.orDie(line.run({ address, token, endProcess: workers.endProcess }))
+  yield* Effect.forkScoped(supervised({ id: "nanny line", start: speaking, restart: "transient" }, 0))
   // The scheduler's own failure says more than that of the workers that cannot find it.
   yield* Effect.raceFirst(
     Effect.andThen(workers.scale(plan.workers), Effect.asVoid(whenReady(scheduler))),
@@ -62,12 +64,12 @@ export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<P
   }
 })
 
-/** A fiber under a supervisor: its defect is logged, and ends it for good. */
-const supervised = <R>(name: string, child: Effect.Effect<unknown, unknown, R | Scope.Scope>) =>
-  Supervisor.supervise({ name, strategy: "one-for-one", intensity: 0, children: [{ id: name, start: child, restart: "transient" }] }).pipe(
-    Effect.ignore,
-    Effect.forkScoped
-  )
+/** A child's life under a supervisor of its own, which has logged what went wrong when this ends. Of a nanny's child the nanny's status tells more. */
+const supervised = <R>(child: Supervisor.Child<R>, intensity: number) =>
+  Effect.ignore(Supervisor.supervise({ name: `supervisor of ${child.id}`, strategy: "one-for-one", intensity, children: [child] }))
+
+/** Restarts of a nanny itself within OTP's five seconds: a defect of it may pass. */
+const NANNY_INTENSITY = 1
 
 const startScheduler = Effect.fnUntraced(function*(plan: Plan, directory: string, token: Redacted.Redacted<string>) {
   const listening = plan.listening._tag === "Tcp"
@@ -79,17 +81,9 @@ const startScheduler = Effect.fnUntraced(function*(plan: Plan, directory: string
     config: { ...listening, token: Redacted.value(token) },
     policy: { intensity: 0 }
   })
-  yield* watched(nanny)
+  yield* Effect.forkScoped(supervised(nanny.child, NANNY_INTENSITY))
   return nanny
 })
-
-/** Runs the nanny, and with it the child, until the scope closes. */
-const watched = (nanny: Nanny.Nanny) =>
-  Supervisor.supervise({ name: `nanny of ${nanny.name}`, strategy: "one-for-one", children: [nanny.child] }).pipe(
-    // It has been logged; whoever waits for the child hears from the nanny's status.
-    Effect.ignore,
-    Effect.forkScoped
-  )
 
 /** What the child said when it was up. */
 const whenReady = (nanny: Nanny.Nanny): Effect.Effect<string, ClusterError> =>
@@ -103,11 +97,7 @@ const whenReady = (nanny: Nanny.Nanny): Effect.Effect<string, ClusterError> =>
 const linesOf = (nanny: Nanny.Nanny): Effect.Effect<ReadonlyArray<string>> =>
   Effect.map(nanny.logs, (lines) => lines.map(({ text }) => text))
 
-interface WorkersOptions {
-  readonly plan: Plan
-  readonly directory: string
-  readonly token: Redacted.Redacted<string>
-  readonly address: string
+interface WorkersOptions extends Surroundings {
   readonly log: ClusterLog.ClusterLog
   readonly line: NannyLine.NannyLine
 }
@@ -127,7 +117,7 @@ const makeWorkers = Effect.fnUntraced(function*(options: WorkersOptions) {
   const add = Effect.gen(function*() {
     const nanny = yield* makeWorkerNanny(options, `worker-${named++}`)
     nannies.set(nanny.name, nanny)
-    yield* FiberMap.run(fibers, nanny.name, Effect.provideContext(Effect.scoped(Effect.andThen(watched(nanny), Effect.never)), services))
+    yield* FiberMap.run(fibers, nanny.name, Effect.provideContext(supervised(nanny.child, NANNY_INTENSITY), services))
     return nanny
   })
   const remove = Effect.fnUntraced(function*(nanny: Nanny.Nanny) {
@@ -165,22 +155,14 @@ const makeWorkers = Effect.fnUntraced(function*(options: WorkersOptions) {
   }
 })
 
-const makeWorkerNanny = ({ address, directory, line, log, plan, token }: WorkersOptions, name: string) =>
-  Nanny.make({
+const makeWorkerNanny = (options: WorkersOptions, name: string) => {
+  const { line, log } = options
+  return Nanny.make({
     name,
     entry: Entries.worker,
-    config: {
-      scheduler: address,
-      token: Redacted.value(token),
-      listen: plan.listening._tag === "Tcp" ? `tcp://${plan.listening.host}:0` : `unix:${socketIn(directory, name)}`,
-      nthreads: plan.threadsPerWorker,
-      nfibers: plan.fibersPerWorker,
-      host: plan.listening._tag === "Tcp" ? plan.listening.host : "localhost",
-      nanny: "local-cluster",
-      localDirectory: directory,
-      tasks: plan.modules
-    },
+    config: { ...workerConfig(options, name), nanny: "local-cluster" },
     onLife: line.watching,
     onExit: (report: ExitReport) =>
       Effect.andThen(line.exited(report), report.ended === "closed" ? Effect.void : log.add(`${name} ended: ${report.ended} ${report.detail}`))
   })
+}
