@@ -1,16 +1,12 @@
 /**
- * Rows for one peer, put together into messages.
- *
- * Rows of one kind that stand together become one segment, for a run is encoded
- * once for all its rows; a row of another kind begins a new segment, so that the
- * order of what was decided is kept. Messages are cut by their bytes, because
- * arguments, code and results ride on them and a frame has a limit.
+ * What the scheduler has to say to workers and clients, as rows; Segments.ts
+ * makes messages of them.
  */
 import type { ClientReport } from "@skein/protocol/ClientRpcs"
 import type { Failure } from "@skein/protocol/Failure"
-import { BYTES_PER_MESSAGE } from "@skein/protocol/Graph"
 import type { CodeId, Ref } from "@skein/protocol/Ids"
 import type { Assignment, Peer, Run, WorkerCommand } from "@skein/protocol/WorkerRpcs"
+import { messages } from "../Segments.ts"
 
 type Segment<Union, Tag> = Extract<Union, { readonly _tag: Tag }>
 
@@ -33,11 +29,11 @@ export type ClientRow =
 /** The messages that carry these rows, in order. */
 export const workerMessages = (rows: ReadonlyArray<WorkerRow>): ReadonlyArray<ReadonlyArray<WorkerCommand>> =>
   // The cast says what the table of fields says: which segment a kind of row belongs to.
-  messages(rows, workerFields, workerBytes) as unknown as ReadonlyArray<ReadonlyArray<WorkerCommand>>
+  messages(rows, { fields: workerFields, bytesOf: workerBytes }) as unknown as ReadonlyArray<ReadonlyArray<WorkerCommand>>
 
 /** The messages that carry these rows, in order. */
 export const clientMessages = (rows: ReadonlyArray<ClientRow>): ReadonlyArray<ReadonlyArray<ClientReport>> =>
-  messages(rows, clientFields, clientBytes) as unknown as ReadonlyArray<ReadonlyArray<ClientReport>> // as above
+  messages(rows, { fields: clientFields, bytesOf: clientBytes }) as unknown as ReadonlyArray<ReadonlyArray<ClientReport>> // as above
 
 /** Where a segment has its rows. */
 const workerFields = {
@@ -51,41 +47,6 @@ const workerFields = {
   Holders: "rows"
 } as const
 const clientFields = { Peers: "peers", InMemory: "rows", Erred: "rows", Pending: "refs" } as const
-
-interface AnyRow {
-  readonly _tag: string
-  readonly row: unknown
-}
-
-const messages = <Row extends AnyRow>(
-  rows: ReadonlyArray<Row>,
-  fields: Readonly<Record<Row["_tag"], string>>,
-  bytesOf: (row: Row) => number
-): ReadonlyArray<ReadonlyArray<object>> => {
-  const all: Array<ReadonlyArray<object>> = []
-  let message: Array<object> = []
-  let open: Array<unknown> = []
-  let kind: string | undefined
-  let bytes = 0
-  for (const row of rows) {
-    const more = bytesOf(row)
-    if (message.length > 0 && bytes + more > BYTES_PER_MESSAGE) {
-      all.push(message)
-      message = []
-      kind = undefined
-      bytes = 0
-    }
-    bytes += more
-    if (kind !== row._tag) {
-      kind = row._tag
-      open = []
-      message.push({ _tag: kind, [fields[row._tag as Row["_tag"]]]: open })
-    }
-    open.push(row.row)
-  }
-  if (message.length > 0) all.push(message)
-  return all
-}
 
 /** What small fields come to, about. */
 const SMALL = 32

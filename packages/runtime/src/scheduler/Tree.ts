@@ -36,7 +36,7 @@ import * as Registry from "./Registry.ts"
 import * as Scheduler from "./Scheduler.ts"
 import type { SchedulerConfig } from "./SchedulerConfig.ts"
 import * as Sessions from "./Sessions.ts"
-import * as Ticking from "./Ticking.ts"
+import * as Ticking from "../Ticking.ts"
 
 export interface Tree {
   /** Runs until interrupted; interrupted, it closes its sessions in good order. Fails when it cannot go on. */

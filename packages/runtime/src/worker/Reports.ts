@@ -1,12 +1,9 @@
 /**
- * Rows of news for the scheduler, put together into messages.
- *
- * Rows of one kind that stand together become one segment, for a run is encoded
- * once for all its rows; a row of another kind begins a new segment, so that
- * the order of what happened is kept. Messages are cut by their bytes, because
- * results and errors ride on them and a frame has a limit.
+ * What a worker has to tell the scheduler, as rows; Segments.ts makes messages of
+ * them.
  */
 import type { WorkerReport } from "@skein/protocol/WorkerRpcs"
+import * as Segments from "../Segments.ts"
 
 type Load = Extract<WorkerReport, { readonly _tag: "Load" }>
 type Segment = Exclude<WorkerReport, Load>
@@ -15,38 +12,26 @@ type RowOf<S extends Segment> = S extends Segment ? { readonly _tag: S["_tag"]; 
 /** One row, or a word on the load. */
 export type Row = RowOf<Segment> | Load
 
-/** Bytes that ride on one message at most, unless a single row has more. */
-export const MESSAGE_BYTES = 1 << 20
+/** Where a segment has its rows. */
+const fields = {
+  Finished: "rows",
+  Failed: "rows",
+  Killed: "rows",
+  Stopped: "rows",
+  TakeBack: "rows",
+  Seceded: "rows",
+  Rescheduled: "rows",
+  ReplicasAdded: "rows",
+  ReplicasGone: "rows",
+  Missing: "rows",
+  HoldersAsked: "rows",
+  Load: null
+} as const
 
-/** The messages that carry these rows, in order. */
-export const messages = (rows: ReadonlyArray<Row>, maxBytes = MESSAGE_BYTES): ReadonlyArray<ReadonlyArray<WorkerReport>> => {
-  const all: Array<Array<WorkerReport>> = []
-  let message: Array<WorkerReport> = []
-  let open: { readonly _tag: Segment["_tag"]; readonly rows: Array<unknown> } | undefined
-  let bytes = 0
-  for (const row of rows) {
-    const carried = bytesOf(row)
-    if (message.length > 0 && bytes + carried > maxBytes) {
-      all.push(message)
-      message = []
-      open = undefined
-      bytes = 0
-    }
-    bytes += carried
-    if (row._tag === "Load") {
-      message.push(row)
-      open = undefined
-    } else if (open?._tag === row._tag) {
-      open.rows.push(row.row)
-    } else {
-      open = { _tag: row._tag, rows: [row.row] }
-      // The compiler does not see that one tag means one kind of row.
-      message.push(open as unknown as Segment)
-    }
-  }
-  if (message.length > 0) all.push(message)
-  return all
-}
+/** The messages that carry these rows, in order. `maxBytes`: of one message, unless a single row has more. */
+export const messages = (rows: ReadonlyArray<Row>, maxBytes?: number): ReadonlyArray<ReadonlyArray<WorkerReport>> =>
+  // The cast says what the table of fields says: which segment a kind of row belongs to.
+  Segments.messages(rows, { fields, bytesOf, maxBytes }) as unknown as ReadonlyArray<ReadonlyArray<WorkerReport>>
 
 /** What a row carries besides small fields. */
 const bytesOf = (row: Row): number =>

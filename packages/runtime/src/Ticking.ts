@@ -1,5 +1,5 @@
 /**
- * The scheduler's clock: one fiber, one sleep, whatever is due first.
+ * A state machine's clock: one fiber, one sleep, whatever is due first.
  *
  * The reducer says when it wants to look again; a later `Wake` replaces an
  * earlier one. So there is no timer for a task, and none to be forgotten.
