@@ -5,69 +5,98 @@
  * by leaving parts of it out. So nothing in it depends on what stands beside it:
  * tasks name their dependencies, faults their times and targets.
  */
-import type { Fault } from "./Fault.ts"
+import * as Schema from "effect/Schema"
+import { Fault } from "./Fault.ts"
 
-export interface Case {
-  readonly version: 1
-  /** Drives what the case does not say: the order of fibers, latencies, random draws of the product. */
-  readonly seed: number
-  readonly cluster: {
-    readonly workers: number
-    /** Fibers (and threads) that each worker runs at once. */
-    readonly slots: number
-  }
-  readonly clients: number
-  readonly schedule: {
-    /** Which of the fibers that can run is next. */
-    readonly strategy: "fifo" | "lifo" | "uniform" | "pct" | "starve"
-    /** Chance that a fiber is stopped before an operation, 0 to 0.2. */
-    readonly preemption: number
-    readonly opsBeforeYield: number
-  }
-  readonly network: {
-    /** Least and greatest, milliseconds. */
-    readonly latency: readonly [number, number]
-    /** Share of chunks that arrive in two pieces. */
-    readonly fragment: number
-  }
-  readonly tasks: ReadonlyArray<CaseTask>
-  readonly operations: ReadonlyArray<Operation>
-  readonly faults: ReadonlyArray<Fault>
-  /** When the faults stop and healing begins, virtual milliseconds. */
-  readonly healAt: number
-  /** By when everything must have ended, virtual milliseconds. */
-  readonly endBy: number
-}
+const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+const Millis = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
+const Share = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
+
+/** What a task's body does. */
+export const Body = Schema.TaggedUnion({
+  Succeeds: {},
+  /** With its declared error, the first `times` that a body of it comes to its end. */
+  Fails: { times: Count },
+  /** Throws what it has not declared. */
+  Dies: {},
+  /** Ends its process while it runs, or its thread. */
+  Exits: {},
+  NeverEnds: {},
+  /** Gives another value than the one it is to give: what the canary does, and nothing else. */
+  Lies: {}
+})
+export type Body = typeof Body.Type
 
 /** A node of the graph. Its value is a digest of its name and its dependencies' values, so that a wrong input shows. */
-export interface CaseTask {
+export const CaseTask = Schema.Struct({
   /** Unique in the case, never used anew when others are left out. */
-  readonly id: number
-  /** Ids of tasks of the same client or of those before it. */
-  readonly dependencies: ReadonlyArray<number>
-  readonly client: number
+  id: Count,
+  /** Ids of tasks of the same client that stand before it. */
+  dependencies: Schema.Array(Count),
+  /** Whose it is, from 0. */
+  client: Count,
   /** Virtual milliseconds that the body takes. */
-  readonly durationMs: number
+  durationMs: Millis,
   /** Bytes that its value holds beside the digest. */
-  readonly bytes: number
-  readonly retries: number
-  readonly priority: number
-  /** `fails`: with its declared error, in its first `times` attempts. */
-  readonly body:
-    | { readonly _tag: "Succeeds" }
-    | { readonly _tag: "Fails"; readonly times: number }
-    | { readonly _tag: "Dies" }
-    /** Ends its process while it runs. */
-    | { readonly _tag: "Exits" }
-    | { readonly _tag: "NeverEnds" }
+  bytes: Count,
+  retries: Count,
+  priority: Schema.Finite,
+  body: Body,
   /** An Effect in the worker's loop, or a plain function in a thread. */
-  readonly isolation: "fiber" | "thread"
-}
+  isolation: Schema.Literals(["fiber", "thread"])
+})
+export type CaseTask = typeof CaseTask.Type
 
-/** What a client does, beside submitting its tasks in order. */
-export type Operation =
-  | { readonly _tag: "Submit"; readonly at: number; readonly task: number }
-  | { readonly _tag: "Cancel"; readonly at: number; readonly task: number }
-  | { readonly _tag: "Release"; readonly at: number; readonly task: number }
-  | { readonly _tag: "Retry"; readonly at: number; readonly task: number }
-  | { readonly _tag: "Scale"; readonly at: number; readonly workers: number }
+const at = Millis
+
+/** What is done beside waiting for results. */
+export const Operation = Schema.TaggedUnion({
+  /** The client submits these of its tasks, in the order of the case. Tasks that no operation names are submitted at the start. */
+  Submit: { at, tasks: Schema.Array(Count) },
+  /** `force`: even if others want it. */
+  Cancel: { at, task: Count, force: Schema.Boolean },
+  Release: { at, task: Count },
+  Retry: { at, task: Count },
+  /** The client submits the task, and all that it depends on, under the same keys: again, or as the first if it is not its own. */
+  Resubmit: { at, task: Count, client: Count },
+  /** The client ends its session in good order. */
+  Leave: { at, client: Count },
+  Scale: { at, workers: Count.check(Schema.isGreaterThanOrEqualTo(1)) }
+})
+export type Operation = typeof Operation.Type
+
+export const Case = Schema.Struct({
+  version: Schema.Literal(1),
+  /** Drives what the case does not say: the order of fibers, latencies, random draws of the product. */
+  seed: Count,
+  cluster: Schema.Struct({
+    workers: Count.check(Schema.isGreaterThanOrEqualTo(1)),
+    /** Fibers (and threads) that each worker runs at once. */
+    slots: Count.check(Schema.isGreaterThanOrEqualTo(1))
+  }),
+  clients: Count.check(Schema.isGreaterThanOrEqualTo(1)),
+  schedule: Schema.Struct({
+    /** Which of the fibers that can run is next. */
+    strategy: Schema.Literals(["fifo", "lifo", "uniform", "pct", "starve"]),
+    /** Chance that a fiber is stopped before an operation, 0 to 0.2. */
+    preemption: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 0.2 })),
+    opsBeforeYield: Count.check(Schema.isGreaterThanOrEqualTo(1))
+  }),
+  network: Schema.Struct({
+    /** Least and greatest, milliseconds. */
+    latency: Schema.Tuple([Millis, Millis]),
+    /** Share of chunks that arrive in two pieces. */
+    fragment: Share
+  }),
+  tasks: Schema.Array(CaseTask),
+  operations: Schema.Array(Operation),
+  faults: Schema.Array(Fault),
+  /** When the faults stop and healing begins, virtual milliseconds. */
+  healAt: Millis,
+  /** By when everything must have ended, virtual milliseconds. */
+  endBy: Millis
+})
+export type Case = typeof Case.Type
+
+/** A case as it stands in a file, and back. Reading fails with what is wrong. */
+export const Json = Schema.fromJsonString(Case)

@@ -5,45 +5,54 @@
  * run can be shortened by leaving faults out: each stands alone, names its target
  * by the role it had at the start, and does nothing if that target is gone.
  */
+import * as Schema from "effect/Schema"
 
 /** A part of the cluster, by role: `scheduler`, `worker-2`, `client-0`, `nanny-2` (of worker-2). */
-export type Part = string
+export const Part = Schema.String
+export type Part = typeof Part.Type
 
-/** Milliseconds of virtual time since the start of the run. */
-export interface At {
-  readonly at: number
-}
+/** Milliseconds of virtual time. */
+const Millis = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
+const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 
-export type Fault =
+/** Since the start of the run. */
+const at = Millis
+
+export const Fault = Schema.TaggedUnion({
   /** The process ends at once, without finalizers; its nanny starts it again. */
-  | At & { readonly _tag: "WorkerCrash"; readonly worker: Part }
+  WorkerCrash: { at, worker: Part },
   /** The nanny's fiber ends by a defect; supervision is to start it again, and its child must not be orphaned. */
-  | At & { readonly _tag: "NannyCrash"; readonly worker: Part }
+  NannyCrash: { at, worker: Part },
   /** The client's process ends at once; what it wanted is given up after its grace. */
-  | At & { readonly _tag: "ClientCrash"; readonly client: Part }
+  ClientCrash: { at, client: Part },
   /** The scheduler's process ends at once. Without a journal every future ends with `SchedulerLost`. */
-  | At & { readonly _tag: "SchedulerCrash" }
+  SchedulerCrash: { at },
   /** A process stands still, its sockets open: a long collection of garbage, SIGSTOP. */
-  | At & { readonly _tag: "Pause"; readonly part: Part; readonly forMs: number }
+  Pause: { at, part: Part, forMs: Millis },
   /** Bytes between the groups are lost, in both directions or from `a` to `b` only. */
-  | At & { readonly _tag: "Partition"; readonly a: ReadonlyArray<Part>; readonly b: ReadonlyArray<Part>; readonly oneWay: boolean; readonly forMs: number }
+  Partition: { at, a: Schema.Array(Part), b: Schema.Array(Part), oneWay: Schema.Boolean, forMs: Millis },
   /** Each chunk between any two parts takes this much longer. */
-  | At & { readonly _tag: "Latency"; readonly addMs: number; readonly forMs: number }
+  Latency: { at, addMs: Millis, forMs: Millis },
   /** The next connection of this link breaks when so many more bytes have been written on it. */
-  | At & { readonly _tag: "ConnectionLoss"; readonly a: Part; readonly b: Part; readonly afterBytes: number }
+  ConnectionLoss: { at, a: Part, b: Part, afterBytes: Count },
   /** As `ConnectionLoss`, but what was written arrives and its acknowledgement does not: it is sent again when the session resumes. */
-  | At & { readonly _tag: "Duplicate"; readonly a: Part; readonly b: Part; readonly afterBytes: number }
+  Duplicate: { at, a: Part, b: Part, afterBytes: Count },
   /** What arrives at the part is read this slowly, bytes per second. */
-  | At & { readonly _tag: "SlowReader"; readonly part: Part; readonly rate: number; readonly forMs: number }
+  SlowReader: { at, part: Part, rate: Schema.Finite.check(Schema.isGreaterThan(0)), forMs: Millis },
   /** The wall clock of a process jumps; its monotonic clock does not. */
-  | At & { readonly _tag: "ClockJump"; readonly part: Part; readonly byMs: number }
+  ClockJump: { at, part: Part, byMs: Schema.Finite },
   /** The clocks of a process run at this rate, 1 being true. */
-  | At & { readonly _tag: "ClockSkew"; readonly part: Part; readonly rate: number }
+  ClockSkew: { at, part: Part, rate: Schema.Finite.check(Schema.isGreaterThan(0)) },
   /** The next starts of this worker's process fail. */
-  | At & { readonly _tag: "SpawnFailure"; readonly worker: Part; readonly times: number }
+  SpawnFailure: { at, worker: Part, times: Count },
   /** The machine ends the worker's process for want of memory, as the kernel does. */
-  | At & { readonly _tag: "MemoryPressure"; readonly worker: Part }
-  /** The disk that a part writes to, where it writes to any: each write takes `addMs`, or fails. */
-  | At & { readonly _tag: "Disk"; readonly part: Part; readonly how: "slow" | "full" | "failing"; readonly forMs: number }
+  MemoryPressure: { at, worker: Part },
+  /** The disk that a part writes to, where it writes to any: each write takes longer, or fails. */
+  Disk: { at, part: Part, how: Schema.Literals(["slow", "full", "failing"]), forMs: Millis }
+})
+export type Fault = typeof Fault.Type
 
 export type FaultKind = Fault["_tag"]
+
+/** Every kind there is. */
+export const faultKinds: ReadonlyArray<FaultKind> = Object.keys(Fault.cases) as ReadonlyArray<FaultKind>
