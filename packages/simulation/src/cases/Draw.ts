@@ -1,0 +1,204 @@
+/**
+ * A case from a seed.
+ *
+ * Swarm testing: each feature of the workload and each family of faults is on
+ * in about half of the runs, so that runs differ in kind and not only in
+ * detail, and what one feature would hide another run shows. Fixed shares are
+ * calm, have a single fault, or have everything at once.
+ *
+ * Source: Groce et al., "Swarm Testing" (ISSTA 2012), and reference/reliability.md §2.5 to 2.7.
+ */
+import type { Case, CaseTask } from "../Case.ts"
+import type { Fault } from "../Fault.ts"
+import { type Draws, draws as drawsOf } from "./Draws.ts"
+import { drawFaults } from "./DrawFaults.ts"
+import { drawOperations } from "./DrawOperations.ts"
+import { type Edges, type ShapeName, shapeNames, shapes } from "./Shapes.ts"
+
+/** `light`: up to 30 tasks and 3 workers. `full`: 150 to 2,000 tasks, at least 4 workers, faults on. */
+export type Profile = "light" | "full"
+
+/** How much goes wrong. `swarm`: each family of faults in half of the runs. */
+export type Weather = "calm" | "single" | "swarm" | "everything"
+
+/** What a profile allows, from least to most. */
+interface Bounds {
+  readonly tasks: readonly [number, number]
+  readonly workers: readonly [number, number]
+  readonly slots: readonly [number, number]
+  readonly clients: readonly [number, number]
+  /** Parts that the graph is made of. */
+  readonly parts: readonly [number, number]
+}
+
+const bounds: Record<Profile, Bounds> = {
+  light: { tasks: [1, 30], workers: [1, 3], slots: [1, 3], clients: [1, 2], parts: [1, 2] },
+  full: { tasks: [150, 2_000], workers: [4, 8], slots: [1, 4], clients: [1, 3], parts: [1, 4] }
+}
+
+/** The case that belongs to a seed. */
+export const draw = (seed: number, profile: Profile): Case => {
+  const draws = drawsOf(seed)
+  const bound = bounds[profile]
+  const workers = draws.int(...bound.workers, "workers")
+  const slots = draws.int(...bound.slots, "slots")
+  const clients = draws.int(...bound.clients, "clients")
+  const weather = weatherOf(draws)
+  const tasks = drawTasks(draws, bound, clients)
+  const activityMs = activityOf(tasks, workers * slots)
+  const operations = drawOperations({ draws, tasks, clients, workers, activityMs, plain: weather === "calm" && draws.chance(0.5, "plain") })
+  const faults = drawFaults({ draws, workers, clients, activityMs, weather, most: profile === "full" ? 5 : 2 })
+  return settled({
+    version: 1,
+    seed,
+    cluster: { workers, slots },
+    clients,
+    schedule: {
+      strategy: draws.pick(["fifo", "lifo", "uniform", "pct", "starve"], "strategy"),
+      preemption: draws.pick([0, 0.001, 0.01, 0.05, 0.2], "preemption"),
+      opsBeforeYield: draws.logInt(1, 2_048, "opsBeforeYield")
+    },
+    network: drawNetwork(draws),
+    tasks,
+    operations,
+    faults,
+    healAt: 0,
+    endBy: 0
+  })
+}
+
+/** The same case with times of healing and of the end that fit what it has. */
+export const settled = (unsettled: Case): Case => {
+  const { faults, operations, tasks } = unsettled
+  const last = Math.max(0, ...faults.map(endOf), ...operations.map(({ at }) => at))
+  const healAt = Math.ceil(last + QUIET_MS)
+  const work = tasks.reduce((sum, { durationMs, retries }) => sum + durationMs * (retries + 1), 0)
+  return { ...unsettled, healAt, endBy: Math.ceil(healAt + TIMEOUTS_MS + work) }
+}
+
+/** When a fault is over by itself. One that stays, such as a skewed clock, is over when it has come. */
+export const endOf = (fault: Fault): number => fault.at + ("forMs" in fault ? fault.forMs : 0)
+
+/** How long after the last that is done to it a cluster is left alone before it is healed. */
+const QUIET_MS = 1_000
+
+/** All that may have to be waited for in turn once nothing goes wrong any more: a client's grace, a nanny's restarts, a worker's search. */
+const TIMEOUTS_MS = 60_000 + 60_000 + 30_000 + 30_000
+
+/**
+ * How long the work would take if nothing went wrong: the longer of the critical path and the work divided by the slots.
+ */
+export const activityOf = (tasks: ReadonlyArray<CaseTask>, slots: number): number => {
+  const finish = new Map<number, number>()
+  let work = 0
+  let longest = 0
+  for (const task of tasks) {
+    if (task.body._tag === "NeverEnds") continue
+    const ready = Math.max(0, ...task.dependencies.map((id) => finish.get(id) ?? 0))
+    finish.set(task.id, ready + task.durationMs)
+    work += task.durationMs
+    longest = Math.max(longest, ready + task.durationMs)
+  }
+  return Math.max(longest, work / slots) + STARTING_MS
+}
+
+/** Submitting and reporting takes a while also where tasks do not. */
+const STARTING_MS = 50
+
+const weatherOf = (draws: Draws): Weather => {
+  const share = draws.unit("weather")
+  return share < 0.1 ? "calm" : share < 0.25 ? "single" : share < 0.3 ? "everything" : "swarm"
+}
+
+const drawNetwork = (draws: Draws): Case["network"] => {
+  const least = draws.logUniform(0.01, 5, "latency.least")
+  return { latency: [least, least * draws.logUniform(1, 20, "latency.spread")], fragment: draws.pick([0, 0.01, 0.1, 0.5], "fragment") }
+}
+
+/** The workload's features, each on or off for the whole run. */
+interface Features {
+  readonly fails: boolean
+  readonly dies: boolean
+  readonly exits: boolean
+  readonly neverEnds: boolean
+  readonly retries: boolean
+  readonly priorities: boolean
+  readonly large: boolean
+  /** Share of tasks that run in threads. */
+  readonly threads: number
+  /** The longest task, ms. */
+  readonly longestMs: number
+}
+
+const drawTasks = (draws: Draws, bound: Bounds, clients: number): ReadonlyArray<CaseTask> => {
+  const size = draws.logInt(...bound.tasks, "tasks")
+  const parts = Math.min(size, draws.int(...bound.parts, "parts"))
+  const features = drawFeatures(draws)
+  const tasks: Array<CaseTask> = []
+  for (let part = 0; part < parts; part++) {
+    const first = tasks.length
+    const last = Math.floor(size * (part + 1) / parts)
+    const edges = drawEdges(draws, last - first, part)
+    const client = draws.int(0, clients - 1, "client", part)
+    edges.forEach((dependencies, i) => {
+      tasks.push(drawTask(draws, features, first + i, client, dependencies.map((dependency) => first + dependency)))
+    })
+  }
+  return withRareBodies(draws, features, tasks)
+}
+
+const drawEdges = (draws: Draws, size: number, part: number): Edges => {
+  const name: ShapeName = draws.pick(shapeNames, "shape", part)
+  return shapes[name](size, draws, `shape.${part}`)
+}
+
+const drawFeatures = (draws: Draws): Features => {
+  const on = (name: string) => draws.chance(0.5, `feature.${name}`)
+  return {
+    fails: on("fails"),
+    dies: on("dies"),
+    exits: on("exits"),
+    neverEnds: on("neverEnds"),
+    retries: on("retries"),
+    priorities: on("priorities"),
+    large: on("large"),
+    threads: on("threads") ? draws.pick([0.1, 0.5, 1], "threads") : 0,
+    longestMs: draws.logUniform(5, 5_000, "longest")
+  }
+}
+
+const drawTask = (draws: Draws, features: Features, id: number, client: number, dependencies: ReadonlyArray<number>): CaseTask => ({
+  id,
+  dependencies,
+  client,
+  durationMs: Math.round(draws.logUniform(0.1, features.longestMs, "duration", id) * 1_000) / 1_000,
+  bytes: features.large && draws.chance(0.1, "large", id)
+    ? draws.logInt(64, draws.chance(0.05, "larger", id) ? 300_000 : 16_000, "bytes", id)
+    : 0,
+  retries: features.retries ? draws.int(0, 3, "retries", id) : 0,
+  priority: features.priorities ? draws.int(-2, 2, "priority", id) : 0,
+  body: features.fails && draws.chance(0.04, "fails", id)
+    ? { _tag: "Fails", times: draws.logInt(1, 5, "times", id) }
+    : features.dies && draws.chance(0.01, "dies", id)
+    ? { _tag: "Dies" }
+    : { _tag: "Succeeds" },
+  isolation: draws.chance(features.threads, "thread", id) ? "thread" : "fiber"
+})
+
+/**
+ * What few tasks do, because each costs much: ending its process four times, and holding a slot until it is cancelled. The latter
+ * only where nothing depends on it, for that would never be computed.
+ */
+const withRareBodies = (draws: Draws, features: Features, tasks: ReadonlyArray<CaseTask>): ReadonlyArray<CaseTask> => {
+  const needed = new Set(tasks.flatMap(({ dependencies }) => dependencies))
+  const chosen = new Map<number, CaseTask["body"]>()
+  if (features.exits) chosen.set(draws.int(0, tasks.length - 1, "exits"), { _tag: "Exits" })
+  if (features.neverEnds) {
+    const sinks = tasks.filter(({ id }) => !needed.has(id))
+    for (let n = 0; n < Math.min(2, sinks.length); n++) chosen.set(draws.pick(sinks, "neverEnds", n).id, { _tag: "NeverEnds" })
+  }
+  return tasks.map((task) => {
+    const body = chosen.get(task.id)
+    return body === undefined ? task : { ...task, body }
+  })
+}

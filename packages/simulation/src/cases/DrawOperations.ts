@@ -1,0 +1,84 @@
+/**
+ * What clients do beside waiting: submitting in parts, cancelling, releasing,
+ * trying again, submitting the same once more, leaving; and scaling.
+ */
+import type { CaseTask, Operation } from "../Case.ts"
+import type { Draws } from "./Draws.ts"
+
+export interface Options {
+  readonly draws: Draws
+  readonly tasks: ReadonlyArray<CaseTask>
+  readonly clients: number
+  readonly workers: number
+  /** How long the work would take if nothing went wrong. */
+  readonly activityMs: number
+  /** Nothing but submitting: what makes the number of executions predictable. */
+  readonly plain: boolean
+}
+
+/** By time. */
+export const drawOperations = (options: Options): ReadonlyArray<Operation> => {
+  const { draws, plain, tasks } = options
+  const on = (name: string) => !plain && draws.chance(0.5, `operation.${name}`)
+  const operations: Array<Operation> = []
+  if (draws.chance(0.5, "operation.parts")) operations.push(...drawParts(options))
+  if (on("cancel")) {
+    operations.push(...several(options, "cancel", 8, (at, n) => ({
+      _tag: "Cancel", at, task: draws.pick(tasks, "cancel.task", n).id, force: draws.chance(0.3, "cancel.force", n)
+    })))
+  }
+  if (on("release")) {
+    operations.push(...several(options, "release", Math.max(1, Math.ceil(tasks.length / 5)), (at, n) => ({
+      _tag: "Release", at, task: draws.pick(tasks, "release.task", n).id
+    })))
+  }
+  if (on("retry")) {
+    const failing = tasks.filter(({ body }) => body._tag === "Fails" || body._tag === "Dies")
+    const tried = failing.length > 0 ? failing : tasks.filter(({ body }) => body._tag === "Succeeds")
+    if (tried.length > 0) {
+      operations.push(...several(options, "retry", 8, (at, n) => ({ _tag: "Retry", at, task: draws.pick(tried, "retry.task", n).id })))
+    }
+  }
+  if (on("resubmit")) {
+    const again = tasks.filter(({ body }) => body._tag !== "NeverEnds")
+    if (again.length > 0) {
+      operations.push(...several(options, "resubmit", 4, (at, n) => ({
+        _tag: "Resubmit", at, task: draws.pick(again, "resubmit.task", n).id, client: draws.int(0, options.clients - 1, "resubmit.client", n)
+      })))
+    }
+  }
+  if (options.clients > 1 && on("leave")) operations.push({ _tag: "Leave", at: timeOf(options, "leave", 0), client: options.clients - 1 })
+  if (on("scale")) {
+    operations.push(...several(options, "scale", 3, (at, n) => ({ _tag: "Scale", at, workers: draws.int(1, 2 * options.workers, "scale.workers", n) })))
+  }
+  operations.push(...cancelsOfTheEndless(options))
+  return operations.sort((a, b) => a.at - b.at)
+}
+
+/** The clients' tasks in a few messages, over the first half of the time. The first comes at once. */
+const drawParts = ({ activityMs, clients, draws, tasks }: Options): ReadonlyArray<Operation> => {
+  const parts: Array<Operation> = []
+  for (let client = 0; client < clients; client++) {
+    const own = tasks.filter((task) => task.client === client).map(({ id }) => id)
+    const count = Math.min(own.length, draws.logInt(2, 10, "parts.count", client))
+    for (let n = 0; n < count; n++) {
+      const slice = own.slice(Math.floor(own.length * n / count), Math.floor(own.length * (n + 1) / count))
+      parts.push({ _tag: "Submit", at: n === 0 ? 0 : rounded(draws.unit("parts.at", client, n) * activityMs / 2), tasks: slice })
+    }
+  }
+  return parts
+}
+
+/** Each would hold its slot for ever. */
+const cancelsOfTheEndless = (options: Options): ReadonlyArray<Operation> =>
+  options.tasks.filter(({ body }) => body._tag === "NeverEnds").map(({ id }) => ({
+    _tag: "Cancel", at: timeOf(options, "endless", id), task: id, force: true
+  }))
+
+const several = (options: Options, stream: string, most: number, make: (at: number, n: number) => Operation): ReadonlyArray<Operation> =>
+  Array.from({ length: options.draws.logInt(1, most, `${stream}.count`) }, (_, n) => make(timeOf(options, stream, n), n))
+
+const timeOf = ({ activityMs, draws }: Options, stream: string, n: number): number => rounded(draws.unit(`${stream}.at`, n) * activityMs)
+
+/** To the microsecond. */
+const rounded = (ms: number): number => Math.round(ms * 1_000) / 1_000

@@ -1,0 +1,193 @@
+/**
+ * What a case may come to: a reference interpreter, sequential and without faults.
+ *
+ * It knows nothing of schedulers. For each task it says which value is the right
+ * one, and which failures of which tasks may stand in its place: as few as what
+ * the case has in it allows. So a case without a cancellation allows no
+ * cancelled task, and one with a single crash no killed one.
+ */
+import type { Case, CaseTask, Operation } from "../Case.ts"
+import type { Fault } from "../Fault.ts"
+import { digestOf } from "./Digest.ts"
+import type { Ending, FailureKind } from "./History.ts"
+
+/** What a future on a task may end with. */
+export interface Allowed {
+  readonly task: number
+  /** The only right value; undefined if it can have none. */
+  readonly value: { readonly digest: string; readonly bytes: number } | undefined
+  /** How the task itself may fail. */
+  readonly own: ReadonlySet<FailureKind>
+  /** Tasks that it may fail with, itself included, where they may fail at all. */
+  readonly origins: ReadonlySet<number>
+  /** In a case without faults and with nothing but submitting: how often its body runs, exactly. Else undefined. */
+  readonly executions: number | undefined
+}
+
+export interface Oracle {
+  readonly allowed: ReadonlyMap<number, Allowed>
+  /** Clients whose session may end against their will. */
+  readonly mayLose: ReadonlySet<number>
+  /** Clients that leave or are killed: nobody hears their answers. */
+  readonly gone: ReadonlySet<number>
+}
+
+export const interpret = (of: Case): Oracle => {
+  const isCalm = of.faults.length === 0 && of.operations.every(({ _tag }) => _tag === "Submit")
+  const allowed = new Map<number, Allowed>()
+  const deaths = deathsOf(of)
+  for (const task of of.tasks) {
+    const dependencies = task.dependencies.map((id) => allowed.get(id)).filter((known) => known !== undefined)
+    const own = ownFailures(of, task, deaths)
+    const origins = new Set(dependencies.flatMap((dependency) => [...dependency.origins]))
+    if (own.size > 0) origins.add(task.id)
+    const inputs = dependencies.map(({ value }) => value?.digest)
+    const isPossible = canSucceed(of, task) && inputs.every((input) => input !== undefined)
+    allowed.set(task.id, {
+      task: task.id,
+      value: isPossible ? { digest: digestOf(task.id, inputs as ReadonlyArray<string>), bytes: task.bytes } : undefined,
+      own,
+      origins,
+      executions: isCalm && !hasEndless(of) ? executionsOf(task, dependencies) : undefined
+    })
+  }
+  const clients = Array.from({ length: of.clients }, (_, client) => client)
+  return {
+    allowed,
+    mayLose: new Set(clients.filter((client) => mayLose(of, client))),
+    gone: new Set(clients.filter((client) => leaves(of.operations, client) || isKilled(of.faults, client)))
+  }
+}
+
+/** Whether a future on this task of this client may end so. */
+export const allows = (oracle: Oracle, task: number, client: number, ending: Ending): boolean => {
+  const allowed = oracle.allowed.get(task)
+  if (allowed === undefined) return false
+  switch (ending._tag) {
+    case "Value":
+      return ending.digest === allowed.value?.digest && ending.bytes === allowed.value.bytes
+    case "Failed":
+      return allowed.origins.has(ending.origin) && oracle.allowed.get(ending.origin)?.own.has(ending.how) === true
+    case "SchedulerLost":
+      return oracle.mayLose.has(client)
+    case "Released":
+    case "Unknown":
+      return true
+    case "Unexpected":
+      return false
+  }
+}
+
+/** In a line: what would have been right. */
+export const showAllowed = (oracle: Oracle, task: number): string => {
+  const allowed = oracle.allowed.get(task)
+  if (allowed === undefined) return "nothing: the case has no such task"
+  const failures = [...allowed.origins].map((origin) => `${[...oracle.allowed.get(origin)?.own ?? []].join(" or ")} of task ${origin}`)
+  return [...allowed.value === undefined ? [] : [`the value ${allowed.value.digest} and ${allowed.value.bytes} bytes`], ...failures].join(", or ") ||
+    "nothing"
+}
+
+const hasOperation = (of: Case, ...tags: ReadonlyArray<Operation["_tag"]>): boolean => of.operations.some(({ _tag }) => tags.includes(_tag))
+
+const hasEndless = (of: Case): boolean => of.tasks.some(({ body }) => body._tag === "NeverEnds" || body._tag === "Exits")
+
+const ownFailures = (of: Case, task: CaseTask, deaths: number): ReadonlySet<FailureKind> => {
+  const own = new Set<FailureKind>()
+  const { body } = task
+  if (body._tag === "Fails" && body.times > task.retries) own.add(task.isolation === "fiber" ? "Error" : "Defect")
+  if (body._tag === "Dies") own.add("Defect")
+  if (body._tag === "Exits" || deaths > ALLOWED_FAILURES) own.add("Killed")
+  // One that never ends is cancelled when healing begins, if it has not been before.
+  if (body._tag === "NeverEnds" || of.operations.some((operation) => operation._tag === "Cancel" && operation.task === task.id)) own.add("Cancelled")
+  return own
+}
+
+/** core/scheduler/State `allowedFailures`. */
+const ALLOWED_FAILURES = 3
+
+/**
+ * How many workers may end, or be given up as silent, while an innocent task is on them.
+ *
+ * A task that exits counts once for each time that it is tried anew: after that it runs alone. The last death that is to end
+ * a task must be its own, so without a fault none is blamed wrongly.
+ */
+const deathsOf = ({ faults, operations, tasks }: Case): number => {
+  const byFaults = faults.reduce((sum, fault) => sum + endings(fault), 0)
+  if (byFaults === 0) return 0
+  const anew = operations.filter(({ _tag }) => _tag === "Retry" || _tag === "Resubmit").length
+  const exits = tasks.filter(({ body }) => body._tag === "Exits").length
+  return byFaults + exits * (1 + anew)
+}
+
+/** How many workers' ends a fault may count for, as one task sees it. A session that is not resumed in five seconds is over. */
+const endings = (fault: Fault): number => {
+  switch (fault._tag) {
+    case "WorkerCrash":
+    case "NannyCrash":
+    case "MemoryPressure":
+      return 1
+    case "Pause":
+    case "Partition":
+    case "SlowReader":
+    case "Latency":
+      return 1 + Math.floor(fault.forMs / WORKER_GRACE_MS)
+    case "ConnectionLoss":
+    case "Duplicate":
+      return 1
+    default:
+      return 0
+  }
+}
+
+const WORKER_GRACE_MS = 5_000
+
+/**
+ * Whether the body can come to a value. One that fails more often than it is tried cannot, unless some of its failures may be lost
+ * on the way, or it is tried anew.
+ */
+const canSucceed = (of: Case, task: CaseTask): boolean => {
+  const { body } = task
+  switch (body._tag) {
+    case "Fails":
+      return body.times <= task.retries || of.faults.length > 0 ||
+        hasOperation(of, "Retry", "Resubmit", "Release", "Cancel", "Leave", "Scale") || hasEndless(of)
+    case "Succeeds":
+    case "Lies":
+      return true
+    default:
+      return false
+  }
+}
+
+/** How often the body runs when nothing goes wrong that is not its own doing. */
+const executionsOf = (task: CaseTask, dependencies: ReadonlyArray<Allowed>): number | undefined => {
+  if (dependencies.some(({ value }) => value === undefined)) return 0
+  switch (task.body._tag) {
+    case "Fails":
+      return Math.min(task.body.times, task.retries) + 1
+    case "Dies":
+      return task.retries + 1
+    default:
+      return 1
+  }
+}
+
+const leaves = (operations: ReadonlyArray<Operation>, client: number): boolean =>
+  operations.some((operation) => operation._tag === "Leave" && operation.client === client)
+
+const isKilled = (faults: ReadonlyArray<Fault>, client: number): boolean =>
+  faults.some((fault) => fault._tag === "ClientCrash" && fault.client === `client-${client}`)
+
+/** A client that is cut off for as long as its session may be resumed; rather sooner, for faults follow each other. */
+const mayLose = ({ faults }: Case, client: number): boolean => {
+  const own = `client-${client}`
+  let cutMs = 0
+  for (const fault of faults) {
+    if (fault._tag === "SchedulerCrash") return true
+    if ((fault._tag === "Pause" || fault._tag === "SlowReader") && (fault.part === own || fault.part === "scheduler")) cutMs += fault.forMs
+    if (fault._tag === "Partition" && (fault.a.includes(own) || fault.b.includes(own))) cutMs += fault.forMs
+  }
+  return cutMs > CLIENT_GRACE_MS / 2
+}
+
+const CLIENT_GRACE_MS = 60_000
