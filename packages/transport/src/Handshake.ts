@@ -16,7 +16,7 @@ import * as Schema from "effect/Schema"
 import { Hashing } from "./Hashing.ts"
 
 /** Both ends must be of the same version. Raised whenever packets or greetings change their meaning. */
-export const version = 1
+export const version = 2
 
 /** A length of time as greetings have it. */
 export const toSpan = (ms: number): number | null => Number.isFinite(ms) ? ms : null

@@ -120,11 +120,11 @@ describe("calls", () => {
       yield* here.end(Cause.interrupt())
       for (const call of [yield* Fiber.await(up), yield* Fiber.await(down)]) {
         const error = Exit.isFailure(call) ? Cause.findError(call.cause) : undefined
-        assert.isTrue(error !== undefined && Result.isSuccess(error) && error.success._tag === "RpcClientError")
+        assert.isTrue(error !== undefined && Result.isSuccess(error) && error.success._tag === "SessionEnded")
       }
       assert.sameMembers([yield* Queue.take(events), yield* Queue.take(events)], ["worker interrupted", "scheduler interrupted"])
-      assert.strictEqual((yield* Effect.flip(worker.Report({ n: 1 })))._tag, "RpcClientError")
-      assert.strictEqual((yield* Effect.flip(worker.Register({ name: "late" })))._tag, "RpcClientError")
+      assert.strictEqual((yield* Effect.flip(worker.Report({ n: 1 })))._tag, "SessionEnded")
+      assert.strictEqual((yield* Effect.flip(worker.Register({ name: "late" })))._tag, "SessionEnded")
     })))
 
   it.live("carry bytes of any size up to a frame, and fail alone beyond", () =>

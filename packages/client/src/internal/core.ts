@@ -5,13 +5,12 @@
  * set of references, one outbox, one order in which things are told.
  */
 import * as Effect from "effect/Effect"
-import type * as RpcClient from "effect/rpc/RpcClient"
-import type * as RpcClientError from "effect/rpc/RpcClientError"
-import type * as RpcGroup from "effect/rpc/RpcGroup"
 import type { ClientRpcs } from "@skein/protocol/ClientRpcs"
 import type { BadOption, NotShippable } from "@skein/protocol/Errors"
 import { SchedulerLost } from "@skein/protocol/Failure"
 import type * as BulkClient from "@skein/transport/BulkClient"
+import type * as Duplex from "@skein/transport/Duplex"
+import type { SessionEnded } from "@skein/transport/Session"
 import type * as Result from "effect/Result"
 import type { Collecting } from "../Collecting.ts"
 import type { Terminal } from "../Platform.ts"
@@ -19,7 +18,7 @@ import type { Code } from "./code.ts"
 import type { Outbox } from "./outbox.ts"
 import type { Held, References } from "./references.ts"
 
-export type SchedulerClient = RpcClient.RpcClient<RpcGroup.Rpcs<typeof ClientRpcs>, RpcClientError.RpcClientError>
+export type SchedulerClient = Duplex.ClientOf<typeof ClientRpcs>
 
 export interface Core {
   /** Unlike any other client's. */
@@ -43,7 +42,7 @@ export interface Core {
 }
 
 /** Asks the scheduler. Its session's end is all that can go wrong. */
-export const ask = <A>(core: Core, question: (scheduler: SchedulerClient) => Effect.Effect<A, RpcClientError.RpcClientError>): Effect.Effect<A, SchedulerLost> =>
+export const ask = <A>(core: Core, question: (scheduler: SchedulerClient) => Effect.Effect<A, SessionEnded>): Effect.Effect<A, SchedulerLost> =>
   Effect.suspend(() => {
     const { lost } = core.references
     if (lost !== undefined) return Effect.fail(lost)
@@ -57,7 +56,7 @@ export const ask = <A>(core: Core, question: (scheduler: SchedulerClient) => Eff
 export const askAbout = <A>(
   core: Core,
   keys: ReadonlyArray<Held>,
-  question: (scheduler: SchedulerClient) => Effect.Effect<A, RpcClientError.RpcClientError>
+  question: (scheduler: SchedulerClient) => Effect.Effect<A, SessionEnded>
 ): Effect.Effect<A, SchedulerLost> =>
   Effect.acquireUseRelease(
     Effect.sync(() => keys.forEach((held) => core.references.retain(held))),

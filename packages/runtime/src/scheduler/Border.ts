@@ -6,7 +6,6 @@ import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as RpcClientError from "effect/rpc/RpcClientError"
 import * as Outbox from "@skein/transport/Outbox"
 import { type Session, SessionEnded } from "@skein/transport/Session"
 import type { Reached } from "./Registry.ts"
@@ -58,7 +57,7 @@ export interface Outgoing<Row> {
 export const outgoing = Effect.fnUntraced(function*<Row>(
   session: Session,
   limitRows: number,
-  send: (rows: ReadonlyArray<Row>) => Effect.Effect<void, RpcClientError.RpcClientError>
+  send: (rows: ReadonlyArray<Row>) => Effect.Effect<void, SessionEnded>
 ): Effect.fn.Return<Outgoing<Row>> {
   const outbox = yield* Outbox.make({ send, limitRows: Infinity })
   const tooSlow = Deferred.makeUnsafe<never, SessionEnded>()
@@ -87,8 +86,7 @@ export const outgoing = Effect.fnUntraced(function*<Row>(
     end: session.end
   }
   const untilOver = Effect.raceAllFirst([
-    // A call that failed has found the session over, and `ended` knows why.
-    Effect.catchTag(outbox.run, "RpcClientError", () => session.ended),
+    outbox.run,
     session.ended,
     Deferred.await(tooSlow)
   ]).pipe(

@@ -3,9 +3,6 @@
  * it holds goes back.
  */
 import * as Effect from "effect/Effect"
-import type * as RpcClient from "effect/rpc/RpcClient"
-import type * as RpcClientError from "effect/rpc/RpcClientError"
-import type * as RpcGroup from "effect/rpc/RpcGroup"
 import type * as Scope from "effect/Scope"
 import { type CancelOutcome, ClientReportRpcs, ClientRpcs } from "@skein/protocol/ClientRpcs"
 import type { Ref } from "@skein/protocol/Ids"
@@ -40,7 +37,7 @@ export const clientSession = Effect.fnUntraced(function*(desk: Desk, session: Se
   }).pipe(Effect.ensuring(leave))
 })
 
-type Reporting = RpcClient.RpcClient<RpcGroup.Rpcs<typeof ClientReportRpcs>, RpcClientError.RpcClientError>
+type Reporting = Duplex.ClientOf<typeof ClientReportRpcs>
 
 const handlersOf = (desk: Desk, peer: ClientPeer, border: Border.Border) => {
   const { asking, inspecting, mailbox, now, tables } = desk

@@ -86,7 +86,7 @@ export const make = (): Mailbox => {
     }),
     holdBack: (session) => ({
       ...session,
-      run: (handle) => session.run((frame) => events.length < HIGH_WATER ? handle(frame) : Effect.andThen(drained.await, handle(frame)))
+      run: (handle) => session.run((frame) => events.length < HIGH_WATER ? handle(frame) : Effect.andThen(drained.await, Effect.suspend(() => handle(frame))))
     }),
     size: () => events.length
   }

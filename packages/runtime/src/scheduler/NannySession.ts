@@ -7,9 +7,6 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type * as RpcClient from "effect/rpc/RpcClient"
-import type * as RpcClientError from "effect/rpc/RpcClientError"
-import type * as RpcGroup from "effect/rpc/RpcGroup"
 import type * as Scope from "effect/Scope"
 import type { ProcessId } from "@skein/protocol/Ids"
 import { type ExitReport, NannyCommandRpcs, NannyRpcs } from "@skein/protocol/NannyRpcs"
@@ -77,4 +74,4 @@ export const nannySession = Effect.fnUntraced(function*(desk: Desk, session: Ses
   }).pipe(Effect.ensuring(leave))
 })
 
-type Commanding = RpcClient.RpcClient<RpcGroup.Rpcs<typeof NannyCommandRpcs>, RpcClientError.RpcClientError>
+type Commanding = Duplex.ClientOf<typeof NannyCommandRpcs>

@@ -10,9 +10,6 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
-import type * as RpcClient from "effect/rpc/RpcClient"
-import type * as RpcClientError from "effect/rpc/RpcClientError"
-import type * as RpcGroup from "effect/rpc/RpcGroup"
 import type * as Scope from "effect/Scope"
 import type { Event, Leaving } from "@skein/core/scheduler/Event"
 import { type Registration, WorkerCommandRpcs, WorkerRpcs } from "@skein/protocol/WorkerRpcs"
@@ -102,7 +99,7 @@ export const workerSession = Effect.fnUntraced(function*(desk: Desk, arrived: Se
   }).pipe(Effect.ensuring(leave({ _tag: "Closed" })))
 })
 
-type Commanding = RpcClient.RpcClient<RpcGroup.Rpcs<typeof WorkerCommandRpcs>, RpcClientError.RpcClientError>
+type Commanding = Duplex.ClientOf<typeof WorkerCommandRpcs>
 
 /** The same session, and when it has accepted its first frame: to a worker that is the answer to its registration. */
 const untilAnswered = (session: Session): { readonly session: Session; readonly answered: Effect.Effect<void> } => {

@@ -16,7 +16,6 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Cause from "effect/Cause"
 import * as Redacted from "effect/Redacted"
-import type * as RpcClientError from "effect/rpc/RpcClientError"
 import type * as Scope from "effect/Scope"
 import type { Event } from "@skein/core/worker/Event"
 import type { State } from "@skein/core/worker/State"
@@ -124,7 +123,7 @@ const incarnation = Effect.fnUntraced(function*(
   })
   const context = yield* WorkerCommandRpcs.toHandlers(handlers)
   const rpc = yield* Effect.provideContext(Duplex.make(session, { serve: WorkerCommandRpcs, call: WorkerRpcs }), context)
-  const outbox = yield* Outbox.make<Row, RpcClientError.RpcClientError, never>({
+  const outbox = yield* Outbox.make<Row, Session.SessionEnded, never>({
     limitRows: OUTBOX_ROWS,
     send: (rows) => Effect.forEach(messages(rows), (segments) => rpc.Report({ segments }), { discard: true })
   })
@@ -155,8 +154,7 @@ const incarnation = Effect.fnUntraced(function*(
     return yield* Effect.raceFirst(outbox.run, loading)
   })
   return yield* Effect.raceAllFirst([
-    // A call that failed has found the session over, and `ended` knows why.
-    Effect.catchTag(living, "RpcClientError", () => session.ended),
+    living,
     session.ended,
     Effect.map(Deferred.await(sentAway), (reason): End => ({ _tag: "SentAway", reason }))
   ]).pipe(

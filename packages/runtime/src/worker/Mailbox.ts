@@ -74,7 +74,7 @@ export const make = (): Mailbox => {
     },
     holdBack: (session) => ({
       ...session,
-      run: (handle) => session.run((frame) => items.length < HIGH_WATER ? handle(frame) : Effect.andThen(drained.await, handle(frame)))
+      run: (handle) => session.run((frame) => items.length < HIGH_WATER ? handle(frame) : Effect.andThen(drained.await, Effect.suspend(() => handle(frame))))
     })
   }
 }

@@ -6,9 +6,7 @@
  * call's exit, which is the one place that all of them pass.
  */
 import * as Predicate from "effect/Predicate"
-import type * as Rpc from "effect/rpc/Rpc"
-import * as RpcGroup from "effect/rpc/RpcGroup"
-import * as RpcMake from "effect/rpc/Rpc"
+import * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 
@@ -38,26 +36,6 @@ const textOf = (json: Schema.Json): string =>
     ? json.message.replace(/[\p{Cc}\u2028\u2029]/gu, "?").slice(0, 300)
     : DETAIL
 
-/** Compiled once for a group, not once for a session: codecs are kept by schema. */
-const done = new WeakMap<object, unknown>()
-
-/** The same group, defects redacted. */
-export const redactDefects = <R extends Rpc.Any>(group: RpcGroup.RpcGroup<R>): RpcGroup.RpcGroup<R> => {
-  const known = done.get(group)
-  if (known !== undefined) return known as RpcGroup.RpcGroup<R> // what was put there for this very group
-  const rpcs = Array.from(group.requests.values() as Iterable<Rpc.Any>, (rpc) => redact(rpc as Rpc.AnyWithProps)) // `Any` hides the schemas
-  const redacted = RpcGroup.make(...rpcs) as unknown as RpcGroup.RpcGroup<R> // the same tags, payloads, successes and errors
-  done.set(group, redacted)
-  return redacted
-}
-
-const redact = (rpc: Rpc.AnyWithProps): Rpc.Any => {
-  let redacted = RpcMake.make(rpc._tag, {
-    payload: rpc.payloadSchema,
-    success: rpc.successSchema,
-    error: rpc.errorSchema,
-    defect: Redacted
-  }).annotateMerge(rpc.annotations)
-  for (const middleware of rpc.middlewares) redacted = redacted.middleware(middleware) as unknown as typeof redacted // its type lists them
-  return redacted
-}
+/** The same Rpc, its defects redacted. */
+export const redacted = (rpc: Rpc.AnyWithProps): Rpc.Any =>
+  Rpc.make(rpc._tag, { payload: rpc.payloadSchema, success: rpc.successSchema, error: rpc.errorSchema, defect: Redacted })

@@ -4,7 +4,6 @@
  */
 import { Deferred, Effect, Exit, Layer, Queue, Redacted, Scope } from "effect"
 import { Socket } from "effect/socket"
-import type { RpcClient, RpcClientError, RpcGroup } from "effect/rpc"
 import { type ClientReport, ClientReportRpcs, ClientRpcs } from "@skein/protocol/ClientRpcs"
 import { NannyCommandRpcs, NannyRpcs } from "@skein/protocol/NannyRpcs"
 import { type Registration, type WorkerCommand, WorkerCommandRpcs, WorkerRpcs } from "@skein/protocol/WorkerRpcs"
@@ -53,8 +52,6 @@ export const dialAs = Effect.fnUntraced(function*({ connect, token }: Reach, rol
   return yield* Effect.orDie(dial({ socket: yield* connect, greeting, beatMs: Infinity, window: 256 * 1024 }))
 })
 
-type Calls<Group> = Group extends RpcGroup.RpcGroup<infer Rpcs> ? RpcClient.RpcClient<Rpcs, RpcClientError.RpcClientError> : never
-
 /** A connection that a test can break, and that cannot be made again until it is mended. */
 export const breakable = Effect.fnUntraced(function*(reach: Reach) {
   const inner = yield* reach.connect
@@ -86,7 +83,7 @@ export const breakable = Effect.fnUntraced(function*(reach: Reach) {
 })
 
 export interface FakeClient {
-  readonly rpc: Calls<typeof ClientRpcs>
+  readonly rpc: Duplex.ClientOf<typeof ClientRpcs>
   readonly session: Session
   /** News, segment by segment. */
   readonly reports: Queue.Queue<ClientReport>
@@ -114,7 +111,7 @@ export const client = Effect.fnUntraced(function*(rig: Reach, name = "client", r
 })
 
 export interface FakeWorker {
-  readonly rpc: Calls<typeof WorkerRpcs>
+  readonly rpc: Duplex.ClientOf<typeof WorkerRpcs>
   readonly session: Session
   readonly commands: Queue.Queue<WorkerCommand>
   readonly next: <Tag extends WorkerCommand["_tag"]>(tag: Tag) => Effect.Effect<Extract<WorkerCommand, { readonly _tag: Tag }>>

@@ -15,9 +15,6 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
-import type * as RpcClient from "effect/rpc/RpcClient"
-import type * as RpcClientError from "effect/rpc/RpcClientError"
-import type * as RpcGroup from "effect/rpc/RpcGroup"
 import type * as SocketServer from "effect/socket/SocketServer"
 
 type Segment = Exclude<WorkerReport, { readonly _tag: "Load" }>
@@ -28,7 +25,7 @@ export interface Joined {
   readonly worker: WorkerId
   readonly registration: Registration
   readonly session: Session
-  readonly rpc: RpcClient.RpcClient<RpcGroup.Rpcs<typeof WorkerCommandRpcs>, RpcClientError.RpcClientError>
+  readonly rpc: Duplex.ClientOf<typeof WorkerCommandRpcs>
   readonly tell: (...segments: ReadonlyArray<WorkerCommand>) => Effect.Effect<void>
   /** The next row that it reports. */
   readonly report: Effect.Effect<Report>
