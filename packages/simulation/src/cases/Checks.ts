@@ -159,15 +159,17 @@ export const checkCancelled = (of: Case, { outcome, task }: Cancelled, running: 
   if (outcome !== "cancelled" || running.length === 0) return undefined
   // Who is cut off may run what was given up elsewhere long ago, and what is wanted again may have begun anew.
   const isExcused = of.faults.length > 0 || of.operations.some(({ _tag }) => _tag === "Retry" || _tag === "Resubmit" || _tag === "Scale")
-  return isExcused ? undefined : { id: "C4", saw: `the cancellation of task ${task} was acknowledged, and it runs on ${running.map(({ process }) => process).join(", ")}` }
+  return isExcused ? undefined : { id: "C4", saw: `the cancellation of task ${task} was acknowledged, and it runs on ${placesOf(running)}` }
 }
 
 /** X3, when another body of the task begins. `isStopping`: whether the scheduler waits for a cancelled run of it. */
 export const checkAlone = (of: Case, begun: Execution, others: ReadonlyArray<Execution>, isStopping: boolean): Violation | undefined =>
   others.length === 0 || isStopping || of.faults.length > 0 || of.operations.some(({ _tag }) => _tag === "Scale") ? undefined : {
     id: "X3",
-    saw: `task ${begun.task} begins on ${begun.process}, and runs on ${others.map(({ process }) => process).join(", ")} already`
+    saw: `task ${begun.task} begins on ${placesOf([begun])}, and runs on ${placesOf(others)} already`
   }
+
+const placesOf = (executions: ReadonlyArray<Execution>): string => executions.map(({ process }) => process?.name ?? "a thread").join(", ")
 
 const nameOf = ({ id, run }: { readonly id: number; readonly run: number }): string => `${id}#${run}`
 

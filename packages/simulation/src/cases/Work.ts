@@ -8,10 +8,12 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import { Task } from "@skein/protocol/Task"
 import { exitProcess, spend } from "../Body.ts"
 import type { Body, CaseTask } from "../Case.ts"
+import { CurrentProcess, type SimProcess } from "../SimProcess.ts"
 import * as World from "../World.ts"
 import { digestOf } from "./Digest.ts"
 
@@ -39,9 +41,8 @@ export class CaseFailed extends Schema.TaggedError<CaseFailed>()("CaseFailed", {
 /** One run of a body. */
 export interface Execution {
   readonly task: number
-  /** The process that runs it, by name, and which of that name. */
-  readonly process: string
-  readonly pid: number
+  /** The process that runs it; undefined for one in a thread, which tells nobody. */
+  readonly process: SimProcess | undefined
   readonly beganAt: number
   /** Virtual milliseconds; undefined while it runs, or if its process ended before it did. */
   endedAt: number | undefined
@@ -100,9 +101,8 @@ export const specOf = ({ body, bytes, durationMs, id }: CaseTask): Spec => ({ id
 
 const begin = (spec: Spec): Execution => {
   const { executions, onChange } = record()
-  const process = World.current().running
   const execution: Execution = {
-    task: spec.id, process: process.name, pid: process.pid, beganAt: World.current().now, endedAt: undefined, how: undefined
+    task: spec.id, process: Fiber.getCurrent()?.getRef(CurrentProcess), beganAt: World.current().now, endedAt: undefined, how: undefined
   }
   executions.push(execution)
   for (const tell of onChange) tell(execution)

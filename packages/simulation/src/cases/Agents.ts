@@ -1,0 +1,153 @@
+/**
+ * The clients of a case: each submits its tasks, holds their futures, waits for
+ * every one, and does to them what it is told.
+ *
+ * What an agent is told it does in its client's own process, and what it hears it
+ * writes down here, outside of all processes; so an agent that is killed leaves
+ * behind what it had heard, and nothing more.
+ */
+import * as Effect from "effect/Effect"
+import * as Semaphore from "effect/Semaphore"
+import { Client } from "@skein/client/Client"
+import type { Future } from "@skein/client/Future"
+import type { Case, CaseTask } from "../Case.ts"
+import type { SimClient } from "../SimCluster.ts"
+import { type Answer, type Cancelled, type Ending, endingOf, keyOf } from "./History.ts"
+import { type CaseFailed, inFiber, inThread, specOf, type Value } from "./Work.ts"
+
+/** One future that a client holds or has held. */
+export interface Handle {
+  readonly client: number
+  readonly task: number
+  readonly handle: number
+  readonly future: Future<Value, CaseFailed>
+  /** The latest ending heard, of the latest wait; undefined while it is waited for. */
+  ending: Ending | undefined
+  released: boolean
+}
+
+export interface Agent {
+  readonly index: number
+  /** All futures, in the order in which they were made. */
+  readonly handles: ReadonlyArray<Handle>
+  /** Things told and not yet done. */
+  readonly busy: () => number
+  /** It will hear nothing more: it was killed, or left. */
+  readonly isGone: () => boolean
+  readonly submit: (tasks: ReadonlyArray<number>) => void
+  /** Under the same key as before; with all that it depends on, as far as it does not hold that. */
+  readonly resubmit: (task: number) => void
+  readonly cancel: (task: number, force: boolean) => void
+  readonly release: (task: number) => void
+  readonly releaseAll: () => void
+  readonly retry: (task: number) => void
+  /** Asks for every result once more. */
+  readonly askAgain: () => void
+  readonly leave: () => void
+}
+
+/** What agents tell as it happens. */
+export interface Listener {
+  readonly onAnswer: (answer: Answer) => void
+  readonly onCancelled: (cancelled: Cancelled, wasPending: boolean) => void
+  /** A key was submitted that the client did not hold. */
+  readonly onSubmitted: (client: number, task: number) => void
+}
+
+export const make = (of: Case, index: number, client: SimClient, listener: Listener, now: () => number): Agent => {
+  const tasks = new Map(of.tasks.map((task) => [task.id, task]))
+  const handles: Array<Handle> = []
+  /** The future that a dependent is given; undefined once that has been released. */
+  const held = new Map<number, Handle>()
+  const counts = new Map<number, number>()
+  const alone = Semaphore.makeUnsafe(1)
+  let busy = 0
+  let left = false
+  const isGone = () => left || client.process.status === "ended"
+
+  /** Does something in the client's process. What it fails with is the end of the session, which every future tells as well. */
+  const tell = (effect: Effect.Effect<unknown, unknown, Client>) => {
+    if (isGone()) return
+    busy++
+    client.run(Effect.ensuring(Effect.ignore(effect), Effect.sync(() => void busy--)))
+  }
+  const wait = (handle: Handle, asked: Answer["asked"]) =>
+    Effect.map(Effect.exit(handle.future.result), (exit) => {
+      const ending = endingOf(exit)
+      if (handle.released && ending._tag !== "Value") return
+      handle.ending = ending
+      listener.onAnswer({ at: now(), client: index, task: handle.task, handle: handle.handle, asked, ending })
+    })
+  const watch = (handle: Handle) => {
+    handle.ending = undefined
+    client.run(wait(handle, "result"))
+  }
+  const submitOne = Effect.fnUntraced(function*(service: Client["Service"], task: CaseTask) {
+    const inputs = task.dependencies.map((id) => held.get(id)!.future)
+    const face = service.with({ key: keyOf(task.id), retries: task.retries, priority: task.priority })
+    const future = task.isolation === "fiber"
+      ? yield* face.submit(inFiber, specOf(task), inputs)
+      : yield* face.submit(inThread, specOf(task), inputs)
+    const handle: Handle = { client: index, task: task.id, handle: counts.get(task.id) ?? 0, future, ending: undefined, released: false }
+    counts.set(task.id, handle.handle + 1)
+    if (!held.has(task.id)) listener.onSubmitted(index, task.id)
+    held.set(task.id, handle)
+    handles.push(handle)
+    watch(handle)
+  })
+  /** What a task depends on, and is not held, comes first. */
+  const ensure = (service: Client["Service"], id: number): Effect.Effect<void, unknown> =>
+    Effect.suspend(() => {
+      const task = tasks.get(id)
+      if (task === undefined || held.has(id)) return Effect.void
+      return Effect.andThen(ensureAll(service, task.dependencies), submitOne(service, task))
+    })
+  const ensureAll = (service: Client["Service"], ids: ReadonlyArray<number>): Effect.Effect<void, unknown> =>
+    Effect.forEach(ids, (id) => ensure(service, id), { discard: true })
+
+  const live = (task: number) => handles.filter((handle) => handle.task === task && !handle.released)
+  const releaseHandle = (handle: Handle) =>
+    Effect.suspend(() => {
+      handle.released = true
+      if (held.get(handle.task) === handle) held.delete(handle.task)
+      return handle.future.release
+    })
+  return {
+    index,
+    handles,
+    busy: () => isGone() ? 0 : busy,
+    isGone,
+    submit: (ids) => tell(alone.withPermits(1)(Effect.flatMap(Client, (service) => ensureAll(service, ids)))),
+    resubmit: (id) =>
+      tell(alone.withPermits(1)(Effect.flatMap(Client, (service) => {
+        const task = tasks.get(id)
+        return task === undefined ? Effect.void : Effect.andThen(ensureAll(service, task.dependencies), submitOne(service, task))
+      }))),
+    cancel: (task, force) =>
+      tell(Effect.suspend(() => {
+        const handle = live(task)[0]
+        if (handle === undefined) return Effect.void
+        const wasPending = handle.ending === undefined
+        return handle.future.cancel({ force, note: "as the case says" }).pipe(
+          Effect.catch(() => Effect.succeed("unknown" as const)),
+          Effect.map((outcome) => listener.onCancelled({ at: now(), client: index, task, outcome }, wasPending))
+        )
+      })),
+    release: (task) => tell(Effect.suspend(() => Effect.forEach(live(task), releaseHandle, { discard: true }))),
+    releaseAll: () => tell(Effect.suspend(() => Effect.forEach(handles.filter(({ released }) => !released), releaseHandle, { discard: true }))),
+    retry: (task) =>
+      tell(Effect.suspend(() =>
+        Effect.forEach(live(task), (handle) =>
+          Effect.map(handle.future.retry, () => {
+            if (handle.ending !== undefined) watch(handle)
+          }), { discard: true })
+      )),
+    askAgain: () =>
+      tell(Effect.suspend(() => Effect.forEach(handles.filter(({ released }) => !released), (handle) => wait(handle, "again"), { discard: true, concurrency: 64 }))),
+    leave: () => {
+      if (isGone()) return
+      left = true
+      client.run(client.leave)
+    }
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * The command `npm run simulate`: seeds until the time is over, and a report.
+ *
+ *     npm run simulate                                   one minute of light and full runs
+ *     npm run simulate -- --minutes 10 [--seed S]
+ *     npm run simulate -- --runs 500 --profile full
+ *     npm run simulate -- --gate                         what every change must pass: 5,000 light and 500 full runs
+ *     npm run simulate -- --replay case.json [--trace]   one run again
+ *
+ * At the first failure the case is made small, written to `case.json` in the
+ * present folder (`--out`), told, and the command exits with 1.
+ */
+import { readFileSync, writeFileSync } from "node:fs"
+import { parseArgs } from "node:util"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import { type Case, Json } from "../Case.ts"
+import { draw, type Profile } from "../cases/Draw.ts"
+import { runCase } from "../cases/Run.ts"
+import type { Tally } from "./Batch.ts"
+import { type Ended, runFleet } from "./Fleet.ts"
+import { LIGHT_PER_FULL } from "./Plan.ts"
+import { tellFailure, tellOutcome, tellTally } from "./Reporting.ts"
+import { shrinkFailing } from "./Shrinking.ts"
+
+interface Arguments {
+  readonly seed: number
+  readonly processes: number
+  readonly profile: Profile | "mixed"
+  readonly runs: number | undefined
+  readonly forMs: number | undefined
+  readonly json: string | undefined
+  readonly out: string
+}
+
+/** Full runs of the gate, and with each ten light ones. */
+const GATE_FULL = 500
+
+/** The exit code. */
+export const main = async (argv: ReadonlyArray<string>): Promise<number> => {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      minutes: { type: "string" },
+      runs: { type: "string" },
+      profile: { type: "string" },
+      seed: { type: "string" },
+      processes: { type: "string" },
+      replay: { type: "string" },
+      trace: { type: "boolean" },
+      gate: { type: "boolean" },
+      json: { type: "string" },
+      out: { type: "string" }
+    }
+  })
+  if (values.replay !== undefined) return replay(values.replay, values.trace === true)
+  const runs = values.gate === true ? GATE_FULL * (LIGHT_PER_FULL + 1) : number(values.runs, "runs")
+  const minutes = number(values.minutes, "minutes") ?? (runs === undefined ? 1 : undefined)
+  return session({
+    // The gate runs the same seeds every time, so that it fails for what was changed and not for what was drawn.
+    seed: number(values.seed, "seed") ?? (values.gate === true ? 1 : Math.floor(Math.random() * 2 ** 40)),
+    processes: number(values.processes, "processes") ?? 2,
+    profile: profileOf(values.profile),
+    runs,
+    forMs: minutes === undefined ? undefined : minutes * 60_000,
+    json: values.json,
+    out: values.out ?? "case.json"
+  })
+}
+
+const session = async (args: Arguments): Promise<number> => {
+  const { forMs, out, processes, profile, runs, seed } = args
+  print([`seeds from ${seed}, ${profile === "mixed" ? `${LIGHT_PER_FULL} light runs for each full one` : `${profile} runs`}, ${processes} processes`])
+  const began = performance.now()
+  let shown = began
+  const ended = await runFleet({
+    seed, processes, profile, runs, forMs,
+    onProgress: (tally) => {
+      if (performance.now() - shown < 10_000) return
+      shown = performance.now()
+      print([`${((shown - began) / 1_000).toFixed(0).padStart(5)} s  ${tally.runs.light} light and ${tally.runs.full} full runs`])
+    }
+  })
+  const wallMs = performance.now() - began
+  print(["", ...tellTally(ended.tally, wallMs), ""])
+  if (args.json !== undefined) writeFileSync(args.json, JSON.stringify({ seed, wallMs, ended: ended._tag, tally: ended.tally }, null, 2))
+  return conclude(ended, ended.tally, out)
+}
+
+const conclude = async (ended: Ended, tally: Tally, out: string): Promise<number> => {
+  switch (ended._tag) {
+    case "Done":
+      print([`no check failed in ${tally.runs.light + tally.runs.full} runs`])
+      return 0
+    case "Stuck": {
+      const { job, why } = ended
+      if (job !== undefined) writeFileSync(out, Schema.encodeSync(Json)(draw(job.seed, job.profile)))
+      print([`FAILED  ${job === undefined ? "a process" : `the ${job.profile} run of seed ${job.seed}`} ${why}${job === undefined ? "" : `; its case is in ${out}`}`])
+      return 1
+    }
+    case "Failed": {
+      const { failure } = ended
+      print([`${failure.violation.id} fails with seed ${failure.case.seed} (${failure.profile}): ${failure.violation.saw}`, "making it small …"])
+      const first = runCase(failure.case)
+      const shrunk = await shrinkFailing(failure.case, first)
+      writeFileSync(out, `${Schema.encodeSync(Json)(shrunk.smallest)}\n`)
+      print(["", ...tellFailure(failure.case, shrunk, out)])
+      return 1
+    }
+  }
+}
+
+const replay = (file: string, trace: boolean): number => {
+  const read = Schema.decodeUnknownExit(Json)(readFileSync(file, "utf8"))
+  if (Exit.isFailure(read)) {
+    print([`${file} is no case: ${String(read.cause)}`])
+    return 2
+  }
+  const of: Case = read.value
+  const outcome = runCase(of, { trace })
+  print([...outcome.lines, ...tellOutcome(of, outcome)])
+  return outcome.violation === undefined ? 0 : 1
+}
+
+const profileOf = (said: string | undefined): Profile | "mixed" => {
+  if (said === undefined || said === "mixed") return "mixed"
+  if (said === "light" || said === "full") return said
+  throw new Error(`--profile is light, full or mixed, not "${said}"`)
+}
+
+const number = (said: string | undefined, option: string): number | undefined => {
+  if (said === undefined) return undefined
+  const value = Number(said)
+  if (!Number.isFinite(value) || value < 0) throw new Error(`--${option} is a number, not "${said}"`)
+  return value
+}
+
+const print = (lines: ReadonlyArray<string>): void => void process.stdout.write(`${lines.join("\n")}\n`)
