@@ -43,7 +43,7 @@ export interface Agent {
   readonly retry: (task: number) => void
   /** Asks for every result once more. */
   readonly askAgain: () => void
-  readonly leave: () => void
+  readonly leave: () => Effect.Effect<void>
 }
 
 /** What agents tell as it happens. */
@@ -144,10 +144,11 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
       )),
     askAgain: () =>
       tell(Effect.suspend(() => Effect.forEach(handles.filter(({ released }) => !released), (handle) => wait(handle, "again"), { discard: true, concurrency: 64 }))),
-    leave: () => {
-      if (isGone()) return
-      left = true
-      client.run(client.leave)
-    }
+    leave: () =>
+      Effect.suspend(() => {
+        if (isGone()) return Effect.void
+        left = true
+        return client.leave
+      })
   }
 }

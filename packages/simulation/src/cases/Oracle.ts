@@ -69,10 +69,11 @@ export const allows = (oracle: Oracle, task: number, client: number, ending: End
     case "Failed":
       return allowed.origins.has(ending.origin) && oracle.allowed.get(ending.origin)?.own.has(ending.how) === true
     case "SchedulerLost":
-      return oracle.mayLose.has(client)
-    case "Released":
+      return oracle.mayLose.has(client) || oracle.gone.has(client)
     case "Unknown":
-      return true
+      return oracle.gone.has(client)
+    // Who has released a future listens to it no more.
+    case "Released":
     case "Unexpected":
       return false
   }

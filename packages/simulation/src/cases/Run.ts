@@ -57,7 +57,6 @@ export const runCase = (of: Case, options: RunOptions = {}): Outcome => {
   const world = World.run({
     seed: of.seed,
     schedule: of.schedule,
-    network: of.network,
     maxMs: of.endBy + AFTERMATH_MS + STARTING_MS,
     maxSteps: 20_000_000,
     ...(options.trace === true ? { trace: true } : {}),
@@ -103,8 +102,8 @@ const AFTERMATH_MS = RESTING_MS + FORGETTING_MS + 120_000
 const program = Effect.fnUntraced(function*(of: Case, history: History) {
   const world = World.current()
   history.executions = record().executions
-  const { clients, cluster: { slots, workers } } = of
-  const cluster = yield* SimCluster.make({ workers, slots, clients })
+  const { clients, cluster: { slots, workers }, network } = of
+  const cluster = yield* SimCluster.make({ workers, slots, clients, network })
   history.injected = cluster.injected
   const watch = Watch.make(of, world, cluster, history.marks)
   const oracle = interpret(of)
@@ -180,46 +179,52 @@ const disturb = Effect.fnUntraced(function*(run: Run) {
     if (own.length > 0) agent.submit(own)
   }
   const actions = [
-    ...of.operations.map((operation) => ({ at: operation.at, act: () => operate(run, operation) })),
-    ...of.faults.map((fault) => ({ at: fault.at, act: () => inject(run, fault) }))
+    ...of.operations.map((operation) => ({ at: operation.at, act: operate(run, operation) })),
+    ...of.faults.map((fault) => ({ at: fault.at, act: inject(run, fault) }))
   ].sort((a, b) => a.at - b.at)
   for (const { act, at } of actions) {
     const wait = run.began + at - world.now
     if (wait > 0) yield* Effect.sleep(wait)
-    act()
+    // What it begins goes on while the next is done.
+    yield* Effect.forkScoped(act, { startImmediately: true })
   }
   yield* until(run, run.began + of.healAt, () => isSettled(run))
 })
 
-const operate = (run: Run, operation: Operation): void => {
-  const { agents, cluster, history, of } = run
-  switch (operation._tag) {
-    case "Submit": {
-      const client = of.tasks.find(({ id }) => id === operation.tasks[0])?.client
-      return client === undefined ? undefined : agents[client]?.submit(operation.tasks)
+/** Begins an operation. Only scaling takes its time. */
+const operate = ({ agents, cluster, history, of }: Run, operation: Operation): Effect.Effect<unknown> =>
+  Effect.suspend(() => {
+    switch (operation._tag) {
+      case "Submit": {
+        const client = of.tasks.find(({ id }) => id === operation.tasks[0])?.client
+        if (client !== undefined) agents[client]?.submit(operation.tasks)
+        return Effect.void
+      }
+      case "Resubmit":
+        agents[operation.client]?.resubmit(operation.task)
+        return Effect.void
+      case "Leave":
+        if (Watch.isWorking(cluster)) history.marks.see("a client left while its tasks ran")
+        return agents[operation.client]?.leave() ?? Effect.void
+      case "Scale":
+        return cluster.scale(operation.workers)
+      default: {
+        // Whoever holds it: as a rule the client whose task it is.
+        const holders = agents.filter(({ handles }) => handles.some(({ released, task }) => task === operation.task && !released))
+        if (operation._tag === "Cancel") for (const agent of holders.slice(0, 1)) agent.cancel(operation.task, operation.force)
+        if (operation._tag === "Release") for (const agent of holders) agent.release(operation.task)
+        if (operation._tag === "Retry") for (const agent of holders.slice(0, 1)) agent.retry(operation.task)
+        return Effect.void
+      }
     }
-    case "Resubmit":
-      return agents[operation.client]?.resubmit(operation.task)
-    case "Leave":
-      if (Watch.isWorking(cluster)) history.marks.see("a client left while its tasks ran")
-      return agents[operation.client]?.leave()
-    case "Scale":
-      return cluster.scaling(operation.workers)
-    default: {
-      // Whoever holds it: as a rule the client whose task it is.
-      const holders = agents.filter(({ handles }) => handles.some(({ released, task }) => task === operation.task && !released))
-      if (operation._tag === "Cancel") for (const agent of holders.slice(0, 1)) agent.cancel(operation.task, operation.force)
-      if (operation._tag === "Release") for (const agent of holders) agent.release(operation.task)
-      if (operation._tag === "Retry") for (const agent of holders.slice(0, 1)) agent.retry(operation.task)
-    }
-  }
-}
+  })
 
-const inject = ({ cluster, history, watch }: Run, fault: Fault): void => {
-  watch.before(fault)
-  const isActive = Watch.isWorking(cluster)
-  if (cluster.inject(fault) && isActive) history.duringActivity++
-}
+const inject = ({ cluster, history, watch }: Run, fault: Fault): Effect.Effect<void> =>
+  Effect.sync(() => {
+    watch.before(fault)
+    const isActive = Watch.isWorking(cluster)
+    if (cluster.inject(fault) && isActive) history.duringActivity++
+  })
 
 /** The faults are over: all that is waited for must come to an end. */
 const heal = Effect.fnUntraced(function*(run: Run) {
