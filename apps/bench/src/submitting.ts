@@ -6,12 +6,14 @@
  */
 import { Effect } from "effect"
 import type { ClientService, Future } from "skein"
-import { nothing } from "./tasks.ts"
 import * as tasks from "./tasks.ts"
 import { type Graph, levels, sinks } from "./workloads.ts"
 
 /** Futures of all tasks, at the places of their tasks. */
 export type Submitted = ReadonlyArray<Future<unknown, unknown>>
+
+/** How to have tasks done that nobody needs: in the worker's event loop, or in a thread. */
+export type Isolation = "fiber" | "thread"
 
 let salt = 0
 /** Whole numbers that nobody else gets: the first of so many. */
@@ -21,12 +23,38 @@ export const salts = (count: number): number => {
   return first
 }
 
+type Inputs = ReadonlyArray<number | Future<number, unknown>>
+
 /** Tasks that do nothing, one `client.map` for each level of the graph: the fastest way there is to say it. */
-export const byLevels = Effect.fnUntraced(function*(client: ClientService, graph: Graph, task: typeof nothing = nothing) {
+export const byLevels = Effect.fnUntraced(function*(client: ClientService, graph: Graph, isolation: Isolation = "fiber") {
   const first = salts(graph.deps.length)
   const futures: Array<Future<number, unknown>> = new Array(graph.deps.length)
   for (const level of levels(graph)) {
-    const made = yield* client.map(task, level.map((at): ReadonlyArray<number | Future<number, unknown>> => [first + at, ...graph.deps[at]!.map((need) => futures[need]!)]))
+    const items = level.map((at): Inputs => [first + at, ...graph.deps[at]!.map((need) => futures[need]!)])
+    const made: ReadonlyArray<Future<number, unknown>> = yield* isolation === "fiber" ? client.map(tasks.nothing, items) : client.map(tasks.nothingInThread, items)
+    for (const [index, at] of level.entries()) futures[at] = made[index]!
+  }
+  return futures as Submitted
+})
+
+/** The same tasks, each with a `client.submit` of its own, as in a loop of a user's program. */
+export const oneByOne = Effect.fnUntraced(function*(client: ClientService, graph: Graph) {
+  const first = salts(graph.deps.length)
+  const futures: Array<Future<number, unknown>> = []
+  for (const [at, needs] of graph.deps.entries()) {
+    const inputs: Inputs = [first + at, ...needs.map((need) => futures[need]!)]
+    futures.push(yield* client.submit(tasks.nothing, inputs))
+  }
+  return futures as Submitted
+})
+
+/** Tasks without results that sleep for as long as the graph says; each needs those before it for nothing but the order. */
+export const sleeping = Effect.fnUntraced(function*(client: ClientService, graph: Graph, isolation: Isolation = "fiber") {
+  const first = salts(graph.deps.length)
+  const futures: Array<Future<number, unknown>> = new Array(graph.deps.length)
+  for (const level of levels(graph)) {
+    const items = level.map((at): Inputs => [graph.ms(at), first + at, ...graph.deps[at]!.map((need) => futures[need]!)])
+    const made: ReadonlyArray<Future<number, unknown>> = yield* isolation === "fiber" ? client.map(tasks.sleep, items) : client.map(tasks.sleepInThread, items)
     for (const [index, at] of level.entries()) futures[at] = made[index]!
   }
   return futures as Submitted
@@ -37,13 +65,14 @@ export const inOrder = Effect.fnUntraced(function*(client: ClientService, graph:
   const first = salts(graph.deps.length)
   const futures: Array<Future<Uint8Array, unknown>> = []
   for (const [at, needs] of graph.deps.entries()) {
-    futures.push(yield* client.submit(tasks.node, [first + at, graph.ms(at), graph.bytes(at), ...needs.map((need) => futures[need]!)] as const))
+    const inputs = [first + at, graph.ms(at), graph.bytes(at), ...needs.map((need) => futures[need]!)] as const
+    futures.push(yield* client.submit(tasks.node, inputs))
   }
   return futures as Submitted
 })
 
-/** Waits until what nothing else needs is in memory. */
-export const finished = (client: ClientService, graph: Graph, futures: Submitted) => client.wait(sinks(graph).map((at) => futures[at]!))
+/** Those that nothing else needs. */
+export const sinksOf = (graph: Graph, futures: Submitted): Submitted => sinks(graph).map((at) => futures[at]!)
 
 /** Releases all, and returns once the scheduler knows of no task any more. */
 export const release = (client: ClientService, futures: Submitted) =>

@@ -8,55 +8,37 @@
  */
 import { Effect } from "effect"
 import { Bench } from "../harness/Bench.ts"
-import { withCluster, type Zero, zero } from "../harness/clusters.ts"
-import { absent, duration, row } from "../harness/measure.ts"
-import { byLevels, finished, release, type Submitted } from "../submitting.ts"
+import { withCluster, zero } from "../harness/clusters.ts"
+import { absent } from "../harness/measure.ts"
+import { figureOf, shape } from "../harness/shapes.ts"
+import { byLevels } from "../submitting.ts"
 import * as Workloads from "../workloads.ts"
 
-const unit = "µs a task"
-
-const nameOf = (shape: Workloads.Graph, workers: number) => `${shape.name}, ${workers} workers`
+const nameOf = (graph: Workloads.Graph, workers: number) => `${graph.name}, ${workers} workers`
 
 /** Merge, map and tree of about n tasks. */
-const shapes = (n: number) => [Workloads.merge(n), Workloads.map(n), Workloads.treeOf(n)]
+const graphs = (n: number) => [Workloads.merge(n), Workloads.map(n), Workloads.treeOf(n)]
 
-/** Rounds until the compilers are done with five times 10 K tasks; more tasks need fewer. */
-const warmRounds = (n: number) => n <= 10_000 ? 5 : n <= 100_000 ? 1 : 0
-
-const measure = ({ client, processes }: Zero, graph: Workloads.Graph, workers: number) => {
-  let submitted: Submitted = []
-  const tasks = graph.deps.length
-  return row({
-    name: nameOf(graph, workers),
-    unit,
-    warm: warmRounds(tasks),
-    processes,
-    work: tasks,
-    per: "task",
-    round: Effect.map(
-      duration(Effect.gen(function*() {
-        submitted = yield* byLevels(client, graph)
-        yield* finished(client, graph, submitted)
-      })),
-      (ms) => ms * 1_000 / tasks
-    ),
-    tidy: Effect.suspend(() => {
-      const futures = submitted
-      submitted = []
-      return release(client, futures)
-    })
-  })
-}
+/** Rounds until the compilers are done with five times 10 K tasks; more tasks need fewer, and so do those that come second. */
+const warmRounds = (n: number, isFirst: boolean) => n > 100_001 ? 0 : n > 10_001 ? 1 : isFirst ? 5 : 2
 
 /** All shapes of one size, in a new cluster. */
 const ofSize = Effect.fnUntraced(function*(workers: number, size: number) {
   const { wants } = yield* Bench
-  const wanted = shapes(size).filter((graph) => wants(nameOf(graph, workers)))
+  const wanted = graphs(size).filter((graph) => wants(nameOf(graph, workers)))
   if (wanted.length === 0) return
   yield* withCluster(
     zero(workers),
-    (cluster) => Effect.forEach(wanted, (graph) => measure(cluster, graph, workers), { discard: true }),
-    (why) => Effect.forEach(wanted, (graph) => absent({ name: nameOf(graph, workers), unit }, why), { discard: true })
+    (cluster) =>
+      Effect.forEach(wanted, (graph, index) =>
+        shape(cluster, {
+          name: nameOf(graph, workers),
+          graph,
+          submit: Effect.suspend(() => byLevels(cluster.client, graph)),
+          until: "memory",
+          warm: warmRounds(graph.deps.length, index === 0)
+        }), { discard: true }),
+    (why) => Effect.forEach(wanted, (graph) => absent(figureOf({ name: nameOf(graph, workers) }), why), { discard: true })
   )
 })
 

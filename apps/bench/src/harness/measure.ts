@@ -34,6 +34,8 @@ export interface Measured<E, R> {
   readonly runs?: number
   /** @default this one, as "client" */
   readonly processes?: () => Processes
+  /** The round's own account of processor time, where its processes are not there before and after. @default what `processes` used */
+  readonly used?: () => Readonly<Record<string, number>>
   /** Units of work in one round, for the processor time. @default 1 */
   readonly work?: number
   /** @default "run" */
@@ -57,7 +59,7 @@ export const rows = <E, R>(measured: Measured<E, R>): Effect.Effect<void, never,
         const found = yield* measured.round
         if (round >= 0) {
           values.push(found)
-          cpus.push(used(since, sample(processes), measured.work ?? 1))
+          cpus.push(perUnit(measured.used?.() ?? difference(since, sample(processes)), measured.work ?? 1))
         }
         yield* measured.tidy ?? Effect.void
       }
@@ -116,7 +118,7 @@ export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<re
 export const duration = <E, R>(effect: Effect.Effect<unknown, E, R>): Effect.Effect<number, E, R> => Effect.map(timed(effect), ([ms]) => ms)
 
 /** Microseconds of processor so far, by name; without a process whose time is not known. */
-const sample = (processes: Processes): Readonly<Record<string, number>> =>
+export const sample = (processes: Processes): Readonly<Record<string, number>> =>
   Object.fromEntries(
     Object.entries(processes).flatMap(([name, pids]) => {
       const each = pids.map(cpuOf)
@@ -124,8 +126,11 @@ const sample = (processes: Processes): Readonly<Record<string, number>> =>
     })
   )
 
-const used = (since: Readonly<Record<string, number>>, now: Readonly<Record<string, number>>, work: number): Readonly<Record<string, number>> =>
-  Object.fromEntries(Object.entries(now).flatMap(([name, at]) => since[name] === undefined ? [] : [[name, (at - since[name]) / work]]))
+const difference = (since: Readonly<Record<string, number>>, now: Readonly<Record<string, number>>): Readonly<Record<string, number>> =>
+  Object.fromEntries(Object.entries(now).flatMap(([name, at]) => since[name] === undefined ? [] : [[name, at - since[name]]]))
+
+const perUnit = (used: Readonly<Record<string, number>>, work: number): Readonly<Record<string, number>> =>
+  Object.fromEntries(Object.entries(used).map(([name, us]) => [name, us / work]))
 
 const medians = (cpus: ReadonlyArray<Readonly<Record<string, number>>>): Readonly<Record<string, number>> =>
   Object.fromEntries(Object.keys(cpus[0] ?? {}).map((name) => [name, median(cpus.map((cpu) => cpu[name] ?? NaN))]))

@@ -1,0 +1,96 @@
+/**
+ * How long one waits for one task.
+ *
+ * Back to back, for after a pause it is the processor's waking up that is
+ * measured. From `client.submit` until its value is here.
+ */
+import { Effect, Fiber } from "effect"
+import type { ClientService } from "skein"
+import { Bench } from "../harness/Bench.ts"
+import { type Real, real, withCluster } from "../harness/clusters.ts"
+import { percentile } from "../harness/figures.ts"
+import { absent, duration, type Figure, rows } from "../harness/measure.ts"
+import { shape } from "../harness/shapes.ts"
+import { byLevels, oneByOne, release, salts } from "../submitting.ts"
+import * as tasks from "../tasks.ts"
+import * as Workloads from "../workloads.ts"
+
+const idle = "submit → result, back to back, idle cluster"
+const loaded = "submit → result, back to back, 2,000 other tasks queued at any time"
+const figures = (name: string): ReadonlyArray<Figure> => [{ name: `${name}, p50`, unit: "ms" }, { name: `${name}, p99`, unit: "ms" }]
+const chained = Workloads.chain(1_000)
+const chainName = "chain of 1,000, each by submit"
+/** Rows of calls between tasks, as Ray's microbenchmarks have them. */
+const inTask = ["1:1 calls, a task that submits and awaits", "n:n calls, tasks that submit and await"]
+
+/** One after the other; milliseconds of each. */
+const trips = (client: ClientService, count: number) =>
+  Effect.gen(function*() {
+    const taken: Array<number> = []
+    const first = salts(count)
+    for (let n = 0; n < count; n++) {
+      taken.push(yield* duration(Effect.gen(function*() {
+        const future = yield* client.submit(tasks.inc, first + n)
+        yield* future.result
+        yield* future.release
+      })))
+    }
+    return taken
+  })
+
+const roundTrips = ({ client, processes }: Real, name: string, count: number, warm: number) =>
+  rows({
+    figures: figures(name),
+    round: Effect.map(trips(client, count), (taken) => [percentile(taken, 0.5), percentile(taken, 0.99)]),
+    warm,
+    processes,
+    work: count,
+    per: "trip"
+  })
+
+/** Tasks that do nothing, a thousand more as soon as a thousand are done, until interrupted. */
+const background = (client: ClientService) => {
+  const thousand = Workloads.map(1_000)
+  const pumping = Effect.forever(Effect.gen(function*() {
+    const futures = yield* byLevels(client, thousand)
+    yield* client.wait(futures)
+    yield* Effect.forEach(futures, (future) => future.release, { discard: true })
+  }))
+  return Effect.all([pumping, pumping], { concurrency: 2 })
+}
+
+const underLoad = (cluster: Real, count: number) =>
+  Effect.gen(function*() {
+    const { wants } = yield* Bench
+    if (!figures(loaded).some(({ name }) => wants(name))) return
+    const fiber = yield* Effect.forkChild(background(cluster.client))
+    yield* roundTrips(cluster, loaded, count, 1)
+    yield* Fiber.interrupt(fiber)
+    yield* release(cluster.client, [])
+  })
+
+const inQuick = (cluster: Real) => roundTrips(cluster, idle, 1_000, 1)
+
+const whole = Effect.fnUntraced(function*(cluster: Real) {
+  yield* roundTrips(cluster, idle, 2_000, 2)
+  yield* shape(cluster, {
+    name: chainName,
+    graph: chained,
+    submit: Effect.suspend(() => oneByOne(cluster.client, chained)),
+    until: "values",
+    warm: 3
+  })
+  yield* underLoad(cluster, 300)
+  for (const name of inTask) {
+    yield* absent({ name, unit: "calls/s", better: "more" }, "not built yet: a task has no client of its own before issue 4")
+  }
+})
+
+export const latency = Effect.gen(function*() {
+  const { options } = yield* Bench
+  yield* withCluster(
+    real({ workers: 2, threadsPerWorker: 1 }),
+    options.extent === "quick" ? inQuick : whole,
+    (why) => Effect.forEach([...figures(idle), ...figures(loaded), { name: chainName, unit: "µs a task" }], (figure) => absent(figure, why), { discard: true })
+  )
+})
