@@ -207,6 +207,13 @@ describe("the scheduler's reducer", () => {
     assert.deepStrictEqual(View.worker(teller.state, 0)?.processing, 2)
   })
 
+  /** Found by simulation: the answer met nobody, and the task stayed for ever with a worker that did not have it. */
+  it("places a task again that is given back when whom it was asked back for has left", () => {
+    const teller = cluster("a").wants("ann", named("x", "y")).worker("b").lost("b").answers("a", "y", true)
+    assert.strictEqual(teller.run("y"), 2)
+    assert.deepStrictEqual(workersOf(teller, "y"), ["a"])
+  })
+
   it("starts fibers and threads beside each other, each in slots of its own", () => {
     const teller = cluster("a").wants("ann", [...named("t1", "t2", "t3"), { name: "f", isolation: "fiber" }])
     assert.strictEqual(statusOf(teller, "t3"), "queued")

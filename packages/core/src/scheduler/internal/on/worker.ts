@@ -136,11 +136,11 @@ export const onTakeBacksAnswered = (draft: Draft, event: Of<"TakeBacksAnswered">
       continue
     }
     const { status } = task
-    if (status.takingBackFor === undefined) continue
     if (returned) {
-      draft.destined.set(id, status.takingBackFor)
+      // Given back is given back, though whom it was asked back for may have left since.
+      if (status.takingBackFor !== undefined) draft.destined.set(id, status.takingBackFor)
       startAgain(draft, id)
-    } else {
+    } else if (status.takingBackFor !== undefined) {
       endTakingBack(draft, task, status)
       draft.editTask(task).status = { ...status, takingBackFor: undefined, started: true }
     }
