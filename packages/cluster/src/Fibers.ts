@@ -30,17 +30,17 @@ import * as WorkerTree from "@skein/runtime/worker/Tree"
 import * as WorkerConfig from "@skein/runtime/worker/WorkerConfig"
 import { Hashing } from "@skein/transport/Hashing"
 import { Network } from "@skein/transport/Memory"
+import { Directory } from "./Directory.ts"
 import * as ClusterLog from "./internal/clusterLog.ts"
 import type { Parts } from "./internal/parts.ts"
 import { listenAddress, type Surroundings, workerConfig } from "./internal/workerConfig.ts"
-import { make as makePrivateDirectory } from "./node/PrivateDirectory.ts"
 import { checkCount, type Plan } from "./Options.ts"
 
-type Services = Hashing | Network | Scope.Scope
+type Services = Directory | Hashing | Network | Scope.Scope
 
 /** Starts the scheduler and all workers; returns when every one of them is up. They end, in order, with the scope. */
 export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<Parts, ClusterError, Services> {
-  const directory = yield* makePrivateDirectory
+  const directory = yield* (yield* Directory).make
   const token = Redacted.make(Hex.encode((yield* Hashing).random(32)))
   const log = yield* ClusterLog.make
   const scheduler = yield* startScheduler(plan, directory, token)

@@ -11,10 +11,12 @@ import { Client, make as makeClient } from "@skein/client/Client"
 import * as NodePlatform from "@skein/client/node/Platform"
 import type { ClusterError, ConnectError } from "@skein/protocol/Errors"
 import * as NodeProcesses from "@skein/runtime/node/NodeProcesses"
+import * as NodeSockets from "@skein/runtime/worker/node/NodeSockets"
 import { Network } from "@skein/transport/Memory"
 import { Cluster } from "./Cluster.ts"
 import * as Fibers from "./Fibers.ts"
 import * as Machine from "./node/Machine.ts"
+import * as PrivateDirectory from "./node/PrivateDirectory.ts"
 import { type LocalClusterOptions, plan } from "./Options.ts"
 import * as Processes from "./Processes.ts"
 
@@ -46,6 +48,8 @@ export const layer = <E = never, R = never>(
   })).pipe(
     Layer.provide(NodePlatform.layer),
     Layer.provide(NodeProcesses.layer),
+    Layer.provide(PrivateDirectory.layer),
+    Layer.provide(NodeSockets.layer),
     Layer.provide(Network.layer)
   )
 

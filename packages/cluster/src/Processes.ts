@@ -22,21 +22,21 @@ import type { ExitReport } from "@skein/protocol/NannyRpcs"
 import type { ProcessSpawner } from "@skein/runtime/nanny/ChildProcess"
 import * as Nanny from "@skein/runtime/nanny/Nanny"
 import * as Supervisor from "@skein/runtime/supervision/Supervisor"
+import type { Sockets } from "@skein/runtime/worker/Sockets"
 import { Hashing } from "@skein/transport/Hashing"
-import type { Network } from "@skein/transport/Memory"
+import { Directory, socketIn } from "./Directory.ts"
 import * as ClusterLog from "./internal/clusterLog.ts"
 import * as NannyLine from "./internal/nannyLine.ts"
 import type { Parts } from "./internal/parts.ts"
 import { listenAddress, type Surroundings, workerConfig } from "./internal/workerConfig.ts"
 import * as Entries from "./node/Entries.ts"
-import { make as makePrivateDirectory, socketIn } from "./node/PrivateDirectory.ts"
 import { checkCount, type Plan } from "./Options.ts"
 
-type Services = Hashing | Network | ProcessSpawner | Scope.Scope
+type Services = Directory | Hashing | ProcessSpawner | Scope.Scope | Sockets
 
 /** Starts the scheduler and all workers; returns when every one of them is up. They end, in order, with the scope. */
 export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<Parts, ClusterError, Services> {
-  const directory = yield* makePrivateDirectory
+  const directory = yield* (yield* Directory).make
   const token = Redacted.make(Hex.encode((yield* Hashing).random(32)))
   const log = yield* ClusterLog.make
   const line = yield* NannyLine.make
@@ -79,6 +79,7 @@ const startScheduler = Effect.fnUntraced(function*(plan: Plan, directory: string
     name: "scheduler",
     entry: Entries.scheduler,
     config: { ...listening, token: Redacted.value(token) },
+    image: Entries.all,
     policy: { intensity: 0 }
   })
   yield* Effect.forkScoped(supervised(nanny.child, NANNY_INTENSITY))
@@ -161,6 +162,7 @@ const makeWorkerNanny = (options: WorkersOptions, name: string) => {
     name,
     entry: Entries.worker,
     config: { ...workerConfig(options, name), nanny: "local-cluster" },
+    image: Entries.all,
     onLife: line.watching,
     onExit: (report: ExitReport) =>
       Effect.andThen(line.exited(report), report.ended === "closed" ? Effect.void : log.add(`${name} ended: ${report.ended} ${report.detail}`))

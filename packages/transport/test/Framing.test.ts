@@ -2,13 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { encode, HEADER, isNonsense, Kind, makeDecoder, type Packet, packet } from "@skein/transport/Framing"
 import { node } from "@skein/transport/node/Hashing"
 import { Socket } from "effect/socket"
-import { Prng } from "./utils/Sim.ts"
+import { Stream } from "@skein/simulation/Stream"
 
 const crc32 = node.crc32
 const bytesOf = (packets: ReadonlyArray<Packet>): Uint8Array => new Uint8Array(Buffer.concat(encode(packets, crc32)))
 const plain = (packets: ReadonlyArray<Packet>) => packets.map(({ body, kind, number }) => ({ kind, number, body: Buffer.from(body).toString("hex") }))
 
-const draw = (prng: Prng): Packet =>
+const draw = (prng: Stream): Packet =>
   packet(1 + prng.int(12), Math.floor(prng.next() * 2 ** prng.int(49)), Uint8Array.from({ length: [0, 1, prng.int(50), prng.int(40_000)][prng.int(4)]! }, () => prng.int(256)))
 
 /** Feeds until it throws; what it throws must be the one error that a connection breaks by. */
@@ -27,7 +27,7 @@ const feed = (chunks: ReadonlyArray<Uint8Array>, limit = 65_536): { readonly pac
 describe("packets", () => {
   it("come out as they went in, however the bytes are cut", () => {
     for (let seed = 0; seed < 300; seed++) {
-      const prng = new Prng(seed)
+      const prng = new Stream(seed)
       const packets = Array.from({ length: 1 + prng.int(8) }, () => draw(prng))
       const bytes = bytesOf(packets)
       const chunks: Array<Uint8Array> = []
@@ -73,7 +73,7 @@ describe("packets", () => {
   })
 
   it("that 100,000 drawn chunks look like break the connection by its one error, or are whole", () => {
-    const prng = new Prng(5)
+    const prng = new Stream(5)
     for (let i = 0; i < 100_000; i++) {
       const bytes = bytesOf([packet(1 + prng.int(12), prng.int(100), Uint8Array.from({ length: prng.int(20) }, () => prng.int(256)))])
       for (let n = prng.int(4); n >= 0; n--) bytes[prng.int(bytes.length)] = prng.int(256)

@@ -7,8 +7,8 @@ import { node } from "@skein/transport/node/Hashing"
 import * as Session from "@skein/transport/Session"
 import { Cause, Clock, Effect, Exit, Fiber, Logger, Option, Queue, Redacted, References, Stream, SubscriptionRef } from "effect"
 import { accepting, authorize, frame, numberOf, pair, worker } from "./utils/sessions.ts"
-import { Sim } from "./utils/Sim.ts"
-import { SimNet } from "./utils/SimNet.ts"
+import { Sim } from "@skein/simulation/Sim"
+import { SimNet } from "@skein/simulation/SimNet"
 import { quiet } from "./utils/storm.ts"
 
 /** Runs in virtual time, under one seed. */
@@ -241,7 +241,8 @@ describe("a session without a connection", () => {
       assert.strictEqual((yield* Effect.flip(here.ended)).kind, "grace")
       assert.strictEqual((yield* Effect.flip(there.ended)).kind, "grace")
       assert.isAtMost(yield* Clock.currentTimeMillis, 5500)
-      assert.deepStrictEqual(yield* Fiber.join(statuses), ["connected", "reconnecting", "lost"])
+      // Whether it is looked at before or after its first connection has been taken up is chance.
+      assert.deepStrictEqual((yield* Fiber.join(statuses)).slice(-3), ["connected", "reconnecting", "lost"])
     }).pipe(Effect.scoped))
   })
 

@@ -11,7 +11,7 @@ import { Deferred, Effect, Fiber, Queue, References, type Scope } from "effect"
 import { networks } from "./utils/networks.ts"
 import { collecting, frame, numberOf, pair } from "./utils/sessions.ts"
 import { ends, seeds } from "./utils/storm.ts"
-import { SimNet } from "./utils/SimNet.ts"
+import { SimNet } from "@skein/simulation/SimNet"
 
 const live = <A, E>(effect: Effect.Effect<A, E, Hashing | Scope.Scope>) =>
   effect.pipe(Effect.scoped, Effect.provide(hashing), Effect.provideService(References.MinimumLogLevel, "None"))

@@ -18,7 +18,7 @@ import * as Session from "@skein/transport/Session"
 import { Deferred, Effect, Exit, Queue, Redacted, References, type Scope } from "effect"
 import { Socket } from "effect/socket"
 import { accepting, authorize, collecting, frame, worker } from "./utils/sessions.ts"
-import { Prng } from "./utils/Sim.ts"
+import { Stream } from "@skein/simulation/Stream"
 
 /** Nothing here waits: only a machine with much else to do takes longer than seconds. */
 const SLOW = 600_000
@@ -45,7 +45,7 @@ const hello = (session: string, token = Redacted.value(worker.token!), graceMs =
 const bulkHello = (token = worker.token!): Packet => packet(Kind.Hello, 0, Handshake.encodeBulkHello({ ...worker, token }))
 
 /** Some bytes, drawn; packets are what most of them were once. */
-const corrupt = (prng: Prng, valid: () => ReadonlyArray<Packet>): Uint8Array => {
+const corrupt = (prng: Stream, valid: () => ReadonlyArray<Packet>): Uint8Array => {
   const bytes = new Uint8Array(join(valid()))
   switch (prng.int(6)) {
     case 0: // noise
@@ -65,7 +65,7 @@ const corrupt = (prng: Prng, valid: () => ReadonlyArray<Packet>): Uint8Array => 
 }
 
 /** A header of any kind that announces far more, or less, than comes. */
-const lying = (prng: Prng): Uint8Array => {
+const lying = (prng: Stream): Uint8Array => {
   const body = new Uint8Array(8)
   const bytes = new Uint8Array(join([packet(1 + prng.int(12), prng.int(1000), body)]))
   new DataView(bytes.buffer).setUint32(7, [2 ** 32 - 1, 17 * 1024 * 1024, 1024 * 1024, 65_537, 3][prng.int(5)]!, true)
@@ -76,7 +76,7 @@ const lying = (prng: Prng): Uint8Array => {
 }
 
 /** A valid packet of any kind, numbers and body drawn. */
-const anyPacket = (prng: Prng): Packet =>
+const anyPacket = (prng: Stream): Packet =>
   packet(1 + prng.int(12), [0, 1, 2, prng.int(100), 2 ** 47][prng.int(5)]!, Uint8Array.from({ length: prng.int(40) }, () => prng.int(256)))
 
 /** Connects, says these bytes, reads what comes, until it is cut off or has hung up. What was answered. */
@@ -102,7 +102,7 @@ const EACH = 10
 
 describe("a session's port", () => {
   /** A server with one legitimate session, which must still work afterwards and have noticed nothing. */
-  const besieged = (attackers: (connect: () => Socket.Socket, prng: Prng) => Effect.Effect<void>) =>
+  const besieged = (attackers: (connect: () => Socket.Socket, prng: Stream) => Effect.Effect<void>) =>
     live(Effect.gen(function*() {
       const network = Memory.makeNetwork()
       const server = yield* network.listen("s")
@@ -120,7 +120,7 @@ describe("a session's port", () => {
       const there = yield* Queue.take(known)
       const arrived = yield* collecting(here, 100)
       for (let n = 0; n < 50; n++) yield* there.send(frame(n))
-      yield* attackers(() => network.connect("s"), new Prng(7))
+      yield* attackers(() => network.connect("s"), new Stream(7))
       for (let n = 50; n < 100; n++) yield* there.send(frame(n))
       assert.deepStrictEqual(yield* arrived.all, Array.from({ length: 100 }, (_, n) => n))
       return opened
@@ -180,7 +180,7 @@ const attackAfterGreeting = (socket: Socket.Socket, greeting: Packet, bytes: Rea
   }).pipe(Effect.scoped, Effect.ignore)
 
 describe("a port for bulk data", () => {
-  const besieged = (attackers: (connect: () => Socket.Socket, prng: Prng) => Effect.Effect<void>) =>
+  const besieged = (attackers: (connect: () => Socket.Socket, prng: Stream) => Effect.Effect<void>) =>
     live(Effect.gen(function*() {
       const network = Memory.makeNetwork()
       const reads: Array<number> = []
@@ -193,7 +193,7 @@ describe("a port for bulk data", () => {
       const client = yield* BulkClient.make({ connect: (address) => Effect.succeed(network.connect(address)), greeting: worker })
       const good = Effect.map(client.fetch("b", [{ id: 1, run: 1 }]), (answers) => assert.deepStrictEqual(answers, [Bulk.found(value)]))
       yield* good
-      yield* attackers(() => network.connect("b"), new Prng(11))
+      yield* attackers(() => network.connect("b"), new Stream(11))
       yield* good
       assert.strictEqual(client.idle(), 1) // the very connection of before
       return reads

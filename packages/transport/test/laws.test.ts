@@ -10,7 +10,7 @@ import * as Memory from "@skein/transport/Memory"
 import type { Session } from "@skein/transport/Session"
 import { Cause, Effect, Exit, Fiber, Queue, Random, Schema, Stream } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
-import { SimNet } from "./utils/SimNet.ts"
+import { SimNet } from "@skein/simulation/SimNet"
 import { bothWays, down, ends, endsOver, SCHEDULER, seeds, up, WORKER } from "./utils/storm.ts"
 
 /** Nothing here waits: only a machine with much else to do takes longer than seconds. */
@@ -33,7 +33,7 @@ const cutting = (net: SimNet, gentle: boolean, pauseMs: number) => {
       else if (dice < 0.7) yield* hole([up, down])
       else if (dice < 0.8) yield* hole([up])
       else if (dice < 0.9) yield* hole([down])
-      else net.harm = { link: dice < 0.95 ? up : down, at: (net.written.get(dice < 0.95 ? up : down) ?? 0) + Math.floor(dice * 300), what: "damage" }
+      else net.harms.add({ link: dice < 0.95 ? up : down, at: (net.written.get(dice < 0.95 ? up : down) ?? 0) + Math.floor(dice * 300), what: "damage" })
     }
   })
 }

@@ -4,15 +4,15 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Queue } from "effect"
-import { Sim } from "./utils/Sim.ts"
-import { SimNet } from "./utils/SimNet.ts"
+import { Sim } from "@skein/simulation/Sim"
+import { type Harm, SimNet } from "@skein/simulation/SimNet"
 import { bothWays, down, ends, quiet, up } from "./utils/storm.ts"
 
 describe("at every byte offset of a conversation, in either direction,", () => {
   /** A fixed conversation; how many bytes each side has written in it. */
-  const talk = (harm: SimNet["harm"], seed: number, beatMs: number) => {
+  const talk = (harm: Harm | undefined, seed: number, beatMs: number) => {
     const net = new SimNet()
-    net.harm = harm
+    if (harm !== undefined) net.harms.add(harm)
     const sim = new Sim({ seed })
     const exit = sim.run(quiet(Effect.scoped(Effect.gen(function*() {
       const { here, sessions, there } = yield* ends(net, { beatMs, handshakeMs: 200, window: 400 })
@@ -22,7 +22,7 @@ describe("at every byte offset of a conversation, in either direction,", () => {
       assert.strictEqual((yield* Effect.flip(there.ended)).kind, "closed")
     }))))
     if (Exit.isFailure(exit)) throw new Error(`${JSON.stringify(harm)}: ${Cause.pretty(exit.cause)}`)
-    return { written: net.written, harmed: net.harm === undefined }
+    return { written: net.written, harmed: net.harms.size === 0 }
   }
   const { written } = talk(undefined, 1, Infinity)
 

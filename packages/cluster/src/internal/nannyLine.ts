@@ -11,10 +11,9 @@ import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { ProcessId } from "@skein/protocol/Ids"
 import { type ExitReport, NannyCommandRpcs, NannyRpcs } from "@skein/protocol/NannyRpcs"
+import { Sockets } from "@skein/runtime/worker/Sockets"
 import * as Duplex from "@skein/transport/Duplex"
 import type { Hashing } from "@skein/transport/Hashing"
-import type { Network } from "@skein/transport/Memory"
-import { connectTo } from "@skein/transport/node/Connect"
 import * as Session from "@skein/transport/Session"
 
 type Word = { readonly _tag: "Watching"; readonly process: ProcessId } | { readonly _tag: "Exited"; readonly report: ExitReport }
@@ -28,7 +27,7 @@ export interface NannyLine {
     readonly token: Redacted.Redacted<string>
     /** The scheduler wants this process ended. */
     readonly endProcess: (process: ProcessId, reason: string) => Effect.Effect<void>
-  }) => Effect.Effect<void, Session.ConnectFailed, Hashing | Network | Scope.Scope>
+  }) => Effect.Effect<void, Session.ConnectFailed, Hashing | Scope.Scope | Sockets>
 }
 
 export const make: Effect.Effect<NannyLine> = Effect.gen(function*() {
@@ -39,7 +38,7 @@ export const make: Effect.Effect<NannyLine> = Effect.gen(function*() {
     exited: (report) => say({ _tag: "Exited", report }),
     run: Effect.fnUntraced(function*({ address, endProcess, token }) {
       // The cluster has just made this address.
-      const socket = yield* Effect.orDie(connectTo(address))
+      const socket = yield* Effect.orDie((yield* Sockets).connect(address))
       const session = yield* Session.dial({ socket, greeting: { role: "nanny", name: "local-cluster", token }, timeoutMs: 30_000 })
       const handlers = yield* NannyCommandRpcs.toHandlers(NannyCommandRpcs.of({
         EndProcess: ({ process, reason }) => endProcess(process, reason)

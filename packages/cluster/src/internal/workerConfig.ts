@@ -3,7 +3,7 @@
  */
 import * as Redacted from "effect/Redacted"
 import * as Address from "@skein/transport/Address"
-import { socketIn } from "../node/PrivateDirectory.ts"
+import { socketIn } from "../Directory.ts"
 import type { Plan } from "../Options.ts"
 
 /** What all workers of one cluster share. */

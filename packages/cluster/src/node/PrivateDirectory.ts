@@ -11,8 +11,10 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { ClusterError } from "@skein/protocol/Errors"
+import { Directory } from "../Directory.ts"
 
 /** The directory's path. Fails where the temporary directory cannot be written. */
 export const make: Effect.Effect<string, ClusterError, Scope.Scope> = Effect.acquireRelease(
@@ -32,8 +34,8 @@ export const make: Effect.Effect<string, ClusterError, Scope.Scope> = Effect.acq
   (path) => Effect.ignore(Effect.tryPromise(() => rm(path, { recursive: true, force: true })))
 )
 
-/** The path of a socket in the directory. */
-export const socketIn = (directory: string, name: string): string => join(directory, `${name}.sock`)
+/** On this machine. */
+export const layer: Layer.Layer<Directory> = Layer.sync(Directory, () => Directory.of({ make }))
 
 /** Holds the owner's process id. */
 const OWNER = "owner"

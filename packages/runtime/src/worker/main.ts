@@ -9,22 +9,20 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Cause from "effect/Cause"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { Network } from "@skein/transport/Memory"
 import * as Hashing from "@skein/transport/node/Hashing"
-import { Notices } from "../nanny/Notices.ts"
 import { begin, layerNotices } from "../node/NodeChild.ts"
 import * as NodeThreads from "../node/NodeThreads.ts"
 import * as NodeHost from "./node/NodeHost.ts"
 import * as NodeModules from "./node/NodeModules.ts"
 import * as NodeSockets from "./node/NodeSockets.ts"
+import { program } from "./Program.ts"
 import { urlFor } from "./ThreadCode.ts"
-import * as Tree from "./Tree.ts"
-import { decode, type WorkerConfig } from "./WorkerConfig.ts"
+import type { WorkerConfig } from "./WorkerConfig.ts"
 
 const input = begin()
 
@@ -43,22 +41,9 @@ const services = (config: WorkerConfig) =>
     NodeThreads.layer({ codeModule: urlFor(config.tasks), worker: config.name })
   )
 
-const worker = Effect.fnUntraced(function*(config: WorkerConfig) {
-  const tree = yield* Tree.start(config)
-  const notices = yield* Notices
-  if (tree.registered.isOpen()) yield* notices.write({ ready: tree.dataAddress })
-  yield* tree.ended
-})
+const worker = program(input, services).pipe(Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])))
 
-const program = Effect.gen(function*() {
-  const config = yield* decode(input)
-  yield* Effect.provide(Effect.scoped(worker(config)), services(config))
-}).pipe(
-  Effect.tapCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause))),
-  Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]))
-)
-
-NodeRuntime.runMain(program, {
+NodeRuntime.runMain(worker, {
   disableErrorReporting: true,
   // At once: what bodies have left running, such as a timer, would keep the process alive.
   teardown: (exit) => process.exit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? 0 : 1)

@@ -9,7 +9,7 @@ import { format } from "@skein/runtime/nanny/Notices"
 import * as Supervisor from "@skein/runtime/supervision/Supervisor"
 import { begun, queued, type ToThread } from "@skein/runtime/worker/ThreadMessages"
 import * as Threads from "@skein/runtime/worker/Threads"
-import { Sim } from "../utils/Sim.ts"
+import { Sim } from "@skein/simulation/Sim"
 
 /** 1,000 were tried once. */
 const seeds = Array.from({ length: 200 }, (_, i) => i + 1)
@@ -169,8 +169,8 @@ it("every job of a pool ends, whatever its threads do and whoever takes it back"
           Effect.forkChild(Effect.andThen(sleepUpTo(30), threads.run({ run, code, key: "k", attempt: 1, args: new Uint8Array(0), inputs: [] }))))
         for (const run of runs) {
           const draw = yield* Random.next
-          if (draw < 0.1) yield* threads.cancel(run)
-          else if (draw < 0.2) yield* threads.terminate(run)
+          if (draw < 0.1) threads.cancel(run)
+          else if (draw < 0.2) threads.terminate(run)
           else if (draw < 0.25) yield* Effect.forkChild(Fiber.interrupt(fibers[run]!))
           yield* sleepUpTo(3)
         }

@@ -1,0 +1,42 @@
+/**
+ * What a scheduler's process does, from its nanny's input to its end.
+ *
+ * Apart from main.ts, which knows Node: a simulated process runs the same.
+ */
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Address from "@skein/transport/Address"
+import type { Hashing } from "@skein/transport/Hashing"
+import { Notices } from "../nanny/Notices.ts"
+import { Sockets } from "../worker/Sockets.ts"
+import type { Journal } from "./Journal.ts"
+import { decode, type SchedulerConfig } from "./SchedulerConfig.ts"
+import * as Tree from "./Tree.ts"
+
+/**
+ * Runs a scheduler until it ends by itself, which is a failure, or is interrupted. What it fails of is on the console by then.
+ * `onStarted` is told once it serves. @default nobody is told
+ */
+export const program = (config: unknown, onStarted: (tree: Tree.Tree) => void = () => {}): Effect.Effect<never, unknown, Sockets | Notices | Journal | Hashing> =>
+  Effect.scoped(serving(config, onStarted)).pipe(
+    Effect.tapCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause)))
+  )
+
+const serving = Effect.fnUntraced(function*(
+  input: unknown,
+  onStarted: (tree: Tree.Tree) => void
+): Effect.fn.Return<never, unknown, Sockets | Notices | Journal | Hashing | Scope.Scope> {
+  const config = yield* decode(input)
+  const sockets = yield* Sockets
+  const { address, server } = yield* sockets.listen(Address.print(addressIn(config)))
+  const tree = yield* Tree.start(config, server)
+  onStarted(tree)
+  const notices = yield* Notices
+  yield* notices.write({ ready: address })
+  return yield* tree.ended
+})
+
+const addressIn = ({ host, path, port, protocol }: SchedulerConfig): Address.Address =>
+  path !== null && protocol === "unix" ? Address.unix(path) : Address.tcp(host, port)

@@ -1,0 +1,106 @@
+/**
+ * While a run is under way the real world is out of reach.
+ *
+ * What a seed does not determine would make a run that nobody can repeat. So the
+ * global clock, chance, timers and I/O are replaced for the run's duration by
+ * functions that fail, with the line that called them; the run ends by it, for
+ * nothing after it would be worth anything. Two callers are let through: Effect
+ * itself, whose hashes of objects and whose ids of spans draw at random, gets
+ * draws from the seed; and code that asks for the time of a date it names
+ * (`new Date(0)`).
+ *
+ * `process.exit` ends the simulated thread or process that calls it.
+ *
+ * Errors get no stacks meanwhile: their lines differ between versions of Node,
+ * they travel with failures, and to collect them is most of what an error costs.
+ */
+import * as Fiber from "effect/Fiber"
+import { EscapedSimulation } from "../Errors.ts"
+import { exitProcess } from "../Body.ts"
+import { CurrentProcess } from "../SimProcess.ts"
+import type { World } from "../World.ts"
+
+export interface Options {
+  readonly tripwires: boolean
+  readonly stacks: boolean
+  readonly world: World
+}
+
+type Wire = readonly [holder: object, name: string, what: string, instead: string]
+
+const clockInstead = "use Effect's Clock (or DateTime.now), which the simulation drives"
+const timerInstead = "use Effect.sleep, Effect.delay or a Schedule"
+const chanceInstead = "use Effect's Random, which follows from the seed"
+const cryptoInstead = "use Effect's Random for what need not be secret, or take it as an argument"
+const queueInstead = "use Effect.yieldNow or fork a fiber: the simulation cannot see the event loop"
+
+const wires = (): ReadonlyArray<Wire> => [
+  [Date, "now", "Date.now", clockInstead],
+  [performance, "now", "performance.now", clockInstead],
+  [process, "hrtime", "process.hrtime", clockInstead],
+  [process, "nextTick", "process.nextTick", queueInstead],
+  [Math, "random", "Math.random", chanceInstead],
+  [globalThis, "setTimeout", "setTimeout", timerInstead],
+  [globalThis, "setInterval", "setInterval", timerInstead],
+  [globalThis, "setImmediate", "setImmediate", queueInstead],
+  [globalThis, "queueMicrotask", "queueMicrotask", queueInstead],
+  [globalThis, "fetch", "fetch", "use HttpClient and give the run a layer that answers for the server"],
+  [crypto, "randomUUID", "crypto.randomUUID", cryptoInstead],
+  [crypto, "getRandomValues", "crypto.getRandomValues", cryptoInstead]
+]
+
+/** Sets the wires; returns what takes them away again. */
+export const set = ({ stacks, tripwires, world }: Options): () => void => {
+  const undo: Array<() => void> = []
+  const replace = (holder: object, name: string, value: unknown) => {
+    const before = Object.getOwnPropertyDescriptor(holder, name)
+    Object.defineProperty(holder, name, { configurable: true, writable: true, enumerable: before?.enumerable ?? false, value })
+    undo.push(() => before === undefined ? void Reflect.deleteProperty(holder, name) : Object.defineProperty(holder, name, before))
+  }
+  if (tripwires) {
+    const effects = world.stream("effect")
+    for (const [holder, name, what, instead] of wires()) {
+      const trip = () => {
+        const { byEffect, where } = caller()
+        if (byEffect && name === "random") return effects.next()
+        const error = new EscapedSimulation({ what, where, instead })
+        world.escaped(error)
+        throw error
+      }
+      replace(holder, name, trip)
+    }
+    replace(globalThis, "Date", dateOf(Date, () => Date.now()))
+    replace(process, "exit", (code?: number | string | null) => exitProcess(Number(code ?? 0)))
+  }
+  const limit = Error.stackTraceLimit
+  if (!stacks) Error.stackTraceLimit = 0
+  undo.push(() => {
+    Error.stackTraceLimit = limit
+  })
+  return () => {
+    for (const one of undo.reverse()) one()
+  }
+}
+
+/** A `Date` whose constructor asks for the present time through `now`. */
+const dateOf = (real: DateConstructor, now: () => number): DateConstructor =>
+  new Proxy(real, {
+    construct: (target, args, newTarget) => Reflect.construct(target, args.length === 0 ? [now()] : args, newTarget) as object,
+    apply: () => now()
+  })
+
+/** Who called: the first line of the stack that is neither the simulator's nor Effect's. */
+const caller = (): { readonly where: string; readonly byEffect: boolean } => {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 40
+  const lines = (new Error().stack ?? "").split("\n").slice(1).map((line) => line.trim().replace(/^at /, ""))
+  Error.stackTraceLimit = limit
+  const others = lines.filter((line) => !isOwn(line))
+  const byEffect = others[0] !== undefined && isEffect(others[0])
+  const where = others.find((line) => !isEffect(line) && !line.includes("node:internal")) ?? others[0] ?? "unknown"
+  const fiber = Fiber.getCurrent()
+  return { byEffect, where: fiber === undefined ? where : `${where} in the process ${fiber.getRef(CurrentProcess).name}` }
+}
+
+const isOwn = (line: string): boolean => /\/simulation\/(src|dist)\/node\/Tripwires\.[jt]s/.test(line)
+const isEffect = (line: string): boolean => /\/node_modules\/(effect|@effect\/[^/]+)\//.test(line)

@@ -1,0 +1,92 @@
+/**
+ * What fibers wait for, for the report of a run that is stuck.
+ *
+ * Effect knows the names of `Effect.fn`s and spans that a fiber is in, and no
+ * more. But nearly all code is generators, and V8 knows at which line each of
+ * them stands still; its inspector tells, in this very process.
+ */
+import type * as Fiber from "effect/Fiber"
+import { Session } from "node:inspector"
+
+/** A line for each kind of wait in a process: how many fibers, and where they stand, innermost first. */
+export const describe = (process: string, fibers: ReadonlyArray<Fiber.Fiber<unknown, unknown>>): ReadonlyArray<string> => {
+  if (fibers.length === 0) return []
+  const counted = new Map<string, number>()
+  inspecting((locate) => {
+    for (const fiber of fibers) {
+      const at = placesOf(fiber, locate)
+      const text = at.length === 0 ? "waits, it is not known where" : `waits at ${at.slice(0, 4).join(" ← ")}`
+      counted.set(text, (counted.get(text) ?? 0) + 1)
+    }
+  })
+  return [...counted].sort(([a], [b]) => a < b ? -1 : 1).map(([text, count]) => `${process}: ${count === 1 ? "a fiber" : `${count} fibers`} ${text}`)
+}
+
+type Locate = (generator: object) => string | undefined
+
+/** Where the generators of a fiber stand, innermost first; names of `Effect.fn`s where there are none. */
+const placesOf = (fiber: Fiber.Fiber<unknown, unknown>, locate: Locate): ReadonlyArray<string> => {
+  const places: Array<string> = []
+  // The fiber's stack is no part of Effect's interface. Should it be another one day, names are all that is told.
+  const { _stack: stack } = fiber as { readonly _stack?: unknown }
+  for (const frame of Array.isArray(stack) ? stack.toReversed() : []) {
+    const generator = generatorIn(frame)
+    const place = generator === undefined ? undefined : locate(generator)
+    if (place !== undefined && places.at(-1) !== place) places.push(place)
+  }
+  for (let frame = fiber.cache.stackFrame; frame !== undefined && places.length === 0; frame = frame.parent) places.push(frame.name)
+  return places
+}
+
+/** The generator that a frame goes on with, if it is of that kind. */
+const generatorIn = (frame: unknown): object | undefined => {
+  if (typeof frame !== "object" || frame === null) return undefined
+  for (const key of Reflect.ownKeys(frame)) {
+    const value: unknown = Reflect.get(frame, key)
+    if (Object.prototype.toString.call(value) === "[object Generator]") return value as object
+  }
+  return undefined
+}
+
+interface Property {
+  readonly name: string
+  readonly value?: { readonly value?: { readonly scriptId: string; readonly lineNumber: number } }
+}
+
+/** Where the inspector finds what it is asked about. */
+const SLOT = "__skeinSimulationInspected"
+
+const inspecting = (use: (locate: Locate) => void): void => {
+  const session = new Session()
+  const scripts = new Map<string, string>()
+  try {
+    session.connect()
+    session.on("Debugger.scriptParsed", ({ params }) => void scripts.set(params.scriptId, params.url))
+    session.post("Debugger.enable")
+  } catch {
+    // Another inspector is in the way: names are all that is told.
+    return use(() => undefined)
+  }
+  try {
+    use((generator) => {
+      Reflect.set(globalThis, SLOT, generator)
+      let place: string | undefined
+      session.post("Runtime.evaluate", { expression: `globalThis.${SLOT}` }, (failed, found) => {
+        const { objectId } = found?.result ?? {}
+        if (failed !== null || objectId === undefined) return
+        session.post("Runtime.getProperties", { objectId, ownProperties: true }, (failed, properties) => {
+          if (failed !== null) return
+          const location = (properties.internalProperties as ReadonlyArray<Property> | undefined)?.find(({ name }) => name === "[[GeneratorLocation]]")?.value?.value
+          if (location !== undefined) place = `${short(scripts.get(location.scriptId) ?? "")}:${location.lineNumber + 1}`
+        })
+      })
+      return place
+    })
+  } finally {
+    Reflect.deleteProperty(globalThis, SLOT)
+    session.disconnect()
+  }
+}
+
+/** The last folders of a path say enough. */
+const short = (url: string): string => url.replace(/^file:\/\//, "").replace(/^.*\/(packages|apps|node_modules)\//, "")
