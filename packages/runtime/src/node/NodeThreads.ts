@@ -7,6 +7,7 @@
  */
 import { Worker } from "node:worker_threads"
 import * as Layer from "effect/Layer"
+import * as OutcomeRing from "../worker/OutcomeRing.ts"
 import { isWorthHandingOver, pack, type PackedReply, type ThreadData, unpackReply } from "../worker/ThreadMessages.ts"
 import { ThreadSpawner } from "../worker/Threads.ts"
 
@@ -20,13 +21,22 @@ export interface Options {
 export const layer = (options: Options): Layer.Layer<ThreadSpawner> =>
   Layer.succeed(ThreadSpawner, {
     start: (claims, on) => {
-      const workerData: ThreadData = { codeModule: options.codeModule, worker: options.worker, claims }
+      const outcomes = OutcomeRing.makeBuffer()
+      const ring = OutcomeRing.make(outcomes)
+      const workerData: ThreadData = { codeModule: options.codeModule, worker: options.worker, claims, outcomes }
       const worker = new Worker(entry, { workerData, name: options.worker })
       let detail: string | undefined
       // Only threadEntry.ts writes here: a body has no hold of the port.
-      worker.on("message", (message: PackedReply) => on.message(unpackReply(message)))
+      const tell = (reply: PackedReply) => on.message(unpackReply(reply))
+      worker.on("message", (reply: PackedReply | null) => {
+        if (reply !== null) tell(reply)
+        ring.drain(tell)
+      })
       worker.on("error", (error) => void (detail ??= inWords(error)))
-      worker.on("exit", (code) => on.exit(code, detail ?? `the thread ended with code ${code}`))
+      worker.on("exit", (code) => {
+        ring.drain(tell)
+        on.exit(code, detail ?? `the thread ended with code ${code}`)
+      })
       return {
         post: (message) =>
           worker.postMessage(pack(message), isWorthHandingOver(message.bytes) ? [message.bytes.buffer] : []),

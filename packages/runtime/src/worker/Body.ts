@@ -5,7 +5,8 @@
  * no difference: it gets values of its own that nobody else sees, may give its
  * value in any of three ways, and whatever it does is an ending.
  */
-import * as Clock from "effect/Clock"
+import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -20,8 +21,10 @@ import * as Value from "@skein/protocol/Value"
 import type { AnyFunction } from "./LoadFunction.ts"
 
 export interface Body {
-  /** Runs it with decoded arguments. */
-  readonly run: (args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, Scope.Scope>
+  /** Calls it with decoded arguments. What it gives may be an Effect, a promise or the value itself; it may throw. */
+  readonly call: (args: ReadonlyArray<unknown>) => unknown
+  /** What to do with an Effect that it gives: run it, or fail with `GivesEffect`. */
+  readonly effects: Effects
   /** How its value and its error travel. */
   readonly codecs: ResultCodecs
 }
@@ -35,48 +38,89 @@ export type Ending =
 export type Inputs = ReadonlyArray<Uint8Array | undefined>
 
 /**
- * Runs a body to its end, finalizers of its scope included. Its own doings are an ending; interrupted, it is interrupted.
+ * Runs a body as far as it comes in one step: to its end, if it is a plain function, for a fiber would cost several times as much as
+ * a small body. Else gives what there is still to do, which must be begun at once, for a promise is under way already.
  *
- * `moreCodecs` is awaited once if a value travels under a name that nobody here knows: modules that know it may be on their way.
+ * Its own doings are an ending; interrupted, it is interrupted. `moreCodecs` is awaited once if a value travels under a name that
+ * nobody here knows: modules that know it may be on their way.
  */
-export const perform = Effect.fnUntraced(function*(
-  body: Body,
-  encodedArgs: Uint8Array,
-  inputs: Inputs,
-  moreCodecs: Effect.Effect<void>
-): Effect.fn.Return<Ending> {
-  let args = decodeArgs(encodedArgs, inputs)
-  if (Result.isFailure(args) && args.failure instanceof CodecUnknown) {
-    yield* moreCodecs
-    args = decodeArgs(encodedArgs, inputs)
-  }
-  if (Result.isFailure(args)) return { _tag: "Failed", raised: { _tag: "Defect", defect: args.failure }, retryable: false, ms: 0 }
-  const clock = yield* Clock.Clock
-  const start = clock.currentTimeNanosUnsafe()
-  const exit = yield* Effect.exit(Effect.scoped(body.run(args.success)))
-  const ms = Number(clock.currentTimeNanosUnsafe() - start) / 1e6
-  if (Exit.isFailure(exit)) {
-    const raised = Option.getOrElse(raisedOf(exit.cause, body.codecs), (): Raised => ({ _tag: "Defect", defect: new Error("The body interrupted itself.") }))
-    return { _tag: "Failed", raised, retryable: true, ms }
-  }
-  const value = encodeResult(exit.value, body.codecs)
-  return Result.isSuccess(value)
-    ? { _tag: "Succeeded", value: value.success, ms }
-    // It would return the same again.
-    : { _tag: "Failed", raised: value.failure, retryable: false, ms }
-})
+export const begin = (body: Body, encodedArgs: Uint8Array, inputs: Inputs, moreCodecs: Effect.Effect<void>, clock: Clock.Clock): Ending | Effect.Effect<Ending> => {
+  const args = decodeArgs(encodedArgs, inputs)
+  if (Result.isSuccess(args)) return call(body, args.success, clock)
+  if (!(args.failure instanceof CodecUnknown)) return undecodable(args.failure)
+  return Effect.flatMap(moreCodecs, () => {
+    const again = decodeArgs(encodedArgs, inputs)
+    return complete(Result.isSuccess(again) ? call(body, again.success, clock) : undecodable(again.failure))
+  })
+}
 
-/** What to do with an Effect that a function gives: run it, or fail with `GivesEffect`. */
+const complete = (begun: Ending | Effect.Effect<Ending>): Effect.Effect<Ending> => Effect.isEffect(begun) ? begun : Effect.succeed(begun)
+
+const call = (body: Body, args: ReadonlyArray<unknown>, clock: Clock.Clock): Ending | Effect.Effect<Ending> => {
+  const start = clock.currentTimeNanosUnsafe()
+  let returned: unknown
+  let remaining: Effect.Effect<unknown, unknown> | undefined
+  try {
+    returned = body.call(args)
+    // A value may be a proxy that throws when it is looked at.
+    remaining = remainingOf(returned, body.effects)
+  } catch (thrown) {
+    return failed(Cause.die(thrown), body.codecs, msSince(start, clock))
+  }
+  return remaining === undefined ? succeeded(returned, body.codecs, msSince(start, clock)) : ended(remaining, body.codecs, start, clock)
+}
+
+/** What there is to be awaited before the value is there; undefined: nothing. */
+const remainingOf = (returned: unknown, effects: Effects): Effect.Effect<unknown, unknown> | undefined => {
+  if (Effect.isEffect(returned)) {
+    // A body may ask for a `Scope` and for nothing else, which its task's type says.
+    return effects === "run" ? Effect.scoped(returned as Effect.Effect<unknown, unknown, Scope.Scope>) : Effect.fail(new GivesEffect())
+  }
+  return isPromiseLike(returned) ? settled(returned) : undefined
+}
+
+const ended = (running: Effect.Effect<unknown, unknown>, codecs: ResultCodecs, start: bigint, clock: Clock.Clock): Effect.Effect<Ending> =>
+  Effect.map(Effect.exit(running), (exit) => {
+    const ms = msSince(start, clock)
+    return Exit.isSuccess(exit) ? succeeded(exit.value, codecs, ms) : failed(exit.cause, codecs, ms)
+  })
+
+const succeeded = (value: unknown, codecs: ResultCodecs, ms: number): Ending => {
+  const encoded = encodeResult(value, codecs)
+  return Result.isSuccess(encoded)
+    ? { _tag: "Succeeded", value: encoded.success, ms }
+    // It would return the same again.
+    : { _tag: "Failed", raised: encoded.failure, retryable: false, ms }
+}
+
+const failed = (cause: Cause.Cause<unknown>, codecs: ResultCodecs, ms: number): Ending => {
+  const raised = Option.getOrElse(raisedOf(cause, codecs), (): Raised => ({ _tag: "Defect", defect: new Error("The body interrupted itself.") }))
+  return { _tag: "Failed", raised, retryable: true, ms }
+}
+
+const undecodable = (error: Error): Ending => ({ _tag: "Failed", raised: { _tag: "Defect", defect: error }, retryable: false, ms: 0 })
+
+const msSince = (start: bigint, clock: Clock.Clock): number => Number(clock.currentTimeNanosUnsafe() - start) / 1e6
+
+/** What to do with an Effect that a function gives. */
 export type Effects = "run" | "refuse"
 
 /** A function that brings nothing but itself. */
-export const ofFunction = (f: AnyFunction, effects: Effects = "run"): Body => ({ run: callWith(f, effects), codecs: {} })
+export const ofFunction = (f: AnyFunction, effects: Effects = "run"): Body => ({ call: (args) => f(...args), effects, codecs: {} })
 
 /** A task that a module of this process has made. */
-export const ofTask = (entry: Registry.FnEntry, effects: Effects = "run"): Body => ({ run: callWith(entry.body, effects), codecs: codecsOfFn(entry) })
+export const ofTask = (entry: Registry.FnEntry, effects: Effects = "run"): Body => ({
+  call: (args) => (entry.body as AnyFunction)(...args),
+  effects,
+  codecs: codecsOfFn(entry)
+})
 
 /** The body of a contract, whose payload is checked before it runs. */
-export const ofHandler = (handler: Handler): Body => ({ run: (args) => callHandler(handler, args), codecs: codecsOfTask(handler.task) })
+export const ofHandler = (handler: Handler): Body => ({
+  call: (args) => callHandler(handler, args),
+  effects: "run",
+  codecs: codecsOfTask(handler.task)
+})
 
 /** Every body gets values of its own, for it may change them. */
 const decodeArgs = (args: Uint8Array, inputs: Inputs): Result.Result<ReadonlyArray<unknown>, Error> => {
@@ -104,29 +148,14 @@ export class CodecUnknown extends Schema.TaggedError<CodecUnknown>()("CodecUnkno
   }
 }
 
-/**
- * Calls a function that may give its value in any of the three ways. What it throws is a defect.
- *
- * A promise cannot be stopped. So from the call on there is no interruption but inside an Effect: an interrupted body ends when
- * its promise has settled, and nothing of it runs any more.
- */
-const callWith = (f: AnyFunction, effects: Effects): Body["run"] => (args) =>
-  Effect.uninterruptibleMask((restore) => {
-    const returned = f(...args)
-    if (Effect.isEffect(returned)) {
-      // A body may ask for a `Scope` and for nothing else, which its task's type says.
-      return effects === "run" ? restore(returned as Effect.Effect<unknown, unknown, Scope.Scope>) : Effect.fail(new GivesEffect())
-    }
-    return isPromiseLike(returned) ? settled(returned) : Effect.succeed(returned)
-  })
-
 /** The function gave an Effect where none was to be run. */
 export class GivesEffect extends Schema.TaggedError<GivesEffect>()("GivesEffect", {}) {}
 
 const isPromiseLike = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
 
+/** A promise cannot be stopped: an interrupted body ends when its promise has settled, and nothing of it runs any more. */
 const settled = (promise: PromiseLike<unknown>): Effect.Effect<unknown> =>
-  Effect.callback((resume) => {
+  Effect.uninterruptible(Effect.callback((resume) => {
     promise.then((value) => resume(Effect.succeed(value)), (thrown) => resume(Effect.die(thrown)))
-  })
+  }))

@@ -3,10 +3,11 @@
  *
  * Commands are carried out in order, and none of them waits: bodies and gathers
  * are started, reports go to the outbox. So a turn of the worker's loop takes as
- * long as reducing its events.
+ * long as reducing its events. Most are plain calls, several for each task; what
+ * is an Effect is run in its place.
  */
 import * as Effect from "effect/Effect"
-import { Command } from "@skein/core/worker/Command"
+import type { Command } from "@skein/core/worker/Command"
 import type { TaskId, RunId } from "@skein/protocol/Ids"
 import type { Notices } from "../nanny/Notices.ts"
 import type { DataStore } from "./DataStore.ts"
@@ -32,40 +33,68 @@ export interface Options {
 }
 
 export const make = (options: Options): Carrying => ({
-  carryOut: (commands) => Effect.forEach(commands, (command) => carryOut(options, command), { discard: true })
+  carryOut: Effect.fnUntraced(function*(commands) {
+    for (const command of commands) {
+      const effect = carryOut(options, command)
+      if (effect !== undefined) yield* effect
+    }
+  })
 })
 
-const carryOut = ({ endProcess, executor, gather, notices, report, store, wake }: Options, command: Command): Effect.Effect<void> =>
-  Command.match(command, {
-    Execute: (command) => executor().execute(command),
+/** Carries it out, or gives what does. */
+const carryOut = (options: Options, command: Command): Effect.Effect<void> | undefined => {
+  const { endProcess, executor, gather, notices, report, store, wake } = options
+  switch (command._tag) {
+    case "Execute":
+      return void executor().execute(command)
     // Written synchronously: the body that follows may end the process in its first step.
-    NoteStarted: ({ run }) => notices.write({ started: run }),
-    NoteEnded: ({ run }) => notices.write({ ended: run }),
-    Interrupt: ({ run }) => executor().interrupt(run),
-    Terminate: ({ run }) => executor().terminate(run),
-    EndProcess: ({ reason }) => endProcess(reason),
+    case "NoteStarted":
+      return notices.write({ started: command.run })
+    case "NoteEnded":
+      return notices.write({ ended: command.run })
+    case "Interrupt":
+      return void executor().interrupt(command.run)
+    case "Terminate":
+      return void executor().terminate(command.run)
+    case "EndProcess":
+      return endProcess(command.reason)
 
-    Gather: ({ peer, rows }) => gather().fetch(peer, rows),
-    Drop: ({ id, run }) => done(store.drop(id, run)),
+    case "Gather":
+      return gather().fetch(command.peer, command.rows)
+    case "Drop":
+      return void store.drop(command.id, command.run)
 
-    ReportFinished: ({ id, inline, ms, nbytes, run }) =>
-      done(report({ _tag: "Finished", row: { id, run, nbytes, ms, value: inline ? valueOf(store, id, run) : nothing } })),
-    ReportFailed: ({ failure, id, ms, retryable, run }) => done(report({ _tag: "Failed", row: { id, run, ms, failure, retryable } })),
-    ReportKilled: ({ attempt, id, run }) => done(report({ _tag: "Killed", row: { id, run, attempt } })),
-    ReportStopped: ({ id, run }) => done(report({ _tag: "Stopped", row: { id, run } })),
-    ReportTakeBack: ({ id, returned, run }) => done(report({ _tag: "TakeBack", row: { id, run, returned } })),
-    ReportSeceded: ({ id, run }) => done(report({ _tag: "Seceded", row: { id, run } })),
-    ReportRescheduled: ({ id, run }) => done(report({ _tag: "Rescheduled", row: { id, run } })),
-    ReportReplica: ({ held }) => done(report({ _tag: "ReplicasAdded", row: held })),
-    ReportGone: ({ row }) => done(report({ _tag: "ReplicasGone", row })),
-    ReportMissing: ({ id, peer, run }) => done(report({ _tag: "Missing", row: { id, run, peer } })),
-    AskHolders: ({ id, run }) => done(report({ _tag: "HoldersAsked", row: { id, run } })),
+    case "ReportFinished": {
+      const { id, inline, ms, nbytes, run } = command
+      return void report({ _tag: "Finished", row: { id, run, nbytes, ms, value: inline ? valueOf(store, id, run) : nothing } })
+    }
+    case "ReportFailed": {
+      const { failure, id, ms, retryable, run } = command
+      return void report({ _tag: "Failed", row: { id, run, ms, failure, retryable } })
+    }
+    case "ReportKilled":
+      return void report({ _tag: "Killed", row: { id: command.id, run: command.run, attempt: command.attempt } })
+    case "ReportStopped":
+      return void report({ _tag: "Stopped", row: { id: command.id, run: command.run } })
+    case "ReportTakeBack":
+      return void report({ _tag: "TakeBack", row: { id: command.id, run: command.run, returned: command.returned } })
+    case "ReportSeceded":
+      return void report({ _tag: "Seceded", row: { id: command.id, run: command.run } })
+    case "ReportRescheduled":
+      return void report({ _tag: "Rescheduled", row: { id: command.id, run: command.run } })
+    case "ReportReplica":
+      return void report({ _tag: "ReplicasAdded", row: command.held })
+    case "ReportGone":
+      return void report({ _tag: "ReplicasGone", row: command.row })
+    case "ReportMissing":
+      return void report({ _tag: "Missing", row: { id: command.id, run: command.run, peer: command.peer } })
+    case "AskHolders":
+      return void report({ _tag: "HoldersAsked", row: { id: command.id, run: command.run } })
 
-    Wake: ({ at }) => done(wake(at))
-  })
-
-/** What has been done already. */
-const done = (_: void): Effect.Effect<void> => Effect.void
+    case "Wake":
+      return void wake(command.at)
+  }
+}
 
 /** A small result rides on the report that it is there; one that is gone already is fetched in vain, or computed again. */
 const valueOf = (store: DataStore, id: TaskId, run: RunId): Uint8Array => store.find(id, run) ?? nothing

@@ -19,6 +19,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
@@ -63,10 +64,10 @@ export class CodeUnknown extends Schema.TaggedError<CodeUnknown>()("CodeUnknown"
 }
 
 export interface Code {
-  /** The body that belongs to this definition. */
+  /** The body that belongs to this definition. An `Exit` once it is known: then there is nothing to wait for. */
   readonly body: (def: CodeDef) => Effect.Effect<Body.Body, CodeUnknown>
   /**
-   * The definition as a thread is to read it: with `moduleFirst` it is the task of this text made by this very module, else it is
+   * The definition as a thread is to read it, an `Exit` once it is known: with `moduleFirst` it is the task of this text made by this very module, else it is
    * what its text says.
    */
   readonly forThread: (def: CodeDef) => Effect.Effect<CodeDef, CodeUnknown>
@@ -186,18 +187,15 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   }
 
   return {
-    body: (def) =>
-      Effect.suspend(() => {
-        const known = bodies.get(def.digest)
-        if (known !== undefined) return Effect.succeed(known)
-        const found = arriving.until(() => def.kind === "contract" ? findContract(def) : findFunction(def))
-        return Effect.tap(found, () => warn(def))
-      }),
-    forThread: (def) =>
-      Effect.suspend(() => {
-        const known = threadDefs.get(def.digest)
-        return known !== undefined ? Effect.succeed(known) : Effect.tap(arriving.until(() => findForThread(def)), () => warn(def))
-      }),
+    body: (def) => {
+      const known = bodies.get(def.digest)
+      if (known !== undefined) return Exit.succeed(known)
+      return Effect.tap(arriving.until(() => def.kind === "contract" ? findContract(def) : findFunction(def)), () => warn(def))
+    },
+    forThread: (def) => {
+      const known = threadDefs.get(def.digest)
+      return known !== undefined ? Exit.succeed(known) : Effect.tap(arriving.until(() => findForThread(def)), () => warn(def))
+    },
     settled: Effect.ignore(arriving.until(() => Result.fail(new CodeUnknown({ task: "", worker: options.worker, detail: "" }))))
   }
 })

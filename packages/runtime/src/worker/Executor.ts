@@ -3,11 +3,16 @@
  *
  * Effects and async functions run as fibers of this process, one for each task
  * and each with a scope of its own; plain functions run in threads, because only
- * a thread can be ended while it computes. Of some functions nobody knows before
- * they are called that they give an Effect: a thread gives those back, and from
- * then on they run as fibers at once, whatever slot they were given. Either way a run ends in exactly one
- * event, told from an observer of its fiber: it has then really ended, its
- * finalizers included, even if it was interrupted before its first step.
+ * a thread can be ended while it computes. A plain function that is to run in
+ * this process anyway is called and has ended: it needs no fiber. Of some
+ * functions nobody knows before they are called that they give an Effect: a
+ * thread gives those back, and from then on they run as fibers at once, whatever
+ * slot they were given.
+ *
+ * What was asked for in one turn is begun together, soon after it. Either way a
+ * run ends in exactly one event, told when nothing of it runs any more: of a
+ * fiber by its observer, finalizers included, even if it was interrupted before
+ * its first step.
  *
  * What a body does is an outcome and never hurts this file; a defect of this
  * file ends `failed`, and with it the worker.
@@ -23,7 +28,6 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
-import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { Command } from "@skein/core/worker/Command"
 import type { Event } from "@skein/core/worker/Event"
@@ -32,7 +36,7 @@ import type { Attempt } from "@skein/protocol/Failure"
 import { INLINE_LIMIT } from "@skein/protocol/Graph"
 import type { CodeId, RunId } from "@skein/protocol/Ids"
 import { encodeRaised, type Raised } from "@skein/protocol/Raised"
-import { type Inputs, perform } from "./Body.ts"
+import * as Body from "./Body.ts"
 import { type Code, CodeUnknown } from "./Code.ts"
 import type { DataStore } from "./DataStore.ts"
 import { isGivesEffect } from "./ThreadCode.ts"
@@ -42,11 +46,11 @@ export type Execute = Extract<Command, { readonly _tag: "Execute" }>
 
 export interface Executor {
   /** Takes hold of the dependencies' values at once and starts the body soon; the outcome is an event. */
-  readonly execute: (command: Execute) => Effect.Effect<void>
+  readonly execute: (command: Execute) => void
   /** Asks the body to end. Does nothing if it has ended. */
-  readonly interrupt: (run: RunId) => Effect.Effect<void>
+  readonly interrupt: (run: RunId) => void
   /** Ends the thread that runs the body. Does nothing for a fiber: there is no way to end one that will not. */
-  readonly terminate: (run: RunId) => Effect.Effect<void>
+  readonly terminate: (run: RunId) => void
   /** Runs that have not ended. */
   readonly executing: () => number
   /** Dies with the first defect of the executor itself. */
@@ -67,7 +71,7 @@ export interface Options {
   readonly worker: string
   readonly store: DataStore
   readonly code: Code
-  readonly threads: Pick<Threads, "run" | "cancel" | "terminate">
+  readonly threads: Pick<Threads, "submit" | "cancel" | "terminate">
   /** What the scheduler has said of each piece of code. */
   readonly defOf: (code: CodeId) => CodeDef | undefined
   /** Takes an event into the worker's mailbox. */
@@ -76,9 +80,14 @@ export interface Options {
 
 interface Running {
   readonly command: Execute
-  /** Of the data store, when it began. */
+  readonly inputs: Body.Inputs
+  /** Of the data store, when it was asked for. */
   readonly generation: number
-  fiber: Fiber.Fiber<Outcome> | undefined
+  /** When it began, or was handed over. */
+  startedAtMs: number
+  /** From here on it must be seen to that it ends. */
+  begun: boolean
+  fiber: Fiber.Fiber<void> | undefined
   /** The thread pool has it. */
   threaded: boolean
   interrupted: boolean
@@ -89,121 +98,135 @@ const KNOWN_EFFECTS = 4_096
 
 /** An executor; everything it runs is interrupted when the scope closes. */
 export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Executor, never, Scope.Scope> {
-  const { emit, store, threads } = options
+  const { code, defOf, emit, store, threads, worker } = options
   const clock = yield* Clock.Clock
-  const fibers = yield* FiberSet.make<Outcome, never>()
+  const fibers = yield* FiberSet.make<void, never>()
+  /** Runs an effect from here on, not from some later step. */
+  const fork = yield* FiberSet.runtime(fibers)<never>()
   const running = new Map<RunId, Running>()
+  /** What was asked for in this turn. */
+  let asked: Array<Running> = []
   /** Digests of functions that turned out to give Effects. */
   const giveEffects = new Set<string>()
 
+  const execute = (command: Execute): void => {
+    // The values at once, for after this turn the results may be dropped.
+    const inputs = command.dependencies.length === 0 ? noInputs : command.dependencies.map((id) => store.latest(id))
+    const run: Running = { command, inputs, generation: store.generation(), startedAtMs: 0, begun: false, fiber: undefined, threaded: false, interrupted: false }
+    running.set(command.run, run)
+    if (asked.push(run) === 1) fork(beginAsked)
+  }
+  const beginAsked = Effect.map(Effect.yieldNow, () => {
+    const runs = asked
+    asked = []
+    for (const run of runs) if (!run.interrupted) begin(run)
+  })
+  const begin = (run: Running): void => {
+    const { code: id, isolation, key } = run.command
+    run.begun = true
+    run.startedAtMs = clock.currentTimeMillisUnsafe()
+    const def = defOf(id)
+    if (def === undefined) return lacksCode(run, new CodeUnknown({ task: key, worker, detail: `the scheduler has not said what code ${id} is` }))
+    if (isolation === "thread" && !giveEffects.has(def.digest)) withCode(run, code.forThread(def), (found) => handOver(run, found))
+    else call(run, def)
+  }
+  /** Goes on once the code is known, and it almost always is. */
+  const withCode = <A>(run: Running, found: Effect.Effect<A, CodeUnknown>, go: (code: A) => void): void => {
+    if (isKnown(found)) return go(found.value)
+    follow(run, Effect.match(found, { onFailure: (problem) => lacksCode(run, problem), onSuccess: go }))
+  }
+  /** Runs the body in this process. */
+  const call = (run: Running, def: CodeDef): void =>
+    withCode(run, code.body(def), (body) => {
+      const begun = Body.begin(body, run.command.args, run.inputs, code.settled, clock)
+      if (Effect.isEffect(begun)) follow(run, Effect.map(begun, (ending) => bodyEnded(run, ending)))
+      else bodyEnded(run, begun)
+    })
+  /** Has a thread run the body. */
+  const handOver = (run: Running, found: CodeDef): void => {
+    const { args, attempt, key, run: id } = run.command
+    const inputs = run.inputs.filter((input) => input !== undefined)
+    if (inputs.length < run.inputs.length) return failed(run, { _tag: "Defect", defect: new Error("A result that fills a hole of the arguments is not here.") }, 0, true)
+    run.threaded = true
+    threads.submit({ run: id, code: found, key, attempt, args, inputs }, (outcome) => threadEnded(run, found, outcome))
+  }
+  /** A fiber does what comes next of a run, which the last step of it says. */
+  const follow = (run: Running, rest: Effect.Effect<void>): void => {
+    const fiber = fork(rest)
+    if (fiber.pollUnsafe() !== undefined) return
+    run.fiber = fiber
+    fiber.addObserver(() => {
+      // In its last step it may have had another take over.
+      if (run.fiber !== fiber) return
+      run.fiber = undefined
+      if (run.interrupted) ended(run, stopped)
+    })
+    // By what the body did in its first step.
+    if (run.interrupted) fiber.interruptUnsafe()
+  }
+
+  const threadEnded = (run: Running, def: CodeDef, outcome: JobOutcome): void => {
+    run.threaded = false
+    if (run.interrupted || !isGivesEffect(outcome)) return ended(run, outcome._tag === "Exited" ? exited(run, outcome) : outcome)
+    giveEffects.add(def.digest)
+    if (giveEffects.size > KNOWN_EFFECTS) giveEffects.delete(giveEffects.values().next().value!)
+    call(run, def)
+  }
+  const bodyEnded = (run: Running, ending: Body.Ending): void =>
+    ending._tag === "Succeeded" ? ended(run, ending) : failed(run, ending.raised, ending.ms, ending.retryable)
+  const lacksCode = (run: Running, problem: CodeUnknown): void => failed(run, { _tag: "Defect", defect: problem }, 0, false)
+  const failed = (run: Running, raised: Raised, ms: number, retryable: boolean): void => {
+    const { command: { attempt }, startedAtMs } = run
+    const failure = encodeRaised(raised, { worker, attempt, startedAtMs, endedAtMs: clock.currentTimeMillisUnsafe() })
+    ended(run, { _tag: "Failed", failure, ms, retryable })
+  }
+  const exited = ({ startedAtMs }: Running, { detail }: Extract<JobOutcome, { readonly _tag: "Exited" }>): Outcome => ({
+    _tag: "Exited",
+    attempt: { worker, startedAtMs, endedAtMs: clock.currentTimeMillisUnsafe(), ended: "exit", detail, peakMemoryBytes: Option.none(), logTail: [] }
+  })
+
   /** The one place where a run ends, called when nothing of it runs any more. */
-  const ended = ({ command: { id, key, run }, generation, interrupted }: Running, exit: Exit.Exit<Outcome>): void => {
-    running.delete(run)
-    const about = { at: clock.currentTimeMillisUnsafe(), id, run }
-    if (interrupted) return emit({ _tag: "ExecuteStopped", ...about })
-    // The executor is being closed, or a defect of its own has ended `failed`: nobody is left to be told.
-    if (Exit.isFailure(exit)) return
-    const outcome = exit.value
+  const ended = ({ command: { id, key, run }, generation, interrupted }: Running, outcome: Outcome): void => {
+    if (!running.delete(run)) return
+    const at = clock.currentTimeMillisUnsafe()
+    if (interrupted) return emit({ _tag: "ExecuteStopped", at, id, run })
     switch (outcome._tag) {
       case "Succeeded": {
         const nbytes = outcome.value.length
         store.put({ id, run, key, bytes: outcome.value }, generation)
-        return emit({ _tag: "ExecuteSucceeded", ...about, nbytes, ms: outcome.ms, inline: nbytes <= INLINE_LIMIT })
+        return emit({ _tag: "ExecuteSucceeded", at, id, run, nbytes, ms: outcome.ms, inline: nbytes <= INLINE_LIMIT })
       }
       case "Failed":
-        return emit({ _tag: "ExecuteFailed", ...about, ms: outcome.ms, failure: outcome.failure, retryable: outcome.retryable })
+        return emit({ _tag: "ExecuteFailed", at, id, run, ms: outcome.ms, failure: outcome.failure, retryable: outcome.retryable })
       case "Exited":
-        return emit({ _tag: "ExecuteExited", ...about, attempt: outcome.attempt })
+        return emit({ _tag: "ExecuteExited", at, id, run, attempt: outcome.attempt })
       case "Stopped":
-        return emit({ _tag: "ExecuteStopped", ...about })
+        return emit({ _tag: "ExecuteStopped", at, id, run })
     }
   }
-  const execute = Effect.fnUntraced(function*(command: Execute) {
-    // At once, for after this turn the results may be dropped.
-    const inputs = command.dependencies.map((id) => store.latest(id))
-    const run: Running = { command, generation: store.generation(), fiber: undefined, threaded: false, interrupted: false }
-    running.set(command.run, run)
-    const work = command.isolation === "thread" ? inThread(options, giveEffects, run, inputs) : inFiber(options, command, inputs)
-    const fiber = yield* FiberSet.run(fibers, work, { startImmediately: false })
-    run.fiber = fiber
-    fiber.addObserver((exit) => ended(run, exit))
-  })
-  const interrupt = (id: RunId) =>
-    Effect.suspend(() => {
-      const run = running.get(id)
-      if (run === undefined || run.interrupted) return Effect.void
-      run.interrupted = true
-      if (run.threaded) return threads.cancel(id)
-      run.fiber?.interruptUnsafe()
-      return Effect.void
-    })
+
+  const interrupt = (id: RunId): void => {
+    const run = running.get(id)
+    if (run === undefined || run.interrupted) return
+    run.interrupted = true
+    if (!run.begun) ended(run, stopped)
+    else if (run.threaded) threads.cancel(id)
+    else run.fiber?.interruptUnsafe()
+  }
 
   return {
     execute,
     interrupt,
-    terminate: (id) => Effect.suspend(() => running.get(id)?.threaded === true ? threads.terminate(id) : Effect.void),
+    terminate: (id) => {
+      if (running.get(id)?.threaded === true) threads.terminate(id)
+    },
     executing: () => running.size,
     failed: Effect.andThen(FiberSet.join(fibers), Effect.never)
   }
 })
 
-/** Runs the body in this process. Interrupted, it ends as soon as the body's finalizers are through. */
-const inFiber = Effect.fnUntraced(function*(options: Options, command: Execute, inputs: Inputs): Effect.fn.Return<Outcome> {
-  const failed = failing(options, command, yield* Clock.Clock)
-  const body = yield* Effect.result(Effect.flatMap(definition(options, command), options.code.body))
-  if (Result.isFailure(body)) return failed({ _tag: "Defect", defect: body.failure }, 0, false)
-  const ending = yield* perform(body.success, command.args, inputs, options.code.settled)
-  return ending._tag === "Succeeded" ? ending : failed(ending.raised, ending.ms, ending.retryable)
-})
+const isKnown = <A, E>(found: Effect.Effect<A, E>): found is Exit.Success<A> => Exit.isExit(found) && Exit.isSuccess(found)
 
-/** Has a thread run the body. */
-const inThread = Effect.fnUntraced(function*(options: Options, giveEffects: Set<string>, run: Running, inputs: Inputs): Effect.fn.Return<Outcome> {
-  const { command } = run
-  const clock = yield* Clock.Clock
-  const failed = failing(options, command, clock)
-  const code = yield* Effect.result(Effect.flatMap(definition(options, command), options.code.forThread))
-  if (Result.isFailure(code)) return failed({ _tag: "Defect", defect: code.failure }, 0, false)
-  if (giveEffects.has(code.success.digest)) return yield* inFiber(options, command, inputs)
-  const present = inputs.filter((input) => input !== undefined)
-  if (present.length < inputs.length) return failed({ _tag: "Defect", defect: new Error("A result that fills a hole of the arguments is not here.") }, 0, true)
-  const startedAtMs = clock.currentTimeMillisUnsafe()
-  const { args, attempt, key } = command
-  const outcome = yield* handOver(run, () => options.threads.run({ run: command.run, code: code.success, key, attempt, args, inputs: present }))
-  if (isGivesEffect(outcome)) {
-    giveEffects.add(code.success.digest)
-    if (giveEffects.size > KNOWN_EFFECTS) giveEffects.delete(giveEffects.values().next().value!)
-    if (run.interrupted) return { _tag: "Stopped" }
-    run.threaded = false
-    return yield* inFiber(options, command, inputs)
-  }
-  return outcome._tag === "Exited" ? exited(options.worker, outcome, startedAtMs, clock.currentTimeMillisUnsafe()) : outcome
-})
+const noInputs: Body.Inputs = []
 
-/** In one step, so that an interruption finds the job either not handed over or in the pool. */
-const handOver = (run: Running, start: () => Effect.Effect<JobOutcome>): Effect.Effect<JobOutcome> =>
-  Effect.uninterruptibleMask((restore) => {
-    if (run.interrupted) return Effect.succeed<JobOutcome>({ _tag: "Stopped", begun: false })
-    run.threaded = true
-    return restore(start())
-  })
-
-const exited = (worker: string, outcome: Extract<JobOutcome, { readonly _tag: "Exited" }>, startedAtMs: number, endedAtMs: number): Outcome => ({
-  _tag: "Exited",
-  attempt: { worker, startedAtMs, endedAtMs, ended: "exit", detail: outcome.detail, peakMemoryBytes: Option.none(), logTail: [] }
-})
-
-const definition = ({ defOf, worker }: Options, { code, key }: Execute): Effect.Effect<CodeDef, CodeUnknown> => {
-  const def = defOf(code)
-  return def === undefined ? Effect.fail(new CodeUnknown({ task: key, worker, detail: `the scheduler has not said what code ${code} is` })) : Effect.succeed(def)
-}
-
-/** The outcome of a body that has no value. */
-const failing = ({ worker }: Options, { attempt }: Execute, clock: Clock.Clock) => {
-  const startedAtMs = clock.currentTimeMillisUnsafe()
-  return (raised: Raised, ms: number, retryable: boolean): Outcome => ({
-    _tag: "Failed",
-    failure: encodeRaised(raised, { worker, attempt, startedAtMs, endedAtMs: clock.currentTimeMillisUnsafe() }),
-    ms,
-    retryable
-  })
-}
+const stopped: Outcome = { _tag: "Stopped" }

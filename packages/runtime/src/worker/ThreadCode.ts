@@ -14,7 +14,6 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type { CodeDef } from "@skein/protocol/Code"
 import { encodeRaised, type Raised } from "@skein/protocol/Raised"
 import * as Registry from "@skein/protocol/TaskRegistry"
@@ -45,11 +44,14 @@ export const isGivesEffect = (outcome: { readonly _tag: string; readonly failure
 export const prepare: ThreadCode["prepare"] = async (def) => {
   try {
     const body = await find(def)
-    return (job) => toOutcome(Effect.runFork(running(body, job)))
+    return (job) => run(body, job)
   } catch (thrown) {
-    return (job) => toOutcome(Effect.runFork(failed({ _tag: "Defect", defect: thrown }, false, job)))
+    return (job) => failed({ _tag: "Defect", defect: thrown }, false, job, clock.currentTimeMillisUnsafe())
   }
 }
+
+/** This thread's own. */
+const clock = Effect.runSync(Clock.Clock)
 
 /** With `moduleFirst` the task of this text made by this very module, else what the text says; the worker has chosen. */
 const find = async (def: CodeDef): Promise<Body.Body> => {
@@ -85,38 +87,24 @@ const registration = (url: string, find: () => Body.Body | undefined): Promise<B
     importModule(url).then(() => settle(() => resolve(find())), (thrown: unknown) => settle(() => reject(thrown)))
   })
 
-const running = Effect.fnUntraced(function*(body: Body.Body, job: ThreadJob): Effect.fn.Return<BodyOutcome> {
-  const startedAtMs = yield* Clock.currentTimeMillis
-  const ending = yield* Body.perform(body, job.args, job.inputs, modules)
+/** At once, if the body ends in one step: a promise costs as much as a small body. */
+const run = (body: Body.Body, job: ThreadJob): BodyOutcome | Promise<BodyOutcome> => {
+  const startedAtMs = clock.currentTimeMillisUnsafe()
+  const begun = Body.begin(body, job.args, job.inputs, modules, clock)
+  // What does not end in one step ends in some other, and never rejects but by a defect of ours: that ends the thread.
+  return Effect.isEffect(begun)
+    ? Effect.runPromise(Effect.map(begun, (ending) => toOutcome(ending, job, startedAtMs)))
+    : toOutcome(begun, job, startedAtMs)
+}
+
+const toOutcome = (ending: Body.Ending, job: ThreadJob, startedAtMs: number): BodyOutcome => {
   if (ending._tag === "Succeeded") return ending
   if (ending.raised._tag === "Error" && ending.raised.error instanceof Body.GivesEffect) return givesEffect
-  return yield* failed(ending.raised, ending.retryable, job, startedAtMs)
+  return failed(ending.raised, ending.retryable, job, startedAtMs)
+}
+
+const failed = (raised: Raised, retryable: boolean, { attempt, worker }: ThreadJob, startedAtMs: number): BodyOutcome => ({
+  _tag: "Failed",
+  failure: encodeRaised(raised, { worker, attempt, startedAtMs, endedAtMs: clock.currentTimeMillisUnsafe() }),
+  retryable
 })
-
-const failed = (raised: Raised, retryable: boolean, { attempt, worker }: ThreadJob, startedAtMs?: number): Effect.Effect<BodyOutcome> =>
-  Effect.map(Clock.currentTimeMillis, (endedAtMs) => ({
-    _tag: "Failed",
-    failure: encodeRaised(raised, { worker, attempt, startedAtMs: startedAtMs ?? endedAtMs, endedAtMs }),
-    retryable
-  }))
-
-/** At once, if the body did not suspend: a promise costs as much as a small body. */
-const toOutcome = (fiber: ReturnType<typeof Effect.runFork<BodyOutcome, never>>): BodyOutcome | Promise<BodyOutcome> => {
-  const exit = fiber.pollUnsafe()
-  if (exit !== undefined) return valueOf(exit)
-  return new Promise((resolve, reject) => {
-    fiber.addObserver((exit) => {
-      try {
-        resolve(valueOf(exit))
-      } catch (thrown) {
-        reject(thrown)
-      }
-    })
-  })
-}
-
-/** All that a body can do is an outcome; what else there is ends the thread. */
-const valueOf = (exit: Exit.Exit<BodyOutcome>): BodyOutcome => {
-  if (Exit.isSuccess(exit)) return exit.value
-  throw new Error(`the code of a thread failed: ${String(exit.cause)}`)
-}

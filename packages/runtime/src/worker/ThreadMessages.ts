@@ -126,6 +126,8 @@ export interface ThreadData {
    * computes for ever can be taken back at once, and certainly.
    */
   readonly claims: Int32Array<SharedArrayBuffer>
+  /** Where outcomes go, see OutcomeRing.ts; what has no room there is sent, and so is a `null` to wake the owner. */
+  readonly outcomes: SharedArrayBuffer
 }
 
 export const queued = 0

@@ -16,7 +16,7 @@ import { begun, type FromThread, type JobMessage, queued, taken } from "./Thread
 /** A job from its call to its outcome. */
 interface Entry {
   readonly job: Job
-  readonly ended: Deferred.Deferred<JobOutcome>
+  readonly on: (outcome: JobOutcome) => void
   /** The thread that holds it, and its cell there; none while it waits. */
   holder: Member | undefined
   cell: number
@@ -29,7 +29,7 @@ interface Member {
   readonly claims: Int32Array<SharedArrayBuffer>
   status: "starting" | "up" | "ending"
   /** What it holds and has not been taken back, the first to be run first. */
-  held: Array<Entry>
+  readonly held: Array<Entry>
   /** Cells not in use. That of a job taken back is free once the thread has skipped the job. */
   readonly freeCells: Array<number>
   /** Digests that it knows, in the order in which it was told them; at most `codesBound`. */
@@ -43,16 +43,24 @@ const codesBound = 1_000
 /** So many threads in a row that end before they are up: no more are started for the jobs that wait. */
 const startsBound = 3
 
+/** How the pool has something done that is not to be done now. */
+export interface Later {
+  /** When this turn of the event loop's owner is through. */
+  readonly soon: (f: () => void) => void
+  readonly after: (f: () => void, time: Duration.Duration) => void
+}
+
 export class Pool {
   readonly #options: Options
   readonly #depth: number
   readonly #start: ThreadSpawner["Service"]["start"]
-  readonly #after: (f: () => void, time: Duration.Duration) => void
+  readonly #later: Later
   readonly #stuckAfter: Duration.Duration
   readonly #entries = new Map<RunId, Entry>()
   readonly #members = new Set<Member>()
-  #waiting: Array<Entry> = []
-  /** A fiber is about to call `flush`. */
+  /** Those that no thread holds, the first to be run first. */
+  #waiting = new Set<Entry>()
+  /** `flush` is about to be called. */
   #flushing = false
   /** A job has ended, so a spare is kept. */
   #warm = false
@@ -60,30 +68,30 @@ export class Pool {
   #closed = false
   readonly #allGone = Deferred.makeUnsafe<void>()
 
-  constructor(
-    options: Options,
-    start: ThreadSpawner["Service"]["start"],
-    after: (f: () => void, time: Duration.Duration) => void
-  ) {
+  constructor(options: Options, start: ThreadSpawner["Service"]["start"], later: Later) {
     this.#options = options
-    this.#depth = options.depth ?? 4
+    this.#depth = options.depth ?? 32
     this.#start = start
-    this.#after = after
+    this.#later = later
     this.#stuckAfter = Duration.fromInputUnsafe(options.stuckAfter ?? "1 second")
   }
 
+  submit(job: Job, on: (outcome: JobOutcome) => void): void {
+    if (this.#closed) return on({ _tag: "Stopped", begun: false })
+    const entry: Entry = { job, on, holder: undefined, cell: -1, terminated: false }
+    this.#entries.set(job.run, entry)
+    this.#waiting.add(entry)
+    if (this.#flushing) return
+    // The first of a turn has all of it posted, once the others have called too.
+    this.#flushing = true
+    this.#later.soon(() => this.#flush())
+  }
+
   run(job: Job): Effect.Effect<JobOutcome> {
-    // Once the job is in the pool, nothing may come between it and the post of its turn: only the waiting can be interrupted.
-    return Effect.uninterruptibleMask((restore) => {
-      if (this.#closed) return Effect.succeed<JobOutcome>({ _tag: "Stopped", begun: false })
-      const entry: Entry = { job, ended: Deferred.makeUnsafe(), holder: undefined, cell: -1, terminated: false }
-      this.#entries.set(job.run, entry)
-      this.#waiting.push(entry)
-      const outcome = Effect.onInterrupt(restore(Deferred.await(entry.ended)), () => this.#abandon(entry))
-      if (this.#flushing) return outcome
-      // The first of a turn posts for all of it, once the others have called too.
-      this.#flushing = true
-      return Effect.yieldNow.pipe(Effect.andThen(Effect.sync(() => this.#flush())), Effect.andThen(outcome))
+    return Effect.suspend(() => {
+      const ended = Deferred.makeUnsafe<JobOutcome>()
+      this.submit(job, (outcome) => void Deferred.doneUnsafe(ended, Effect.succeed(outcome)))
+      return Effect.onInterrupt(Deferred.await(ended), () => this.#abandon(job.run, ended))
     })
   }
 
@@ -119,7 +127,7 @@ export class Pool {
   close(): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.#closed = true
-      for (const entry of this.#waiting.splice(0)) this.#finish(entry, { _tag: "Stopped", begun: false })
+      this.#finishWaiting({ _tag: "Stopped", begun: false })
       for (const member of this.#members) {
         for (const entry of member.held) entry.terminated = true
         if (member.status !== "ending") this.#end(member)
@@ -130,10 +138,10 @@ export class Pool {
   }
 
   /** Whoever ran the job was interrupted and waits for its end, but not for ever. */
-  #abandon(entry: Entry): Effect.Effect<void> {
+  #abandon(run: RunId, ended: Deferred.Deferred<JobOutcome>): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.terminate(entry.job.run)
-      return Effect.asVoid(Effect.timeoutOption(Deferred.await(entry.ended), this.#stuckAfter))
+      this.terminate(run)
+      return Effect.asVoid(Effect.timeoutOption(Deferred.await(ended), this.#stuckAfter))
     })
   }
 
@@ -159,10 +167,10 @@ export class Pool {
       mostHeld = Math.max(mostHeld, held.length)
       wantsMore ||= held.length <= this.#depth / 2
     }
-    const wanted = Math.min(nthreads - busy - idle - starting, this.#waiting.length - idle - starting)
+    const wanted = Math.min(nthreads - busy - idle - starting, this.#waiting.size - idle - starting)
     for (let i = 0; i < wanted; i++) this.#startThread()
     const moves = idle > 0 && busy < nthreads && mostHeld > 1
-    if (moves || (wantsMore && this.#waiting.length > 0)) this.#assign()
+    if (moves || (wantsMore && this.#waiting.size > 0)) this.#assign()
     if (this.#warm && idle + starting < 2) this.#keepSpare()
   }
 
@@ -193,19 +201,21 @@ export class Pool {
   #assign(): void {
     const batches = new Map<Member, Array<Entry>>()
     const give = (member: Member, entry: Entry): void => {
+      this.#waiting.delete(entry)
       entry.holder = member
       entry.cell = member.freeCells.pop() ?? -1
       Atomics.store(member.claims, entry.cell, queued)
       member.held.push(entry)
-      batches.set(member, [...batches.get(member) ?? [], entry])
+      const batch = batches.get(member)
+      if (batch === undefined) batches.set(member, [entry])
+      else batch.push(entry)
     }
     // A thread is given more when half of what it may hold is gone, and then several at once.
     const eligible = new Set([...this.#members].filter((member) => member.held.length <= this.#depth / 2))
-    while (this.#waiting.length > 0) {
+    for (const entry of this.#waiting) {
       const member = this.#leastBusy(eligible)
       if (member === undefined) break
-      const entry = this.#waiting.shift()
-      if (entry !== undefined) give(member, entry)
+      give(member, entry)
     }
     for (let idle = this.#leastBusy(this.#members); idle?.held.length === 0; idle = this.#leastBusy(this.#members)) {
       const entry = this.#takeFromBusiest()
@@ -270,12 +280,9 @@ export class Pool {
   /** True if the job has not begun; it then has no holder and is in no queue. */
   #takeBack(entry: Entry): boolean {
     const { holder } = entry
-    if (holder === undefined) {
-      this.#waiting = this.#waiting.filter((other) => other !== entry)
-      return true
-    }
+    if (holder === undefined) return this.#waiting.delete(entry)
     if (Atomics.compareExchange(holder.claims, entry.cell, queued, taken) !== queued) return false
-    holder.held = holder.held.filter((other) => other !== entry)
+    remove(holder.held, entry)
     entry.holder = undefined
     return true
   }
@@ -284,9 +291,9 @@ export class Pool {
   #end(member: Member): void {
     member.status = "ending"
     const moved = member.held.toReversed().filter((entry) => !entry.terminated && this.#takeBack(entry))
-    this.#waiting.unshift(...moved.toReversed())
+    this.#putFirst(moved.toReversed())
     member.thread.terminate()
-    this.#after(() => {
+    this.#later.after(() => {
       if (!this.#members.has(member)) return
       for (const entry of member.held) if (entry.terminated) this.#options.onStuck?.(entry.job.run)
     }, this.#stuckAfter)
@@ -301,7 +308,7 @@ export class Pool {
     } else {
       const entry = member.held.find((entry) => entry.job.run === message.run)
       if (entry === undefined) return
-      member.held = member.held.filter((other) => other !== entry)
+      remove(member.held, entry)
       member.freeCells.push(entry.cell)
       this.#warm = true
       this.#finish(entry, outcomeOf(message))
@@ -325,20 +332,37 @@ export class Pool {
       else moved.push(entry)
     }
     for (const entry of moved) entry.holder = undefined
-    this.#waiting.unshift(...moved)
+    this.#putFirst(moved)
     if (neverUp && ++this.#failedStarts >= startsBound) {
       this.#warm = false
       const because = `no thread starts: ${detail}`
-      for (const entry of this.#waiting.splice(0)) this.#finish(entry, { _tag: "Exited", code, detail: because })
+      this.#finishWaiting({ _tag: "Exited", code, detail: because })
     }
     if (this.#closed && this.#members.size === 0) Deferred.doneUnsafe(this.#allGone, Effect.void)
     this.#settle()
   }
 
+  /** Before all that waits. */
+  #putFirst(entries: ReadonlyArray<Entry>): void {
+    if (entries.length > 0) this.#waiting = new Set([...entries, ...this.#waiting])
+  }
+
+  #finishWaiting(outcome: JobOutcome): void {
+    const waiting = this.#waiting
+    this.#waiting = new Set()
+    for (const entry of waiting) this.#finish(entry, outcome)
+  }
+
   #finish(entry: Entry, outcome: JobOutcome): void {
     this.#entries.delete(entry.job.run)
-    Deferred.doneUnsafe(entry.ended, Effect.succeed(outcome))
+    entry.on(outcome)
   }
+}
+
+/** Almost always the first. */
+const remove = (held: Array<Entry>, entry: Entry): void => {
+  const at = held.indexOf(entry)
+  if (at >= 0) held.splice(at, 1)
 }
 
 const outcomeOf = (message: Extract<FromThread, { readonly run: number }>): JobOutcome =>

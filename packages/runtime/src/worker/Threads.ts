@@ -2,8 +2,10 @@
  * The threads that run plain functions, because only a thread can be ended
  * while it computes.
  *
- * A thread holds a short queue, or it would wait for a hand-over after each
- * job: one at a time costs 15–45 µs, four queued 6–10. What is queued behind a
+ * A thread holds a queue, or it would wait for a hand-over after each job: one
+ * at a time costs 15–45 µs, four queued 6–10, frames of eight 1.5–3. How many
+ * are worth that is for the caller to say, who knows how long jobs take: beside
+ * a job of a millisecond a hand-over is nothing. What is queued behind a
  * long job is not lost to it: a thread must claim a job before it begins it, in
  * memory that both sides see, so an idle thread's job can be taken back from a
  * busy one, and a cancelled one from behind an endless loop, at once and for
@@ -50,16 +52,17 @@ export type JobOutcome =
 
 export interface Threads {
   /**
-   * Runs a job, in the order of calls as far as there is one thread only. If
-   * interrupted, the job is terminated, and that is waited for as long as
-   * `stuckAfter`. The caller decides how many jobs it gives out at once; they
-   * all wait here.
+   * Runs a job soon, in the order of calls as far as there is one thread only.
+   * The caller decides how many jobs it gives out at once; they all wait here.
+   * `on` is called once, when nothing of the job runs any more.
    */
+  readonly submit: (job: Job, on: (outcome: JobOutcome) => void) => void
+  /** The same as an Effect. If interrupted, the job is terminated, and that is waited for as long as `stuckAfter`. */
   readonly run: (job: Job) => Effect.Effect<JobOutcome>
-  /** Takes back a job that has not begun; does nothing to one that has. */
-  readonly cancel: (run: RunId) => Effect.Effect<void>
+  /** Takes back a job that has not begun, whose outcome then has been told; does nothing to one that has. */
+  readonly cancel: (run: RunId) => void
   /** As `cancel`, and ends the thread of one that has begun. Returns at once; the outcome tells when it is done. */
-  readonly terminate: (run: RunId) => Effect.Effect<void>
+  readonly terminate: (run: RunId) => void
   /** Runs that have begun and not ended. */
   readonly executing: Effect.Effect<ReadonlyArray<RunId>>
   /** Threads, by what they are doing; `ending` ones are stuck or about to be gone. */
@@ -69,7 +72,7 @@ export interface Threads {
 export interface Options {
   /** Threads that run jobs; the spare is one more. */
   readonly nthreads: number
-  /** Jobs that a thread holds, the running one included. @default 4 */
+  /** Jobs that a thread holds at most, the running one included. @default 32 */
   readonly depth?: number
   /** How long a terminated thread may take to end before `onStuck`. @default 1 second */
   readonly stuckAfter?: Duration.Input
@@ -104,12 +107,16 @@ export const make: (options: Options) => Effect.Effect<Threads, never, ThreadSpa
   function*(options) {
     const spawner = yield* ThreadSpawner
     const fork = yield* FiberSet.makeRuntime<never>()
-    const pool = new Pool(options, spawner.start, (f, after) => void fork(Effect.delay(Effect.sync(f), after)))
+    const pool = new Pool(options, spawner.start, {
+      soon: (f) => void fork(Effect.map(Effect.yieldNow, f)),
+      after: (f, time) => void fork(Effect.delay(Effect.sync(f), time))
+    })
     yield* Effect.addFinalizer(() => pool.close())
     return {
+      submit: (job, on) => pool.submit(job, on),
       run: (job) => pool.run(job),
-      cancel: (run) => Effect.sync(() => pool.cancel(run)),
-      terminate: (run) => Effect.sync(() => pool.terminate(run)),
+      cancel: (run) => pool.cancel(run),
+      terminate: (run) => pool.terminate(run),
       executing: Effect.sync(() => pool.executing()),
       counts: Effect.sync(() => pool.counts())
     }

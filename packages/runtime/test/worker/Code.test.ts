@@ -9,6 +9,7 @@ import * as Body from "@skein/runtime/worker/Body"
 import * as Code from "@skein/runtime/worker/Code"
 import * as NodeModules from "@skein/runtime/worker/node/NodeModules"
 import * as ThreadCode from "@skein/runtime/worker/ThreadCode"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -49,7 +50,8 @@ const contract = (version: number): CodeDef => ({
 const make = (options: Partial<Code.Options> = {}) => Code.make({ worker: "w0", tasks: [], allow: "any", ...options })
 /** Runs a body as the executor does, and gives its value as it travels, or what it raised. */
 const run = Effect.fnUntraced(function*(code: Code.Code, def: CodeDef, ...args: ReadonlyArray<unknown>) {
-  const ending = yield* Body.perform(yield* code.body(def), Result.getOrThrow(Value.encodeList(args)), [], code.settled)
+  const begun = Body.begin(yield* code.body(def), Result.getOrThrow(Value.encodeList(args)), [], code.settled, yield* Clock.Clock)
+  const ending = Effect.isEffect(begun) ? yield* begun : begun
   if (ending._tag === "Failed") return ending.raised
   return Result.getOrThrow(Value.decode(ending.value, { named: (name, encoded) => new Value.Named(name, encoded) }))
 })

@@ -23,13 +23,18 @@ import * as Scope from "effect/Scope"
 const fakeThreads = Effect.gen(function*() {
   const jobs = yield* Queue.unbounded<Job>()
   const asked: Array<string> = []
-  const outcome = yield* Deferred.make<JobOutcome>()
-  const threads: Pick<Threads, "run" | "cancel" | "terminate"> = {
-    run: (job) => Effect.andThen(Queue.offer(jobs, job), Deferred.await(outcome)),
-    cancel: (run) => Effect.sync(() => asked.push(`cancel ${run}`)),
-    terminate: (run) => Effect.sync(() => asked.push(`terminate ${run}`))
+  const listeners: Array<(outcome: JobOutcome) => void> = []
+  const threads: Pick<Threads, "submit" | "cancel" | "terminate"> = {
+    submit: (job, on) => {
+      listeners.push(on)
+      Queue.offerUnsafe(jobs, job)
+    },
+    cancel: (run) => void asked.push(`cancel ${run}`),
+    terminate: (run) => void asked.push(`terminate ${run}`)
   }
-  return { threads, jobs, asked, outcome }
+  /** Of the first job that has none yet. */
+  const end = (outcome: JobOutcome) => Effect.sync(() => listeners.shift()!(outcome))
+  return { threads, jobs, asked, end }
 })
 
 /** An executor whose code 1 is the given function. */
@@ -58,7 +63,7 @@ const make = Effect.fnUntraced(function*(f: (...args: ReadonlyArray<any>) => unk
     emit: (event) => Queue.offerUnsafe(events, event)
   })
   const execute = (options: { readonly run?: number; readonly args?: ReadonlyArray<unknown>; readonly thread?: boolean; readonly code?: number; readonly dependencies?: ReadonlyArray<number> } = {}) =>
-    executor.execute({
+    Effect.sync(() => executor.execute({
       _tag: "Execute",
       id: TaskId.make(7),
       run: RunId.make(options.run ?? 1),
@@ -68,7 +73,7 @@ const make = Effect.fnUntraced(function*(f: (...args: ReadonlyArray<any>) => unk
       isolation: options.thread === true ? "thread" : "fiber",
       attempt: 2,
       dependencies: (options.dependencies ?? []).map((id) => TaskId.make(id))
-    })
+    }))
   const stored = () => Result.getOrThrow(Value.decode(store.latest(TaskId.make(7))!))
   return { executor, execute, events, next: Queue.take(events), store, stored, ...fake }
 })
@@ -184,7 +189,7 @@ describe("Executor", () => {
       )
       yield* execute()
       yield* Deferred.await(begun)
-      yield* executor.interrupt(run1)
+      executor.interrupt(run1)
       yield* Deferred.await(cleaning)
       assert.strictEqual(yield* Queue.size(events), 0)
       assert.strictEqual(executor.executing(), 1)
@@ -198,7 +203,7 @@ describe("Executor", () => {
       let begun = false
       const { execute, executor, next } = yield* make(() => Effect.sync(() => { begun = true }))
       yield* execute()
-      yield* executor.interrupt(run1)
+      executor.interrupt(run1)
       assert.strictEqual((yield* next)._tag, "ExecuteStopped")
       assert.isFalse(begun)
     }))
@@ -213,7 +218,7 @@ describe("Executor", () => {
       })
       yield* execute()
       yield* Deferred.await(begun)
-      yield* executor.interrupt(run1)
+      executor.interrupt(run1)
       yield* Effect.yieldNow
       assert.strictEqual(yield* Queue.size(events), 0)
       resolve(1)
@@ -249,22 +254,22 @@ describe("Executor", () => {
 
   it.effect("gives a thread the encoded arguments and inputs, and takes over its outcome", () =>
     Effect.gen(function*() {
-      const { execute, jobs, next, outcome, store, stored } = yield* make(() => 0)
+      const { execute, jobs, next, end, store, stored } = yield* make(() => 0)
       store.put({ id: TaskId.make(3), run: RunId.make(1), key: null, bytes: new Uint8Array([1]) }, store.generation())
       yield* execute({ thread: true, dependencies: [3] })
       const job = yield* Queue.take(jobs)
       assert.deepStrictEqual([job.run, job.key, job.attempt, job.inputs.length], [1, "k", 2, 1])
-      yield* Deferred.succeed(outcome, { _tag: "Succeeded", value: Result.getOrThrow(Value.encode(5)), ms: 12 })
+      yield* end({ _tag: "Succeeded", value: Result.getOrThrow(Value.encode(5)), ms: 12 })
       assert.deepInclude(yield* next, { _tag: "ExecuteSucceeded", ms: 12 })
       assert.strictEqual(stored(), 5)
     }))
 
   it.effect("runs a function as a fiber that a thread found to give an Effect, and the next time at once", () =>
     Effect.gen(function*() {
-      const { execute, jobs, next, outcome, stored } = yield* make(() => Effect.succeed(8))
+      const { execute, jobs, next, end, stored } = yield* make(() => Effect.succeed(8))
       yield* execute({ thread: true })
       yield* Queue.take(jobs)
-      yield* Deferred.succeed(outcome, { _tag: "Failed", failure: new Uint8Array(0), retryable: false, ms: 1 })
+      yield* end({ _tag: "Failed", failure: new Uint8Array(0), retryable: false, ms: 1 })
       assert.strictEqual((yield* next)._tag, "ExecuteSucceeded")
       assert.strictEqual(stored(), 8)
       yield* execute({ thread: true, run: 2 })
@@ -275,43 +280,44 @@ describe("Executor", () => {
   it.effect("does not begin it as a fiber if it was interrupted meanwhile", () =>
     Effect.gen(function*() {
       let begun = false
-      const { execute, executor, jobs, next, outcome } = yield* make(() => Effect.sync(() => { begun = true }))
+      const { execute, executor, jobs, next, end } = yield* make(() => Effect.sync(() => { begun = true }))
       yield* execute({ thread: true })
       yield* Queue.take(jobs)
-      yield* executor.interrupt(run1)
-      yield* Deferred.succeed(outcome, { _tag: "Failed", failure: new Uint8Array(0), retryable: false, ms: 1 })
+      executor.interrupt(run1)
+      yield* end({ _tag: "Failed", failure: new Uint8Array(0), retryable: false, ms: 1 })
       assert.strictEqual((yield* next)._tag, "ExecuteStopped")
       assert.isFalse(begun)
     }))
 
   it.effect("tells of a body that ended its thread, as an attempt of this worker", () =>
     Effect.gen(function*() {
-      const { execute, next, outcome } = yield* make(() => 0)
+      const { end, execute, jobs, next } = yield* make(() => 0)
       yield* execute({ thread: true })
-      yield* Deferred.succeed(outcome, { _tag: "Exited", code: 3, detail: "the thread ended with code 3" })
+      yield* Queue.take(jobs)
+      yield* end({ _tag: "Exited", code: 3, detail: "the thread ended with code 3" })
       const event = yield* next
       assert.isTrue(event._tag === "ExecuteExited" && event.attempt.ended === "exit" && event.attempt.worker === "w0")
     }))
 
   it.effect("takes a job out of the queue of a thread first, and ends the thread when it is told to", () =>
     Effect.gen(function*() {
-      const { asked, events, execute, executor, jobs, next, outcome } = yield* make(() => 0)
+      const { asked, events, execute, executor, jobs, next, end } = yield* make(() => 0)
       yield* execute({ thread: true })
       yield* Queue.take(jobs)
-      yield* executor.interrupt(run1)
+      executor.interrupt(run1)
       assert.deepStrictEqual(asked, ["cancel 1"])
       assert.strictEqual(yield* Queue.size(events), 0)
-      yield* executor.terminate(run1)
+      executor.terminate(run1)
       assert.deepStrictEqual(asked, ["cancel 1", "terminate 1"])
       // Even if it was done in the same moment: nobody waits for the value any more.
-      yield* Deferred.succeed(outcome, { _tag: "Succeeded", value: new Uint8Array(1), ms: 1 })
+      yield* end({ _tag: "Succeeded", value: new Uint8Array(1), ms: 1 })
       assert.strictEqual((yield* next)._tag, "ExecuteStopped")
     }))
 
   it.effect("ends with a defect of its own", () =>
     Effect.gen(function*() {
       const { execute, executor, threads } = yield* make(() => 0)
-      Object.assign(threads, { run: () => Effect.die("a bug") })
+      Object.assign(threads, { submit: () => { throw new Error("a bug") } })
       yield* execute({ thread: true })
       assert.isTrue(Exit.hasDies(yield* Effect.exit(executor.failed)))
     }))

@@ -180,7 +180,7 @@ describe("stopping", () => {
         const endless = job(text)
         const fiber = yield* started(threads, endless)
         const behind = yield* Effect.forEach([1, 2, 3, 4, 5], (i) => Effect.forkChild(threads.run(job("(i) => i", [i]))))
-        const [outcome, ms] = yield* timed(Effect.andThen(threads.terminate(endless.run), Fiber.join(fiber)))
+        const [outcome, ms] = yield* timed(Effect.andThen(Effect.sync(() => threads.terminate(endless.run)), Fiber.join(fiber)))
         assert.deepStrictEqual(outcome, { _tag: "Stopped", begun: true })
         assert.isBelow(ms, 1_000)
         assert.deepStrictEqual((yield* Effect.forEach(behind, Fiber.join)).map(valueOf), [1, 2, 3, 4, 5])
@@ -196,11 +196,11 @@ describe("stopping", () => {
       const queued = job("() => globalThis.ran = true")
       const fiber = yield* Effect.forkChild(threads.run(queued), { startImmediately: true })
       yield* Effect.yieldNow
-      yield* threads.cancel(queued.run)
+      threads.cancel(queued.run)
       assert.deepStrictEqual(yield* Fiber.join(fiber), { _tag: "Stopped", begun: false })
-      yield* threads.cancel(endless.run)
+      threads.cancel(endless.run)
       assert.isUndefined(spinning.pollUnsafe())
-      yield* threads.terminate(endless.run)
+      threads.terminate(endless.run)
       yield* Fiber.join(spinning)
     }))
 
@@ -209,7 +209,7 @@ describe("stopping", () => {
       const threads = yield* begin()
       const waiting = job("() => 1")
       const fiber = yield* Effect.forkChild(threads.run(waiting), { startImmediately: true })
-      yield* threads.cancel(waiting.run)
+      threads.cancel(waiting.run)
       assert.deepStrictEqual(yield* Fiber.join(fiber), { _tag: "Stopped", begun: false })
     }))
 
@@ -227,7 +227,7 @@ describe("stopping", () => {
       const fiber = yield* started(threads, blocked)
       yield* Effect.repeat(Effect.delay(Effect.sync(() => existsSync(inside)), 2), { until: (there) => there })
       rmSync(dirname(inside), { recursive: true })
-      const [run, ms] = yield* timed(Effect.andThen(threads.terminate(blocked.run), Deferred.await(stuck)))
+      const [run, ms] = yield* timed(Effect.andThen(Effect.sync(() => threads.terminate(blocked.run)), Deferred.await(stuck)))
       assert.strictEqual(run, blocked.run)
       assert.isBelow(ms, 1_000)
       assert.strictEqual(valueOf(yield* threads.run(job("() => 1"))), 1)
@@ -323,7 +323,7 @@ describe("with threads that the test plays", () => {
       actor.say({ _tag: "Up" })
       for (let round = 0; round < 300; round++) {
         const { cell, run } = actor.posted.at(-1)!.jobs[0]!
-        yield* threads.cancel(RunId.make(run))
+        threads.cancel(RunId.make(run))
         actor.say({ _tag: "Skipped", cell })
         yield* Effect.forkChild(threads.run(job("a")))
         yield* Effect.repeat(Effect.yieldNow, { until: () => actor.posted.length === round + 2 })
@@ -341,7 +341,7 @@ describe("with threads that the test plays", () => {
       actor.say({ _tag: "Up" })
       Atomics.store(actor.claims, actor.posted[0]!.jobs[0]!.cell, 1)
       actor.obedient = false
-      yield* threads.terminate(stuck.run)
+      threads.terminate(stuck.run)
       const other = yield* next
       other.say({ _tag: "Up" })
       assert.deepStrictEqual(other.posted[0]?.jobs.map((job) => job.run), [behind.run])
@@ -359,7 +359,7 @@ describe("with threads that the test plays", () => {
       // The thread has finished the first, which nobody here knows yet, and begun the second.
       for (const { cell } of actor.posted[0]!.jobs) Atomics.store(actor.claims, cell, 1)
       actor.obedient = false
-      yield* threads.terminate(target.run)
+      threads.terminate(target.run)
       assert.isTrue(actor.terminated)
       actor.say({ _tag: "Succeeded", run: target.run, value: encode(1), ms: 0 })
       actor.exit(1, "terminated")

@@ -8,6 +8,7 @@
 import { performance } from "node:perf_hooks"
 import { parentPort, workerData } from "node:worker_threads"
 import type { CodeDef } from "@skein/protocol/Code"
+import * as OutcomeRing from "../OutcomeRing.ts"
 import {
   begun,
   type BodyOutcome,
@@ -26,7 +27,8 @@ import {
 type Body = Awaited<ReturnType<ThreadCode["prepare"]>>
 
 // Whoever starts this entry gives it this, see NodeThreads.ts.
-const { claims, codeModule, worker } = workerData as ThreadData
+const { claims, codeModule, outcomes, worker } = workerData as ThreadData
+const ring = OutcomeRing.make(outcomes)
 const code = await import(codeModule) as ThreadCode
 const port = parentPort
 if (port === null) throw new Error("threadEntry.ts runs in a worker thread only")
@@ -36,8 +38,17 @@ const waiting: Array<{ readonly job: JobMessage; readonly bytes: Uint8Array; rea
 const bodies = new Map<string, Body | Promise<Body>>()
 let working = false
 
-const say = (message: FromThread, bytes?: Uint8Array): void =>
-  port.postMessage(packReply(message), bytes !== undefined && isWorthHandingOver(bytes) ? [bytes.buffer] : [])
+const say = (message: FromThread): void => {
+  const reply = packReply(message)
+  if (ring.write(reply)) {
+    if (ring.ring()) port.postMessage(null)
+    return
+  }
+  const [kind, number, ms, bytes] = reply
+  if (bytes === undefined) return port.postMessage(reply)
+  const own = alone(bytes)
+  port.postMessage([kind, number, ms, own], isWorthHandingOver(own) ? [own.buffer] : [])
+}
 
 /** A view copies its whole buffer when it travels. */
 const alone = (bytes: Uint8Array): Uint8Array => bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice()
@@ -94,13 +105,11 @@ const toJob = (job: JobMessage, bytes: Uint8Array, offset: number): ThreadJob =>
   return { run: job.run, key: job.key, attempt: job.attempt, worker, args, inputs }
 }
 
-const report = (run: number, outcome: BodyOutcome, ms: number): void => {
-  if (outcome._tag === "Succeeded") {
-    const value = alone(outcome.value)
-    return say({ _tag: "Succeeded", run, value, ms }, value)
-  }
-  const failure = alone(outcome.failure)
-  say({ _tag: "Failed", run, failure, retryable: outcome.retryable, ms }, failure)
-}
+const report = (run: number, outcome: BodyOutcome, ms: number): void =>
+  say(
+    outcome._tag === "Succeeded"
+      ? { _tag: "Succeeded", run, value: outcome.value, ms }
+      : { _tag: "Failed", run, failure: outcome.failure, retryable: outcome.retryable, ms }
+  )
 
 say({ _tag: "Up" })
