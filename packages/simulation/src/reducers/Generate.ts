@@ -1,0 +1,145 @@
+/**
+ * Cases for the reducers, from seeds.
+ *
+ * Every feature and every kind of fault is on in about half of the cases, with a
+ * rate of its own (swarm testing): what hides a bug in one case is missing in
+ * another. One case in ten is calm.
+ *
+ * Source: A. Groce et al., "Swarm testing", ISSTA 2012.
+ */
+import type { Body, Case, CaseTask, Operation } from "../Case.ts"
+import type { Fault } from "../Fault.ts"
+import { Stream, streams } from "./Draws.ts"
+
+/** `light`: up to 30 tasks and 3 workers. `full`: 150 to 2,000 tasks and at least 4 workers. */
+export type Size = "light" | "full"
+
+/** The case of a seed. */
+export const draw = (seed: number, size: Size = "light"): Case => {
+  const stream = new Stream(seed, streams.cluster)
+  const isCalm = stream.chance(0.1)
+  const workers = size === "light" ? stream.between(1, 3) : stream.between(4, 8)
+  const clients = stream.chance(0.7) ? 1 : stream.between(2, 3)
+  const tasks = drawTasks(seed, size, clients, isCalm)
+  const healAt = size === "light" ? stream.between(20, 400) : stream.between(500, 3_000)
+  return {
+    version: 1,
+    seed,
+    cluster: { workers, slots: stream.between(1, 3) },
+    clients,
+    schedule: { strategy: "fifo", preemption: 0, opsBeforeYield: 2_048 },
+    network: { latency: [stream.oneOf([0.1, 0.5, 1]), stream.oneOf([1, 5, 20, 100])], fragment: 0 },
+    tasks,
+    operations: isCalm ? [] : drawOperations(seed, tasks, clients, healAt),
+    faults: isCalm ? [] : drawFaults(seed, workers, clients, healAt),
+    healAt,
+    endBy: healAt + 600_000
+  }
+}
+
+/** Graphs by shape: the dependencies of each of `count` tasks, which stand before it. */
+const shapes: Record<string, (count: number, stream: Stream) => ReadonlyArray<ReadonlyArray<number>>> = {
+  chain: (count) => list(count, (at) => at === 0 ? [] : [at - 1]),
+  chains: (count, stream) => {
+    const width = stream.between(2, 6)
+    return list(count, (at) => at < width ? [] : [at - width])
+  },
+  fan: (count) => list(count, (at) => at === 0 ? [] : at === count - 1 ? list(count - 2, (i) => i + 1) : [0]),
+  tree: (count) => {
+    const leaves = Math.ceil(count / 2)
+    return list(count, (at) => at < leaves ? [] : [2 * (at - leaves), 2 * (at - leaves) + 1].filter((from) => from < at))
+  },
+  lattice: (count) => {
+    const width = Math.max(2, Math.floor(Math.sqrt(count)))
+    return list(count, (at) => [at - width, at % width === 0 ? -1 : at - 1].filter((from) => from >= 0))
+  },
+  allToAll: (count) => {
+    const width = Math.max(1, Math.min(12, Math.floor(count / 3)))
+    return list(count, (at) => at < width ? [] : list(width, (i) => (Math.floor(at / width) - 1) * width + i))
+  },
+  layered: (count, stream) => {
+    const width = stream.between(2, 8)
+    return list(count, (at) => {
+      const layer = Math.floor(at / width)
+      if (layer === 0) return []
+      const above = list(width, (i) => (layer - 1) * width + i)
+      return above.filter(() => stream.chance(0.4))
+    })
+  },
+  independent: (count) => list(count, () => [])
+}
+
+const list = <A>(count: number, make: (at: number) => A): ReadonlyArray<A> => Array.from({ length: Math.max(0, count) }, (_, at) => make(at))
+
+const shapeNames = Object.keys(shapes) as [string, ...Array<string>]
+
+const drawTasks = (seed: number, size: Size, clients: number, isCalm: boolean): ReadonlyArray<CaseTask> => {
+  const stream = new Stream(seed, streams.graph)
+  const count = size === "light" ? stream.between(1, 30) : Math.round(stream.logBetween(150, 2_000))
+  const failing = !isCalm && stream.chance(0.5) ? stream.share() * 0.2 : 0
+  const odd = !isCalm && stream.chance(0.3) ? stream.share() * 0.15 : 0
+  const longest = stream.oneOf([0.1, 2, 20, 200])
+  const largest = stream.oneOf([0, 100, 4_000])
+  const priorities = stream.chance(0.3)
+  const isolation = stream.oneOf(["fiber", "thread", "mixed"] as const)
+  const tasks: Array<CaseTask> = []
+  for (let client = 0; client < clients; client++) {
+    const base = tasks.length
+    const share = Math.max(1, Math.floor(count / clients))
+    const graph = shapes[stream.oneOf(shapeNames)]?.(share, stream) ?? []
+    for (const dependencies of graph) {
+      tasks.push({
+        id: tasks.length,
+        dependencies: dependencies.map((from) => base + from),
+        client,
+        durationMs: stream.logBetween(0.01, longest),
+        bytes: stream.below(largest + 1),
+        retries: stream.chance(0.3) ? stream.between(1, 3) : 0,
+        priority: priorities ? stream.between(-1, 1) : 0,
+        body: drawBody(stream, failing, odd),
+        isolation: isolation === "mixed" ? stream.oneOf(["fiber", "thread"]) : isolation
+      })
+    }
+  }
+  return tasks
+}
+
+const drawBody = (stream: Stream, failing: number, odd: number): Body => {
+  if (stream.chance(failing)) return stream.chance(0.2) ? { _tag: "Dies" } : { _tag: "Fails", times: stream.between(1, 3) }
+  if (stream.chance(odd)) return stream.chance(0.5) ? { _tag: "Exits" } : { _tag: "NeverEnds" }
+  return { _tag: "Succeeds" }
+}
+
+const drawOperations = (seed: number, tasks: ReadonlyArray<CaseTask>, clients: number, healAt: number): ReadonlyArray<Operation> => {
+  const stream = new Stream(seed, streams.operations)
+  const rate = (of: number) => stream.chance(0.5) ? Math.ceil(stream.share() * of) : 0
+  const most = Math.min(24, 2 + tasks.length / 4)
+  const some = <A>(count: number, make: () => A): ReadonlyArray<A> => Array.from({ length: count }, make)
+  const at = () => stream.share() * healAt
+  const task = () => stream.below(tasks.length)
+  return [
+    ...some(rate(most), () => ({ _tag: "Cancel", at: at(), task: task(), force: stream.chance(0.3) } as const)),
+    ...some(rate(most), () => ({ _tag: "Release", at: at(), task: task() } as const)),
+    ...some(rate(most), () => ({ _tag: "Resubmit", at: at(), task: task(), client: stream.below(clients) } as const)),
+    ...some(rate(most), () => ({ _tag: "Retry", at: at(), task: task() } as const)),
+    ...some(clients > 1 && stream.chance(0.2) ? 1 : 0, () => ({ _tag: "Leave", at: at(), client: stream.below(clients) } as const))
+  ]
+}
+
+const drawFaults = (seed: number, workers: number, clients: number, healAt: number): ReadonlyArray<Fault> => {
+  const stream = new Stream(seed, streams.faults)
+  const at = () => stream.share() * healAt
+  const worker = () => `worker-${stream.below(workers)}`
+  const most = workers > 3 ? 8 : 4
+  const some = (make: () => Fault): ReadonlyArray<Fault> => stream.chance(0.5) ? Array.from({ length: Math.ceil(stream.share() * most) }, make) : []
+  return [
+    ...some(() => ({ _tag: "WorkerCrash", at: at(), worker: worker() })),
+    ...some(() => ({ _tag: "MemoryPressure", at: at(), worker: worker() })),
+    ...some(() => ({ _tag: "Pause", at: at(), part: worker(), forMs: stream.logBetween(1, 20_000) })),
+    ...some(() => ({ _tag: "Partition", at: at(), a: [worker()], b: ["scheduler"], oneWay: false, forMs: stream.logBetween(1, 20_000) })),
+    ...some(() => ({ _tag: "ConnectionLoss", at: at(), a: worker(), b: "scheduler", afterBytes: 0 })),
+    ...some(() => ({ _tag: "Latency", at: at(), addMs: stream.logBetween(1, 100), forMs: stream.logBetween(1, 500) })),
+    ...some(() => ({ _tag: "SpawnFailure", at: at(), worker: worker(), times: stream.between(1, 3) })),
+    ...(clients > 1 && stream.chance(0.2) ? [{ _tag: "ClientCrash", at: at(), client: `client-${stream.below(clients)}` } as const] : [])
+  ]
+}

@@ -1,0 +1,94 @@
+/**
+ * What may become of each task: the reference interpreter.
+ *
+ * It goes through the tasks of a case once, in order, without workers, messages
+ * or faults, and says for each whether it may have a value, and which failures it
+ * may have, of itself or of what it depends on. Where faults, cancellations or
+ * retries allow several outcomes it names them all; in a calm case there is one.
+ */
+import type { Failure } from "@skein/protocol/Failure"
+import type { Case } from "../Case.ts"
+import type { Tasks } from "./World.ts"
+
+/** Ways for a task to fail. */
+export type Failing = "Raised" | "Cancelled" | "Killed"
+
+export interface Outcomes {
+  /** It may have its value. */
+  readonly value: boolean
+  /** By origin's place and way: `place × 4 + way`. */
+  readonly failures: ReadonlySet<number>
+}
+
+/** By place of the task. */
+export const outcomesOf = (theCase: Case, tasks: Tasks): ReadonlyArray<Outcomes> => {
+  const { faults, operations } = theCase
+  const deaths = faults.filter(({ _tag }) => _tag === "WorkerCrash" || _tag === "MemoryPressure").length
+  const exits = theCase.tasks.some(({ body }) => body._tag === "Exits")
+  const isCalm = faults.length === 0 && !exits
+  const cancelled = placesOf(theCase, tasks, "Cancel")
+  const retried = operations.some(({ _tag }) => _tag === "Retry")
+  const endless = new Set(endlessOf(tasks))
+  const all: Array<Outcomes> = []
+  tasks.list.forEach((task, place) => {
+    const failures = new Set<number>()
+    let value = true
+    for (const dependency of tasks.dependencies[place] ?? []) {
+      const above = all[dependency]
+      if (above === undefined) continue
+      above.failures.forEach((failure) => failures.add(failure))
+      if (!above.value) value = false
+    }
+    const { body } = task
+    if (cancelled.has(place) || endless.has(place)) failures.add(named(place, "Cancelled"))
+    if (body._tag === "NeverEnds") value = false
+    if (body._tag === "Dies") {
+      failures.add(named(place, "Raised"))
+      value = false
+    }
+    if (body._tag === "Fails" && body.times > task.retries) {
+      failures.add(named(place, "Raised"))
+      // A death is an attempt too, and a retry goes on counting: the body may get past the attempts at which it fails.
+      if (isCalm && !retried) value = false
+    }
+    if (body._tag === "Exits") {
+      failures.add(named(place, "Killed"))
+      value = false
+    }
+    // Somebody may be where it burns each time.
+    if (deaths > allowedFailures) failures.add(named(place, "Killed"))
+    all.push({ value, failures })
+  })
+  return all
+}
+
+/** Tasks that cannot end unless they are cancelled, which whoever ends a case does: bodies that never end, and all that waits for these. */
+export const endlessOf = (tasks: Tasks): ReadonlyArray<number> => {
+  const endless = new Set<number>()
+  tasks.list.forEach(({ body }, place) => {
+    if (body._tag === "NeverEnds" || tasks.dependencies[place]?.some((dependency) => endless.has(dependency)) === true) endless.add(place)
+  })
+  return [...endless]
+}
+
+/** Whether this is one of the failures that a task may have. */
+export const mayFail = (outcomes: Outcomes | undefined, failure: Failure, origin: number): boolean => {
+  const { _tag } = failure
+  return (_tag === "Raised" || _tag === "Cancelled" || _tag === "Killed") && outcomes?.failures.has(named(origin, _tag)) === true
+}
+
+/** How many deaths a task survives. The scheduler's default. */
+export const allowedFailures = 3
+
+const ways = { Raised: 0, Cancelled: 1, Killed: 2 } as const
+
+const named = (place: number, way: Failing): number => place * 4 + ways[way]
+
+const placesOf = ({ operations }: Case, tasks: Tasks, tag: "Cancel"): ReadonlySet<number> => {
+  const places = new Set<number>()
+  for (const operation of operations) {
+    const place = operation._tag === tag ? tasks.placeOf(operation.task) : undefined
+    if (place !== undefined) places.add(place)
+  }
+  return places
+}

@@ -1,0 +1,348 @@
+/**
+ * What a worker's shell does between its machine, its bodies, its store and its
+ * session, and what happens to its process.
+ *
+ * Follows runtime/worker: Connection, Mailbox, Carrying, Executor and Gather; and
+ * of the nanny what the scheduler hears of it.
+ */
+import type { Event as SchedulerEvent } from "@skein/core/scheduler/Event"
+import type { Command } from "@skein/core/worker/Command"
+import type { Event } from "@skein/core/worker/Event"
+import { reduce } from "@skein/core/worker/Reducer"
+import * as Worker from "@skein/core/worker/State"
+import type { Attempt } from "@skein/protocol/Failure"
+import type { RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import type { Held } from "@skein/protocol/WorkerRpcs"
+import * as Option from "effect/Option"
+import type { Answer, Beginning, Body, Gathering, Offer, Process, Session } from "./Parts.ts"
+import { dropIfOver, lifeOf } from "./SchedulerShell.ts"
+import { breaks, type World } from "./World.ts"
+
+/** The process begins (again), knows nothing, and looks for the scheduler. */
+export const start = (world: World, process: Process): void => {
+  process.life++
+  process.alive = true
+  process.machine = Worker.empty(world.setup.workerConfig)
+  process.store = world.tables.store()
+  process.mailbox = []
+  process.reports = []
+  process.wakeAt = undefined
+  process.ending = false
+  connect(world, process)
+}
+
+/** The process ends at once. What it had sent may still arrive until somebody says that it is dead. */
+export const crash = (world: World, process: Process): ReadonlyArray<RunId> => {
+  const started = [...process.noted]
+  process.alive = false
+  process.bodies = new Map()
+  process.gathers = new Map()
+  process.noted = new Set()
+  process.mailbox = []
+  process.offers = []
+  process.contact = undefined
+  endHere(world, process)
+  return started
+}
+
+/** The worker learns that its session is over; it registers anew, with the results that it holds. */
+export const reconnect = (world: World, process: Process): void => {
+  if (!process.alive) return
+  process.contact = undefined
+  endHere(world, process)
+  connect(world, process)
+}
+
+/** The next message of the scheduler arrives. */
+export const takeFromScheduler = (world: World, session: Session): void => {
+  const message = session.down.queue.shift()
+  const process = world.processes[session.process]
+  if (message === undefined || process === undefined || session.overHere) return
+  if (message._tag === "Registered") {
+    const { ids, worker } = message
+    return offer(world, process, { _tag: "Beginning", session: session.number, worker, ids, offers: process.offers })
+  }
+  for (const event of message.events) offer(world, process, stamped(event, world.now))
+}
+
+/** The machine takes all that waits up to a new incarnation, or begins that. */
+export const workerTurn = (world: World, process: Process): void => {
+  const events = takeBatch(world, process)
+  if (events.length === 0) return
+  const before = process.machine
+  const step = reduce(before, events)
+  process.machine = step.state
+  world.observer.workerStepped(process, before, events, step)
+  process.reports = []
+  for (const command of step.commands) carry(world, process, command)
+  const { contact, reports } = process
+  if (reports.length > 0 && contact !== undefined && !contact.overHere) {
+    contact.up.queue.push({ _tag: "Report", events: reports })
+    world.observer.toScheduler(contact)
+  }
+  if (process.mailbox.length > 0) world.observer.workerFilled(process)
+}
+
+export const tickWorker = (world: World, process: Process): void => {
+  process.wakeAt = undefined
+  offer(world, process, { _tag: "Ticked", at: world.now })
+}
+
+/** How a body may end by itself. */
+export type Ending = "succeeds" | "lies" | "fails" | "dies" | "exits" | "reschedules"
+
+/** Nothing of the body runs any more. Interrupted, it has no outcome, whatever it had come to. */
+export const endBody = (world: World, process: Process, body: Body, ending: Ending): void => {
+  process.bodies.delete(body.run)
+  const { id, run } = body
+  const about = { at: world.now, id, run }
+  if (body.interrupted) return offer(world, process, { _tag: "ExecuteStopped", ...about })
+  const { durationMs } = world.tasks.get(body.task)
+  switch (ending) {
+    case "succeeds":
+    case "lies": {
+      // Compared by identity: another's bytes are a lie, whatever is in them.
+      const bytes = ending === "lies" ? new Uint8Array(1) : world.tasks.values[body.task] ?? nothing
+      process.store.put({ id, run, key: body.key, bytes }, body.generation)
+      if (ending === "succeeds") world.produced.set(run, body.task)
+      return offer(world, process, { _tag: "ExecuteSucceeded", ...about, nbytes: bytes.length, ms: durationMs, inline: false })
+    }
+    case "fails":
+    case "dies": {
+      const failure = world.tasks.failures[body.task] ?? nothing
+      return offer(world, process, { _tag: "ExecuteFailed", ...about, ms: durationMs, failure, retryable: ending === "fails" })
+    }
+    case "exits":
+      return offer(world, process, { _tag: "ExecuteExited", ...about, attempt: exited(process, world.now) })
+    case "reschedules":
+      return offer(world, process, { _tag: "ExecuteRescheduled", ...about })
+  }
+}
+
+/** The body gives up its slot and runs on. */
+export const secede = (world: World, process: Process, body: Body): void => {
+  if (!process.bodies.has(body.run)) return
+  body.seceded = true
+  offer(world, process, { _tag: "ExecuteSeceded", at: world.now, id: body.id, run: body.run })
+}
+
+/** It wants a slot again. */
+export const rejoin = (world: World, process: Process, body: Body): void => {
+  if (process.bodies.has(body.run)) offer(world, process, { _tag: "ExecuteRejoined", at: world.now, id: body.id, run: body.run })
+}
+
+/** The peer that is asked looks into its store. `busy`: it serves too many at once. */
+export const serve = (world: World, gathering: Gathering, busy: boolean): void => {
+  gathering.answer = busy ? { _tag: "Busy" } : read(world, gathering)
+}
+
+/** The answer arrives. */
+export const receive = (world: World, process: Process, gathering: Gathering): void => {
+  if (process.gathers.get(gathering.peer) !== gathering) return
+  process.gathers.delete(gathering.peer)
+  const at = world.now
+  const { answer, peer } = gathering
+  if (answer === undefined || answer._tag === "Failed") return offer(world, process, { _tag: "GatherFailed", at, peer })
+  if (answer._tag === "Busy") return offer(world, process, { _tag: "GatherBusy", at, peer })
+  for (const { bytes, held } of answer.found) {
+    process.store.put({ id: held.id, run: held.run, key: null, bytes }, gathering.generation)
+  }
+  offer(world, process, { _tag: "GatherSucceeded", at, peer, got: answer.found.map(({ held }) => held), missing: answer.missing })
+}
+
+const nothing = new Uint8Array(0)
+
+const endHere = (world: World, process: Process): void => {
+  const { session } = process
+  if (session === undefined) return
+  session.overHere = true
+  session.down.queue = []
+  process.session = undefined
+  dropIfOver(world, session)
+}
+
+const connect = (world: World, process: Process): void => {
+  const session: Session = {
+    number: world.nextSession++,
+    process: process.number,
+    life: process.life,
+    worker: undefined,
+    up: world.makeLine(),
+    down: world.makeLine(),
+    overThere: false,
+    overHere: false
+  }
+  world.sessions.push(session)
+  process.session = session
+  process.offers = process.store.offers()
+  session.up.queue.push({ _tag: "Register", offers: process.offers })
+  world.observer.toScheduler(session)
+}
+
+const offer = (world: World, process: Process, item: Event | Beginning): void => {
+  process.mailbox.push(item)
+  if (process.mailbox.length === 1) world.observer.workerFilled(process)
+}
+
+/** An event gets its time when it arrives. It has been made for this one receiver. */
+const stamped = (event: Event, at: number): Event => {
+  const own = event as { at: number } // not shared with anybody, see above
+  own.at = at
+  return event
+}
+
+const takeBatch = (world: World, process: Process): ReadonlyArray<Event> => {
+  const { mailbox } = process
+  const at = mailbox.findIndex((item) => item._tag === "Beginning")
+  if (at === 0) return [begin(world, process, process.mailbox.shift() as Beginning)] // found at 0
+  process.mailbox = at < 0 ? [] : mailbox.slice(at)
+  return (at < 0 ? mailbox : mailbox.slice(0, at)) as ReadonlyArray<Event> // those before the first beginning are events
+}
+
+/** The first event of a new incarnation, which takes over what it has told of and the scheduler wants. */
+const begin = (world: World, process: Process, { ids, offers, session, worker }: Beginning): Event => {
+  const current = process.session
+  // The beginning of a session that is over by now has its place all the same; nobody hears of what it leads to.
+  process.contact = current?.number === session ? current : undefined
+  const kept = offers.flatMap((entry, index) => {
+    const id = ids[index]
+    return id === undefined || id < 0 ? [] : [{ entry: entry satisfies Offer, id }]
+  })
+  const holds = process.store.adopt(kept)
+  const { slots } = world.setup
+  return { _tag: "Started", at: world.now, worker, nthreads: slots, nfibers: slots, holds }
+}
+
+const carry = (world: World, process: Process, command: Command): void => {
+  switch (command._tag) {
+    case "Execute":
+      return execute(world, process, command)
+    case "NoteStarted":
+      process.noted.add(command.run)
+      return
+    case "NoteEnded":
+      process.noted.delete(command.run)
+      return
+    case "Retract":
+      return retract(world, process, command)
+    case "Interrupt": {
+      const body = process.bodies.get(command.run)
+      if (body === undefined || body.interrupted) return
+      body.interrupted = true
+      return world.observer.interrupted(process, body)
+    }
+    case "Terminate": {
+      const body = process.bodies.get(command.run)
+      if (body !== undefined && body.isolation === "thread") world.observer.terminated(process, body)
+      return
+    }
+    case "EndProcess":
+      return world.observer.endProcess(process)
+    case "Gather":
+      return gather(world, process, command.peer, command.rows)
+    case "Drop":
+      return process.store.drop(command.id, command.run)
+    case "ReportFinished": {
+      const { id, ms, nbytes, run } = command
+      return row(process, "TasksFinished", { id, run, nbytes, ms })
+    }
+    case "ReportFailed": {
+      const { failure, id, ms, retryable, run } = command
+      return row(process, "TasksFailed", { id, run, ms, failure, retryable })
+    }
+    case "ReportKilled":
+      return row(process, "TasksKilled", { id: command.id, run: command.run, attempt: command.attempt })
+    case "ReportStopped":
+      return row(process, "TasksStopped", runOf(command))
+    case "ReportTakeBack":
+      return row(process, "TakeBacksAnswered", { ...runOf(command), returned: command.returned })
+    case "ReportSeceded":
+      return row(process, "TasksSeceded", runOf(command))
+    case "ReportRescheduled":
+      return row(process, "TasksRescheduled", runOf(command))
+    case "ReportReplica":
+      return row(process, "ReplicasAdded", command.held)
+    case "ReportGone":
+      return row(process, "ReplicasGone", command.row)
+    case "ReportMissing":
+      return row(process, "ReplicasMissing", { ...runOf(command), peer: command.peer })
+    case "AskHolders":
+      return row(process, "HoldersAsked", runOf(command))
+    case "Wake":
+      process.wakeAt = command.at
+      return world.observer.wakeWorker(process, command.at)
+  }
+}
+
+const runOf = ({ id, run }: { readonly id: TaskId; readonly run: RunId }) => ({ id, run })
+
+/** Rows of one kind that stand together are one event. */
+const row = ({ reports }: Process, tag: SchedulerEvent["_tag"], value: object): void => {
+  const last = reports.at(-1)
+  if (last !== undefined && last._tag === tag) (last as unknown as { rows: Array<object> }).rows.push(value) // the tag says whose rows they are
+  else reports.push({ _tag: tag, at: 0, worker: 0, rows: [value] } as unknown as SchedulerEvent) // as above
+}
+
+/** Takes hold of the inputs, which are the right ones or none at all, and begins the body. */
+/** A thread begins jobs in their order, so the youngest of several has not begun. */
+const retract = (world: World, process: Process, { id, run }: Extract<Command, { readonly _tag: "Retract" }>): void => {
+  const inThreads = [...process.bodies.values()].filter((body) => body.isolation === "thread")
+  const body = inThreads.length > 1 ? inThreads.at(-1) : undefined
+  const retracted = body?.run === run && !body.interrupted && !body.seceded
+  if (retracted) {
+    process.bodies.delete(run)
+    world.begun[body.task] = (world.begun[body.task] ?? 0) - 1
+  }
+  offer(world, process, { _tag: "ExecuteRetracted", at: world.now, id, run, retracted })
+}
+
+const execute = (world: World, process: Process, command: Extract<Command, { readonly _tag: "Execute" }>): void => {
+  const { attempt, dependencies, id, isolation, key, run } = command
+  const task = world.tasks.placeOfKey(key)
+  const needed = world.tasks.dependencies[task] ?? []
+  dependencies.forEach((dependency, hole) => {
+    const input = process.store.latest(dependency)
+    if (input === undefined || input !== world.tasks.values[needed[hole] ?? -1]) {
+      breaks("X5 a body gets the results of its dependencies", `task ${task} on ${process.name}, hole ${hole}: ${input === undefined ? "nothing" : "another's result"}`)
+    }
+  })
+  if (process.bodies.has(run)) breaks("X2 a run is begun once", `task ${task} on ${process.name}`)
+  const body: Body = { id, run, key, task, attempt, isolation, generation: process.store.generation(), interrupted: false, seceded: false }
+  process.bodies.set(run, body)
+  world.begun[task] = (world.begun[task] ?? 0) + 1
+  world.observer.began(process, body)
+}
+
+const gather = (world: World, process: Process, peer: WorkerId, rows: ReadonlyArray<Held>): void => {
+  if (process.gathers.has(peer)) breaks("W5 a peer is asked for one thing at a time", `${process.name} asks worker ${peer}`)
+  const gathering: Gathering = { peer, rows, generation: process.store.generation(), answer: undefined }
+  process.gathers.set(peer, gathering)
+  world.observer.asked(process, gathering)
+}
+
+const read = (world: World, { peer, rows }: Gathering): Answer => {
+  const life = world.lives[peer]
+  const process = life === undefined ? undefined : world.processes[life.process]
+  // A life that has ended does not answer, and neither does the next one under its address.
+  if (life === undefined || process === undefined || !process.alive || lifeOf(process.number, process.life) !== lifeOf(life.process, life.life)) {
+    return { _tag: "Failed" }
+  }
+  const found: Array<{ held: Held; bytes: Uint8Array }> = []
+  const missing: Array<Held> = []
+  for (const { id, nbytes, run } of rows) {
+    const bytes = process.store.find(id, run)
+    if (bytes === undefined) missing.push({ id, run, nbytes })
+    else found.push({ held: { id, run, nbytes: bytes.length }, bytes })
+  }
+  return { _tag: "Served", found, missing }
+}
+
+const exited = ({ name }: Process, at: number): Attempt => ({
+  worker: name,
+  startedAtMs: at,
+  endedAtMs: at,
+  ended: "exit",
+  detail: "it ended its thread",
+  peakMemoryBytes: Option.none(),
+  logTail: []
+})
