@@ -121,6 +121,14 @@ export const min = <A>(vector: Vector<A>): number | undefined => {
   return node === undefined ? undefined : index | lowestSlot(node.mask)
 }
 
+/** The smallest index above this one that has an entry: what loops use that must not allocate. */
+export const next = <A>(vector: Vector<A>, index: number): number | undefined => {
+  const from = index + 1
+  if (vector.root === undefined || from > maxIndex || from >>> vector.shift > lastSlot) return undefined
+  const found = firstFrom(vector.root, vector.shift, from)
+  return found === absent ? undefined : found
+}
+
 /** The value at the smallest index. */
 export const first = <A>(vector: Vector<A>): A | undefined => {
   let node = vector.root
@@ -172,7 +180,7 @@ class Radix<A> implements Vector<A> {
 
 const bitsPerLevel = 5
 const lastSlot = 31
-/** No shift: there is nothing to cut off. */
+/** No shift: there is nothing to cut off. And no index: there is no such entry. */
 const absent = -1
 
 const nothing: Vector<never> = new Radix<never>(0, 0, undefined, undefined)
@@ -264,6 +272,19 @@ const shrink = <A>(vector: Editable<A>): void => {
     vector.root = vector.root.children[0]
     vector.shift -= bitsPerLevel
   }
+}
+
+/** The smallest index below this node, counted from its own first, that is at least `from`; or `absent`. */
+const firstFrom = <A>(node: Node<A>, shift: number, from: number): number => {
+  const slotOfFrom = (from >>> shift) & lastSlot
+  for (let mask = node.mask & (-1 << slotOfFrom); mask !== 0; mask &= mask - 1) {
+    const slot = lowestSlot(mask)
+    if (shift === 0) return slot
+    const child = node.children[slot]
+    const found = child === undefined ? absent : firstFrom(child, shift - bitsPerLevel, slot === slotOfFrom ? from : 0)
+    if (found !== absent) return (slot << shift) | found
+  }
+  return absent
 }
 
 const lowestSlot = (mask: number): number => lastSlot - Math.clz32(mask & -mask)

@@ -34,6 +34,10 @@ const check = (set: IntSet.IntSet, model: ReadonlySet<number>): void => {
   assert.deepStrictEqual(IntSet.toArray(set), expected)
   assert.deepStrictEqual([...IntSet.values(set)], expected)
   assert.strictEqual(IntSet.min(set), expected[0])
+  const walked: Array<number> = []
+  for (let id = IntSet.min(set); id !== undefined; id = IntSet.next(set, id)) walked.push(id)
+  assert.deepStrictEqual(walked, expected)
+  for (const few of [0, 3, 20]) assert.deepStrictEqual(IntSet.firstFew(set, few), expected.slice(0, few))
   for (const id of expected) {
     assert.isTrue(IntSet.has(set, id))
     assert.strictEqual(IntSet.has(set, id + 1), model.has(id + 1))

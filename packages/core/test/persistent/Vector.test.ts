@@ -46,6 +46,9 @@ const check = (vector: Vector.Vector<string>, model: Model): void => {
   assert.deepStrictEqual(visited, expected)
   assert.strictEqual(Vector.min(vector), expected[0]?.[0])
   assert.strictEqual(Vector.first(vector), expected[0]?.[1])
+  const walked: Array<number> = []
+  for (let index = Vector.min(vector); index !== undefined; index = Vector.next(vector, index)) walked.push(index)
+  assert.deepStrictEqual(walked, expected.map(([index]) => index))
   for (const [index, value] of expected) {
     assert.strictEqual(Vector.get(vector, index), value)
     if (!model.has(index + 1)) assert.isUndefined(Vector.get(vector, index + 1))

@@ -10,22 +10,23 @@
  * follow-ups for transition.ts, and tasks ready to be placed.
  */
 import type { ClientId, CodeId, Isolation, Millis, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import type { TaskStatus } from "@skein/protocol/ClientRpcs"
 import * as IntSet from "../../persistent/IntSet.ts"
 import { makeOwner, type Owner } from "../../persistent/Owner.ts"
 import * as Vector from "../../persistent/Vector.ts"
 import type { Command } from "../Command.ts"
-import type { Event } from "../Event.ts"
+import type { Event, NewTask } from "../Event.ts"
 import {
   type Ask,
   type Client,
   type Config,
+  type Counts,
   type Entry,
   type Kind,
   type Load,
   noCounts,
   type Pool,
   type State,
-  statusName,
   type Status,
   type Stopping,
   type Task,
@@ -39,7 +40,7 @@ export type EditedWorker = Omit<Edited<Worker>, Isolation> & { readonly [I in Is
 
 type EditedState = Omit<Edited<State>, Isolation | "counts"> & {
   readonly [I in Isolation]: Edited<Pool>
-} & { readonly counts: Edited<State["counts"]> }
+} & { readonly counts: Edited<Counts> }
 
 export class Draft {
   readonly owner: Owner = makeOwner()
@@ -111,7 +112,7 @@ export class Draft {
     if (task.owner === this.owner) return task
     const present = this.task(task.id) ?? task
     if (present.owner === this.owner) return present
-    const copy = { ...present, owner: this.owner }
+    const copy = copyTask(present, this.owner)
     this.state.tasks = Vector.set(this.state.tasks, this.owner, task.id, copy)
     return copy
   }
@@ -149,9 +150,9 @@ export class Draft {
     this.state.kinds = Vector.remove(this.state.kinds, this.owner, code)
   }
 
-  /** Adds a task, which is released. */
-  addTask(task: Omit<Task, "owner" | "status">): Edited<Task> {
-    const added: Edited<Task> = { ...task, status: released, owner: this.owner }
+  /** Adds a task that nobody wants yet: released, and without a rank. */
+  addTask(task: NewTask): Edited<Task> {
+    const added = makeTask(task, this.owner)
     this.state.tasks = Vector.set(this.state.tasks, this.owner, task.id, added)
     this.state.counts.released++
     this.editKind(task.code).counts.released++
@@ -186,14 +187,13 @@ export class Draft {
   /** The one place where a status changes to another: counted, and remembered with its cause. */
   move(task: Task, status: Status): Edited<Task> {
     const edited = this.editTask(task)
-    const from = statusName[edited.status._tag]
-    const to = statusName[status._tag]
-    this.state.counts[from]--
-    this.state.counts[to]++
+    const from = edited.status
     const { counts } = this.editKind(edited.code)
-    counts[from]--
-    counts[to]++
-    this.note(edited, edited.status, status)
+    count(this.state.counts, from, -1)
+    count(this.state.counts, status, 1)
+    count(counts, from, -1)
+    count(counts, status, 1)
+    this.note(edited, from, status)
     edited.status = status
     return edited
   }
@@ -249,8 +249,8 @@ export class Draft {
       id: task.id,
       rank: task.rank,
       run: (to === undefined ? undefined : runOf(to)) ?? runOf(from),
-      from: statusName[from._tag],
-      to: to === undefined ? "forgotten" : statusName[to._tag],
+      from: nameOf(from),
+      to: to === undefined ? "forgotten" : nameOf(to),
       worker: (to === undefined ? undefined : workerOf(to)) ?? workerOf(from),
       cause: this.cause
     }
@@ -266,6 +266,96 @@ export const released: Status = { _tag: "Released" }
 export const isId = (id: number): boolean => (id & Vector.maxIndex) === id
 
 const none: ReadonlyArray<never> = []
+
+/*
+ * What follows is written out field by field and case by case, for it is done
+ * several times in each task's life: every record of a task is made by one of
+ * two literals of one shape, and no name of a status is looked up by another.
+ */
+
+const makeTask = (task: NewTask, owner: Owner): Edited<Task> => ({
+  id: task.id,
+  code: task.code,
+  args: task.args,
+  isolation: task.isolation,
+  priority: Number.isNaN(task.priority) ? 0 : task.priority,
+  rank: -1,
+  retries: task.retries > 0 ? task.retries : 0,
+  retriesLeft: task.retries > 0 ? task.retries : 0,
+  attempt: 1,
+  suspect: false,
+  deaths: none,
+  dependencies: task.dependencies.length === 0 ? none : task.dependencies,
+  dependents: IntSet.empty(),
+  waiters: 0,
+  whoWants: IntSet.empty(),
+  status: released,
+  owner
+})
+
+const copyTask = (task: Task, owner: Owner): Edited<Task> => ({
+  id: task.id,
+  code: task.code,
+  args: task.args,
+  isolation: task.isolation,
+  priority: task.priority,
+  rank: task.rank,
+  retries: task.retries,
+  retriesLeft: task.retriesLeft,
+  attempt: task.attempt,
+  suspect: task.suspect,
+  deaths: task.deaths,
+  dependencies: task.dependencies,
+  dependents: task.dependents,
+  waiters: task.waiters,
+  whoWants: task.whoWants,
+  status: task.status,
+  owner
+})
+
+const count = (counts: Edited<Counts>, status: Status, by: 1 | -1): void => {
+  switch (status._tag) {
+    case "Released":
+      counts.released += by
+      return
+    case "Waiting":
+      counts.waiting += by
+      return
+    case "NoWorker":
+      counts.noWorker += by
+      return
+    case "Queued":
+      counts.queued += by
+      return
+    case "Processing":
+      counts.processing += by
+      return
+    case "Memory":
+      counts.memory += by
+      return
+    case "Erred":
+      counts.erred += by
+  }
+}
+
+const nameOf = (status: Status): TaskStatus => {
+  switch (status._tag) {
+    case "Released":
+      return "released"
+    case "Waiting":
+      return "waiting"
+    case "NoWorker":
+      return "noWorker"
+    case "Queued":
+      return "queued"
+    case "Processing":
+      return "processing"
+    case "Memory":
+      return "memory"
+    case "Erred":
+      return "erred"
+  }
+}
 
 const runOf = (status: Status): RunId | undefined =>
   status._tag === "Processing" || status._tag === "Memory" ? status.run : undefined

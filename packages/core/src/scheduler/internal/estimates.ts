@@ -6,7 +6,7 @@
  * `get_comm_cost`. Dask's kinds are prefixes of keys, ours the code called.
  */
 import * as IntSet from "../../persistent/IntSet.ts"
-import type { CodeId, WorkerId } from "@skein/protocol/Ids"
+import type { CodeId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Task } from "../State.ts"
 import type { Draft } from "./draft.ts"
 
@@ -32,20 +32,21 @@ export const expectedMs = (draft: Draft, task: Task, worker: WorkerId): number =
 /** Bytes of the dependencies that the worker does not hold, each counted once. */
 export const missingBytes = (draft: Draft, task: Task, worker: WorkerId): number => {
   let bytes = 0
-  forEachDependency(task, (id) => {
+  for (const id of distinctDependencies(task)) {
     const status = draft.task(id)?.status
     if (status?._tag === "Memory" && !IntSet.has(status.whoHas, worker)) bytes += status.nbytes
-  })
+  }
   return bytes
 }
 
-/** Calls `visit` for each dependency once, however many holes it fills. */
-export const forEachDependency = (task: Task, visit: (id: Task["id"]) => void): void => {
-  const { dependencies } = task
-  const first = dependencies[0]
-  if (dependencies.length === 1 && first !== undefined) return visit(first)
-  if (dependencies.length > IntSet.maxSmall) return new Set(dependencies).forEach((id) => visit(id))
-  dependencies.forEach((id, at) => {
-    if (dependencies.indexOf(id) === at) visit(id)
-  })
+/** Each dependency once, however many holes it fills. */
+export const distinctDependencies = ({ dependencies }: Task): ReadonlyArray<TaskId> => {
+  if (dependencies.length > IntSet.maxSmall) return [...new Set(dependencies)]
+  for (let at = 1; at < dependencies.length; at++) {
+    const id = dependencies[at]
+    for (let before = 0; before < at; before++) {
+      if (dependencies[before] === id) return [...new Set(dependencies)]
+    }
+  }
+  return dependencies
 }

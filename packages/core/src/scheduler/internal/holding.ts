@@ -10,10 +10,7 @@ import type { Draft } from "./draft.ts"
 const namedHolders = 16
 
 /** The first few that have the result. */
-export const holders = (memory: Memory): ReadonlyArray<WorkerId> =>
-  IntSet.size(memory.whoHas) <= namedHolders
-    ? IntSet.toArray(memory.whoHas)
-    : firstOf(memory.whoHas, namedHolders)
+export const holders = (memory: Memory): ReadonlyArray<WorkerId> => IntSet.firstFew(memory.whoHas, namedHolders)
 
 /** Writes into the worker's record that it has a result of this size. */
 export const hold = (draft: Draft, worker: Worker, id: TaskId, nbytes: number): void => {
@@ -29,13 +26,4 @@ export const unhold = (draft: Draft, id: WorkerId, task: TaskId, nbytes: number)
   const edited = draft.editWorker(worker)
   edited.hasWhat = IntSet.remove(edited.hasWhat, draft.owner, task)
   edited.nbytes -= nbytes
-}
-
-const firstOf = <Id extends number>(set: IntSet.IntSet<Id>, count: number): ReadonlyArray<Id> => {
-  const ids: Array<Id> = []
-  for (const id of IntSet.values(set)) {
-    if (ids.length === count) break
-    ids.push(id)
-  }
-  return ids
 }

@@ -33,6 +33,10 @@ interface Visit {
 const rankFrom = (draft: Draft, id: TaskId): void => {
   const first = draft.task(id)
   if (first === undefined || first.rank >= 0) return
+  if (first.dependencies.length === 0) {
+    draft.editTask(first).rank = draft.takeRank()
+    return
+  }
   const path: Array<Visit> = [{ id, next: 0 }]
   for (let visit = path.at(-1); visit !== undefined; visit = path.at(-1)) {
     const task = draft.task(visit.id)

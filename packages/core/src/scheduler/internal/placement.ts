@@ -20,7 +20,7 @@ import * as Ranked from "../../persistent/Ranked.ts"
 import type { Isolation, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Load, Task, Worker } from "../State.ts"
 import type { Draft } from "./draft.ts"
-import { forEachDependency } from "./estimates.ts"
+import { distinctDependencies, missingBytes } from "./estimates.ts"
 import { waitMs } from "./load.ts"
 import { transition } from "./transition.ts"
 
@@ -46,8 +46,8 @@ const isReady = ({ status }: Task): boolean =>
 
 const placeIn = (draft: Draft, isolation: Isolation, ready: Array<Task>): void => {
   const pool = draft.pool(isolation)
-  if (pool.slots === 0) return ready.forEach(({ id }) => transition(draft, id, { _tag: "NoWorker" }))
-  ready.sort(compare)
+  if (pool.slots === 0) return ready.forEach(({ id }) => transition(draft, id, toNoWorker))
+  if (ready.length > 1) ready.sort(compare)
   let at = 0
   while (IntSet.size(pool.open) > 0) {
     const candidate = ready[at]
@@ -60,8 +60,11 @@ const placeIn = (draft: Draft, isolation: Isolation, ready: Array<Task>): void =
     // A task may have become ready twice in one event; the second time it is placed already.
     transition(draft, next.id, { _tag: "Processing", worker })
   }
-  for (; at < ready.length; at++) transition(draft, ready[at]?.id ?? noTask, { _tag: "Queued" })
+  for (; at < ready.length; at++) transition(draft, ready[at]?.id ?? noTask, toQueued)
 }
+
+const toNoWorker = { _tag: "NoWorker" } as const
+const toQueued = { _tag: "Queued" } as const
 
 /** Higher priority first, then lower rank. */
 const compare = (a: Task, b: Task): number => b.priority - a.priority || a.rank - b.rank
@@ -79,38 +82,74 @@ const choose = (draft: Draft, task: Task): WorkerId | undefined => {
   return IntSet.size(open) < fewWorkers ? leastLoaded(draft, task.isolation) : nextInTurn(draft, open)
 }
 
+/** With more dependencies than this, who holds how much of them is added up first. */
+const fewDependencies = 4
+
 /** The holder of dependencies that would start the task soonest. */
 const chooseHolder = (draft: Draft, task: Task): WorkerId | undefined => {
-  const { open } = draft.pool(task.isolation)
-  const only = onlyHolder(draft, task)
-  if (only !== undefined) return IntSet.has(open, only) ? only : undefined
+  const sole = soleHolder(draft, task)
+  if (sole !== undefined) return IntSet.has(draft.pool(task.isolation).open, sole) ? sole : undefined
+  const dependencies = distinctDependencies(task)
+  if (dependencies.length > fewDependencies) {
+    const { held, total } = heldBytes(draft, dependencies)
+    return soonest(draft, task.isolation, [...held.keys()], (id) => total - (held.get(id) ?? 0))
+  }
+  return soonest(draft, task.isolation, holdersOf(draft, dependencies), (id) => missingBytes(draft, task, id))
+}
+
+/** The holder of a single dependency that has no other, which is the commonest case: nothing is to be compared. */
+const soleHolder = (draft: Draft, { dependencies }: Task): WorkerId | undefined => {
+  if (dependencies.length !== 1) return undefined
+  const status = draft.task(dependencies[0] ?? noTask)?.status
+  return status?._tag === "Memory" && IntSet.size(status.whoHas) === 1 ? IntSet.min(status.whoHas) : undefined
+}
+
+/** The holders of a few results, in no order. */
+const holdersOf = (draft: Draft, ids: ReadonlyArray<TaskId>): ReadonlyArray<WorkerId> => {
+  const found: Array<WorkerId> = []
+  for (const id of ids) {
+    const status = draft.task(id)?.status
+    if (status?._tag !== "Memory") continue
+    for (let holder = IntSet.min(status.whoHas); holder !== undefined; holder = IntSet.next(status.whoHas, holder)) {
+      found.push(holder)
+    }
+  }
+  return found
+}
+
+/** How many bytes of these results each holder has, and how many they are in all. */
+const heldBytes = (draft: Draft, ids: ReadonlyArray<TaskId>) => {
   const held = new Map<WorkerId, number>()
   let total = 0
-  forEachDependency(task, (id) => {
+  for (const id of ids) {
     const status = draft.task(id)?.status
-    if (status?._tag !== "Memory") return
+    if (status?._tag !== "Memory") continue
     total += status.nbytes
-    IntSet.forEach(status.whoHas, (worker) => void held.set(worker, (held.get(worker) ?? 0) + status.nbytes))
-  })
+    IntSet.forEach(status.whoHas, (holder) => void held.set(holder, (held.get(holder) ?? 0) + status.nbytes))
+  }
+  return { held, total }
+}
+
+/** Which of these workers, if it has room, would start a task soonest for which it lacks so many bytes. */
+const soonest = (
+  draft: Draft,
+  isolation: Isolation,
+  candidates: ReadonlyArray<WorkerId>,
+  missing: (id: WorkerId) => number
+): WorkerId | undefined => {
+  const { open } = draft.pool(isolation)
   let best: Worker | undefined
   let bestMs = Infinity
-  for (const [id, bytes] of held) {
+  for (const id of candidates) {
     const worker = IntSet.has(open, id) ? draft.worker(id) : undefined
     if (worker === undefined) continue
-    const ms = startsInMs(worker[task.isolation], total - bytes, draft.config.bytesPerMs)
+    const ms = startsInMs(worker[isolation], missing(id), draft.config.bytesPerMs)
     if (best === undefined || ms < bestMs || (ms === bestMs && isLess(worker, best))) {
       best = worker
       bestMs = ms
     }
   }
   return best?.id
-}
-
-/** The holder of a single dependency that has no other, which is the commonest case: nothing is to be compared. */
-const onlyHolder = (draft: Draft, { dependencies }: Task): WorkerId | undefined => {
-  if (dependencies.length !== 1) return undefined
-  const status = draft.task(dependencies[0] ?? noTask)?.status
-  return status?._tag === "Memory" && IntSet.size(status.whoHas) === 1 ? IntSet.min(status.whoHas) : undefined
 }
 
 /**
@@ -128,18 +167,18 @@ const isLess = (a: Worker, b: Worker): boolean => a.nbytes < b.nbytes || (a.nbyt
 
 /** The open worker with the shortest queue; of equal ones the next in turn. */
 const leastLoaded = (draft: Draft, isolation: Isolation): WorkerId | undefined => {
+  const { open } = draft.pool(isolation)
+  const { turn } = draft.state
   let best: WorkerId | undefined
   let bestMs = Infinity
-  let isAfterTurn = false
-  IntSet.forEach(draft.pool(isolation).open, (id) => {
+  for (let id = IntSet.min(open); id !== undefined; id = IntSet.next(open, id)) {
     const worker = draft.worker(id)
-    if (worker === undefined) return
+    if (worker === undefined) continue
     const ms = waitMs(worker[isolation])
-    if (ms > bestMs || (ms === bestMs && (isAfterTurn || id < draft.state.turn))) return
+    if (ms > bestMs || (ms === bestMs && (id < turn || (best !== undefined && best >= turn)))) continue
     best = id
     bestMs = ms
-    isAfterTurn = id >= draft.state.turn
-  })
+  }
   if (best !== undefined) draft.state.turn = best + 1
   return best
 }
@@ -161,16 +200,17 @@ const nextInTurn = (draft: Draft, open: IntSet.IntSet<WorkerId>): WorkerId | und
 
 /** For a suspect, which has to wait until nothing else runs on its worker. */
 const leastAssigned = (draft: Draft, isolation: Isolation): WorkerId | undefined => {
+  const { open } = draft.pool(isolation)
   let best: WorkerId | undefined
   let fewest = Infinity
-  IntSet.forEach(draft.pool(isolation).open, (id) => {
+  for (let id = IntSet.min(open); id !== undefined; id = IntSet.next(open, id)) {
     const worker = draft.worker(id)
-    if (worker === undefined) return
+    if (worker === undefined) continue
     const assigned = worker.fiber.assigned + worker.thread.assigned
-    if (assigned >= fewest) return
+    if (assigned >= fewest) continue
     best = id
     fewest = assigned
-  })
+  }
   return best
 }
 

@@ -4,7 +4,7 @@
  */
 import * as IntSet from "../../persistent/IntSet.ts"
 import * as Ranked from "../../persistent/Ranked.ts"
-import type { Task } from "../State.ts"
+import type { Status, Task } from "../State.ts"
 import { type Draft, released } from "./draft.ts"
 import { isNeeded, type Target } from "./edges.ts"
 import { hold } from "./holding.ts"
@@ -32,14 +32,20 @@ export const becomeReleased = (draft: Draft, task: Task): void => {
 
 export const becomeNoWorker = (draft: Draft, task: Task): void => {
   draft.state.noWorker = IntSet.add(draft.state.noWorker, draft.owner, task.id)
-  draft.move(task, { _tag: "NoWorker" })
+  draft.move(task, noWorker)
 }
 
 export const becomeQueued = (draft: Draft, task: Task): void => {
   const pool = draft.pool(task.isolation)
   pool.queue = Ranked.add(pool.queue, draft.owner, task, task.id)
-  draft.move(task, { _tag: "Queued" })
+  draft.move(task, queued)
 }
+
+const noWorker: Status = { _tag: "NoWorker" }
+const queued: Status = { _tag: "Queued" }
+
+/** Until the end of the event, when it is placed. */
+export const waitingForNothing: Status = { _tag: "Waiting", waitingOn: IntSet.empty() }
 
 /** The result is there: clients hear of it, and what waited for nothing else can be placed. */
 export const becomeMemory = (
@@ -54,15 +60,17 @@ export const becomeMemory = (
   if (moved.deaths.length > 0) moved.deaths = []
   moved.attempt = 1
   moved.retriesLeft = moved.retries
-  const { id } = moved
-  IntSet.forEach(moved.whoWants, (client) => draft.send({ _tag: "ReportInMemory", client, id, run, nbytes, worker }))
-  IntSet.forEach(moved.dependents, (id) => {
+  const { dependents, id, whoWants } = moved
+  for (let client = IntSet.min(whoWants); client !== undefined; client = IntSet.next(whoWants, client)) {
+    draft.send({ _tag: "ReportInMemory", client, id, run, nbytes, worker })
+  }
+  for (let id = IntSet.min(dependents); id !== undefined; id = IntSet.next(dependents, id)) {
     const dependent = draft.task(id)
-    if (dependent?.status._tag !== "Waiting") return
+    if (dependent?.status._tag !== "Waiting") continue
     const waitingOn = IntSet.remove(dependent.status.waitingOn, draft.owner, task.id)
-    draft.editTask(dependent).status = { _tag: "Waiting", waitingOn }
+    draft.editTask(dependent).status = IntSet.size(waitingOn) === 0 ? waitingForNothing : { _tag: "Waiting", waitingOn }
     if (IntSet.size(waitingOn) === 0) draft.ready.push(id)
-  })
+  }
   if (!isNeeded(moved)) draft.toDrop.push(id)
 }
 

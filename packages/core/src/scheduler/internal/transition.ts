@@ -80,7 +80,7 @@ const computeIfNeeded = (draft: Draft, id: TaskId = noTask): void => {
   const task = draft.task(id)
   if (task?.status._tag !== "Released" || !isNeeded(task)) return
   const failed = failedDependency(draft, task)
-  if (failed === undefined) transition(draft, id, { _tag: "Waiting" })
+  if (failed === undefined) transition(draft, id, toWaiting)
   else transition(draft, id, failed)
 }
 
@@ -93,6 +93,7 @@ const failWithDependency = (draft: Draft, id: TaskId = noTask): void => {
 
 /** The failure of a dependency, which is the task's own. */
 const failedDependency = (draft: Draft, task: Task): Target | undefined => {
+  if (task.dependencies.length === 0) return undefined
   for (const id of task.dependencies) {
     const status = draft.task(id)?.status
     if (status?._tag === "Erred") {
@@ -112,9 +113,13 @@ const dropIfUnneeded = (draft: Draft, id: TaskId = noTask): void => {
   if (task === undefined || isNeeded(task)) return
   const isLeaf = IntSet.size(task.dependents) === 0
   if (task.status._tag === "Erred" && !isLeaf) return
-  transition(draft, id, { _tag: "Released", stop: true })
-  if (isLeaf) transition(draft, id, { _tag: "Forgotten" })
+  transition(draft, id, toReleased)
+  if (isLeaf) transition(draft, id, toForgotten)
 }
+
+const toWaiting = { _tag: "Waiting" } as const
+const toReleased = { _tag: "Released", stop: true } as const
+const toForgotten = { _tag: "Forgotten" } as const
 
 /** No id. */
 const noTask = -1 as TaskId

@@ -45,7 +45,8 @@ export const onClientLeft = (draft: Draft, event: Of<"ClientLeft">): void => {
 export const onTasksSubmitted = (draft: Draft, event: Of<"TasksSubmitted">): void => {
   const client = draft.client(event.client)
   if (client === undefined) return event.tasks.forEach(({ id }) => giveBack(draft, id))
-  const accepted = event.tasks.filter((task) => accept(draft, client, task)).map(({ id }) => id)
+  const accepted: Array<TaskId> = []
+  for (const task of event.tasks) if (accept(draft, client, task)) accepted.push(task.id)
   if (event.last) start(draft, client, accepted)
   else hold(draft, client, accepted)
 }
@@ -128,31 +129,15 @@ const accept = (draft: Draft, client: Client, task: NewTask): boolean => {
 
 const create = (draft: Draft, client: Client, task: NewTask): boolean => {
   if (!isId(task.id)) return false
-  const dependencies = task.dependencies.map((id) => draft.task(id))
-  if (!isId(task.code) || dependencies.includes(undefined)) {
+  if (!isId(task.code) || !task.dependencies.every((id) => draft.task(id) !== undefined)) {
     // Its inputs were forgotten, which the shell should not have let happen.
     draft.send({ _tag: "ReportErred", client: client.id, id: task.id, failure: { _tag: "Lost" }, origin: task.id })
     giveBack(draft, task.id)
     return false
   }
-  const added = draft.addTask({
-    id: task.id,
-    code: task.code,
-    args: task.args,
-    isolation: task.isolation,
-    priority: Number.isNaN(task.priority) ? 0 : task.priority,
-    rank: -1,
-    retries: task.retries > 0 ? task.retries : 0,
-    retriesLeft: task.retries > 0 ? task.retries : 0,
-    attempt: 1,
-    suspect: false,
-    deaths: noDeaths,
-    dependencies: task.dependencies,
-    dependents: IntSet.empty(),
-    waiters: 0,
-    whoWants: IntSet.empty()
-  })
-  for (const dependency of dependencies) {
+  const added = draft.addTask(task)
+  for (const id of task.dependencies) {
+    const dependency = draft.task(id)
     if (dependency === undefined) continue
     const edited = draft.editTask(dependency)
     edited.dependents = IntSet.add(edited.dependents, draft.owner, task.id)
@@ -214,13 +199,23 @@ const hold = (draft: Draft, client: Client, ids: ReadonlyArray<TaskId>): void =>
 
 /** The graph is whole: its tasks get their places in the order, and what is wanted is computed. */
 const start = (draft: Draft, client: Client, lastPart: ReadonlyArray<TaskId>): void => {
-  const { unfinished } = draft.client(client.id) ?? client
-  const ids = unfinished.size === 0 ? lastPart : [...Vector.values(unfinished), ...lastPart]
-  if (unfinished.size > 0) draft.editClient(client).unfinished = Vector.empty()
-  // What was released meanwhile may be gone, and its id another's.
-  const wanted = unfinished.size === 0 ? ids : ids.filter((id) => isWantedBy(draft, client.id, id))
+  const wanted = wholeGraph(draft, client, lastPart)
   rank(draft, wanted)
   for (const id of wanted) draft.toCompute.push(id)
+}
+
+/** All accepted tasks of the graph that are wanted still: what was released meanwhile may be gone, and its id another's. */
+const wholeGraph = (draft: Draft, client: Client, lastPart: ReadonlyArray<TaskId>): ReadonlyArray<TaskId> => {
+  const { unfinished } = draft.client(client.id) ?? client
+  if (unfinished.size === 0) return lastPart
+  draft.editClient(client).unfinished = Vector.empty()
+  const wanted: Array<TaskId> = []
+  const takeIfWanted = (id: TaskId): void => {
+    if (isWantedBy(draft, client.id, id)) wanted.push(id)
+  }
+  Vector.forEach(unfinished, takeIfWanted)
+  lastPart.forEach(takeIfWanted)
+  return wanted
 }
 
 const isWantedBy = (draft: Draft, client: ClientId, id: TaskId): boolean => {

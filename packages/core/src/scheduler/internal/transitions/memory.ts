@@ -14,10 +14,11 @@ import type { Edges } from "../edges.ts"
 const toReleased = (draft: Draft, task: Task): void => {
   const { id, status } = task
   if (status._tag !== "Memory") return
-  IntSet.forEach(status.whoHas, (worker) => {
+  const { run, whoHas } = status
+  for (let worker = IntSet.min(whoHas); worker !== undefined; worker = IntSet.next(whoHas, worker)) {
     unhold(draft, worker, id, status.nbytes)
-    draft.send({ _tag: "FreeKey", worker, id, run: status.run })
-  })
+    draft.send({ _tag: "FreeKey", worker, id, run })
+  }
   becomeReleased(draft, task)
 }
 

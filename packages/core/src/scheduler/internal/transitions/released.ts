@@ -8,7 +8,7 @@ import type { TaskId } from "@skein/protocol/Ids"
 import * as IntSet from "../../../persistent/IntSet.ts"
 import type { Task } from "../../State.ts"
 import type { Draft } from "../draft.ts"
-import { becomeErred, becomeMemory } from "../play.ts"
+import { becomeErred, becomeMemory, waitingForNothing } from "../play.ts"
 import type { Edges } from "../edges.ts"
 
 /** It is to be computed: it needs its dependencies, and so they are to be computed too. */
@@ -23,8 +23,9 @@ const toWaiting = (draft: Draft, task: Task): void => {
     waitingOn = IntSet.add(waitingOn, draft.owner, id)
     if (edited.status._tag === "Released") draft.toCompute.push(id)
   }
-  draft.move(task, { _tag: "Waiting", waitingOn })
-  if (IntSet.size(waitingOn) === 0) draft.ready.push(task.id)
+  const isReady = IntSet.size(waitingOn) === 0
+  draft.move(task, isReady ? waitingForNothing : { _tag: "Waiting", waitingOn })
+  if (isReady) draft.ready.push(task.id)
 }
 
 /** Nothing is left of it, and its dependencies have one reason less to be kept. */
