@@ -15,7 +15,7 @@ import { load } from "./harness/procfs.ts"
 import type { Row, Run } from "./harness/Row.ts"
 import { runGroup } from "./harness/running.ts"
 import { line } from "./harness/table.ts"
-import { findPython, peerVersions } from "./peers.ts"
+import { findPython, peerVersions } from "./harness/python.ts"
 import { resultsFile, resultsText } from "./results.ts"
 import { select } from "./selection.ts"
 

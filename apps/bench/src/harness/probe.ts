@@ -30,8 +30,14 @@ export const COPIES = "NODE_SKEIN_BENCH_COPIES"
 let copied = 0
 const LEAST = 512
 
-/** Counts what JavaScript's ways of copying bytes copy. What the kernel copies from and to sockets is the same for everybody, and not counted. */
-const countCopies = (): void => {
+/** Bytes copied in this process since `countCopies` was called in it. */
+export const copiedSoFar = (): number => copied
+
+/**
+ * Counts from now on what JavaScript's ways of copying bytes copy. What the kernel copies from and to sockets is the same for
+ * everybody, and not counted; neither is what goes to and from threads.
+ */
+export const countCopies = (): void => {
   const note = (bytes: number) => {
     if (bytes >= LEAST) copied += bytes
   }
@@ -58,6 +64,19 @@ const countCopies = (): void => {
     note(made.byteLength)
     return made
   }
+  // Both are called with whatever their callers give, and hand it on.
+  const buffers = Buffer as unknown as { from: (...args: ReadonlyArray<unknown>) => Buffer }
+  const { from } = buffers
+  buffers.from = (...args) => {
+    if (ArrayBuffer.isView(args[0])) note(args[0].byteLength)
+    return from(...args)
+  }
+  globalThis.Uint8Array = new Proxy(Uint8Array, {
+    construct(target, args: ReadonlyArray<unknown>, newTarget) {
+      if (ArrayBuffer.isView(args[0])) note(args[0].byteLength)
+      return Reflect.construct(target, args, newTarget === globalThis.Uint8Array ? target : newTarget) as object
+    }
+  })
   const { copy } = Buffer.prototype
   Buffer.prototype.copy = function(this: Buffer, ...args: Parameters<typeof copy>) {
     const bytes = copy.apply(this, args)

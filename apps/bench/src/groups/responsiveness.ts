@@ -1,0 +1,80 @@
+/**
+ * How soon something happens when there is very much to do: the first task of
+ * 100 K runs, 100 K queued tasks are cancelled.
+ *
+ * All items of one `client.map` are one graph, of which nothing starts before
+ * its last part has come; with `batchSize` each batch starts by itself. So the
+ * first task's time is given from the call, in both ways, and from the moment
+ * in which the call has returned, when all is submitted.
+ */
+import { Effect } from "effect"
+import { type Future } from "skein"
+import { type Real, real, withCluster } from "../harness/clusters.ts"
+import { absent, duration, type Figure, row, rows } from "../harness/measure.ts"
+import { release, salts } from "../submitting.ts"
+import * as tasks from "../tasks.ts"
+
+const N = 100_000
+const BATCH = 1_000
+
+const firstFigures: ReadonlyArray<Figure> = [
+  { name: "first of 100K tasks runs, after the call of map has returned", unit: "ms" },
+  { name: "first of 100K tasks runs, after the call of map", unit: "ms" },
+  { name: "submission of 100K tasks: map returns after", unit: "ms" }
+]
+const batchedFigure: Figure = { name: `first of 100K tasks runs, map in batches of ${BATCH}, after the call`, unit: "ms" }
+const cancelFigure: Figure = { name: "100K queued tasks cancelled", unit: "ms" }
+
+const since1970 = () => performance.timeOrigin + performance.now()
+
+const firstTask = ({ client, processes }: Real) => {
+  let futures: ReadonlyArray<Future<number, unknown>> = []
+  const submitted = Effect.fnUntraced(function*(options: { readonly batchSize?: number }) {
+    const first = salts(N)
+    const called = since1970()
+    futures = yield* client.map(tasks.stamp, Array.from({ length: N }, (_, n) => first + n), options)
+    const returned = since1970()
+    const stamps = yield* client.gather(futures)
+    const ran = stamps.reduce((least, stamp) => Math.min(least, stamp), Infinity)
+    return { called, returned, ran }
+  })
+  const tidy = Effect.suspend(() => release(client, futures))
+  return Effect.andThen(
+    rows({
+      figures: firstFigures,
+      warm: 1,
+      processes,
+      work: N,
+      per: "task",
+      round: Effect.map(submitted({}), ({ called, ran, returned }) => [Math.max(0, ran - returned), ran - called, returned - called]),
+      tidy
+    }),
+    row({ ...batchedFigure, processes, work: N, per: "task", round: Effect.map(submitted({ batchSize: BATCH }), ({ called, ran }) => ran - called), tidy })
+  )
+}
+
+const cancelled = ({ client, processes }: Real) => {
+  let futures: ReadonlyArray<Future<number, unknown>> = []
+  return row({
+    ...cancelFigure,
+    warm: 1,
+    processes,
+    work: N,
+    per: "task",
+    round: Effect.gen(function*() {
+      const first = salts(N)
+      futures = yield* client.map(tasks.sleep, Array.from({ length: N }, (_, n): ReadonlyArray<number> => [60_000, first + n]))
+      // Once the scheduler has answered, it knows of all of them.
+      yield* Effect.repeat(client.inspect.counts, { until: ({ processing, queued }) => processing + queued === N })
+      return yield* duration(client.cancel(futures))
+    }),
+    tidy: Effect.suspend(() => release(client, futures)),
+    note: "from the call until nothing of them runs any more and the client knows"
+  })
+}
+
+export const responsiveness = withCluster(
+  real({ workers: 2, threadsPerWorker: 1, fibersPerWorker: 1 }),
+  (cluster) => Effect.andThen(firstTask(cluster), cancelled(cluster)),
+  (why) => Effect.forEach([...firstFigures, batchedFigure, cancelFigure], (figure) => absent(figure, why), { discard: true })
+)

@@ -1,0 +1,4 @@
+/** What workerpool's threads run. */
+import workerpool from "workerpool"
+
+workerpool.worker({ inc: (n) => n + 1 })
