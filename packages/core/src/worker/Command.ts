@@ -22,6 +22,8 @@ export const Command = Schema.TaggedUnion({
   NoteStarted: { run: RunId },
   /** After it ended, however it did. */
   NoteEnded: { run: RunId },
+  /** Take the job out of a thread's queue, if the thread has not begun it; answered by `ExecuteRetracted`, whatever has become of it. */
+  Retract: { id: TaskId, run: RunId },
   /** Interrupt the body's fiber, or take its job out of a thread's queue; answered by `ExecuteStopped`. */
   Interrupt: { id: TaskId, run: RunId },
   /** The interruption is overdue: end the thread that runs it. */

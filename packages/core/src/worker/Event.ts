@@ -36,6 +36,8 @@ export const Event = Schema.TaggedUnion({
   ExecuteExited: { at: Millis, id: TaskId, run: RunId, attempt: Attempt },
   /** After `Interrupt` or `Terminate`: nothing of it runs any more. */
   ExecuteStopped: { at: Millis, id: TaskId, run: RunId },
+  /** The answer to `Retract`. `retracted`: nothing of it ever ran or will; else it had begun, or has ended. */
+  ExecuteRetracted: { at: Millis, id: TaskId, run: RunId, retracted: Schema.Boolean },
   /** The body gave up its slot and runs on. */
   ExecuteSeceded: { at: Millis, id: TaskId, run: RunId },
   /** The body wants a slot again. */

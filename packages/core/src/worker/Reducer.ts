@@ -16,6 +16,7 @@ import {
   onExecuteFailed,
   onExecuteRejoined,
   onExecuteRescheduled,
+  onExecuteRetracted,
   onExecuteSeceded,
   onExecuteStopped,
   onExecuteSucceeded
@@ -68,6 +69,7 @@ const handlers: { readonly [Tag in Event["_tag"]]: (draft: Draft, event: Of<Tag>
   ExecuteSeceded: onExecuteSeceded,
   ExecuteRejoined: onExecuteRejoined,
   ExecuteRescheduled: onExecuteRescheduled,
+  ExecuteRetracted: onExecuteRetracted,
   GatherSucceeded: onGatherSucceeded,
   GatherBusy: onGatherBusy,
   GatherFailed: onGatherFailed,

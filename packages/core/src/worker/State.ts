@@ -21,8 +21,13 @@ import type { Event } from "./Event.ts"
 
 /** The bounds and delays of a worker. Bytes and milliseconds. */
 export interface Config {
-  /** Jobs that a thread may hold beyond the one it runs; they count as started. @default 3 */
+  /** Jobs that a thread may hold beyond the one it runs, at most; they count as started. @default 31 */
   readonly threadQueue: number
+  /**
+   * How much work those may be, in milliseconds, going by what bodies in threads have taken lately: a hand-over costs as much as
+   * some small bodies and is nothing beside a long one. Before the first has ended, a thread holds none. @default 2
+   */
+  readonly threadQueueMs: number
   /** Requests for results that may be under way, each to another peer. @default 50 */
   readonly gatherRequests: number
   /** Results asked for in one request, unless the first alone is larger. @default 50 MB */
@@ -44,7 +49,8 @@ export interface Config {
 }
 
 export const defaultConfig: Config = {
-  threadQueue: 3,
+  threadQueue: 31,
+  threadQueueMs: 2,
   gatherRequests: 50,
   gatherMessageBytes: 50_000_000,
   gatherMessageRows: 1_000,
@@ -172,8 +178,10 @@ export interface State {
   /** Ready tasks of each isolation. */
   readonly readyThreads: Ranked.Ranked<TaskId>
   readonly readyFibers: Ranked.Ranked<TaskId>
-  /** Slots taken, of `nthreads × (1 + threadQueue)`. */
+  /** Slots taken. There are more of them for short bodies than for long ones, so they may be more than there are. */
   readonly threads: number
+  /** How long bodies in threads have taken lately, on average; undefined before the first has ended. */
+  readonly threadMs: number | undefined
   /** Slots taken, of `nfibers`. */
   readonly fibers: number
   /** Bodies of which something runs, with slots or without. */
@@ -221,6 +229,7 @@ export const empty = (config: Config = defaultConfig): State => ({
   readyThreads: Ranked.empty(),
   readyFibers: Ranked.empty(),
   threads: 0,
+  threadMs: undefined,
   fibers: 0,
   running: 0,
   lone: undefined,

@@ -20,6 +20,7 @@ import {
   type Named,
   rejoined,
   rescheduled,
+  retracted,
   Script,
   seceded,
   type Slots,
@@ -83,11 +84,53 @@ describe("computing", () => {
     assert.strictEqual(View.counts(script.state).Ready, 3)
   })
 
-  it("gives a thread as many jobs as its queue may hold", () => {
-    const script = run({ threadQueue: 2 }, { nthreads: 1 })
-    script.tell(compute(...[1, 2, 3, 4].map((id) => assignment([id, id], { isolation: "thread" }))))
-    assert.strictEqual(View.counts(script.state).Executing, 3)
-    assert.deepStrictEqual(script.tell(takeBack([3, 3])), ["do not give back t3/3"])
+  const inThreads = (...ids: ReadonlyArray<number>) => compute(...ids.map((id) => assignment([id, id], { isolation: "thread" })))
+
+  it("gives a thread one job until it is known how long they take, and then as many as are little work, and as its queue may hold", () => {
+    const script = run({ threadQueue: 3, threadQueueMs: 2 }, { nthreads: 1 })
+    script.tell(inThreads(1, 2, 3, 4, 5, 6, 7, 8, 9))
+    const executing = () => View.counts(script.state).Executing
+    assert.strictEqual(executing(), 1)
+    script.tell(succeeded([1, 1], 8, 1))
+    assert.strictEqual(executing(), 3)
+    script.tell(succeeded([2, 2], 8, 0))
+    assert.strictEqual(executing(), 3)
+    for (const id of [3, 4]) script.tell(succeeded([id, id], 8, 0))
+    assert.strictEqual(executing(), 3)
+    for (const id of [5, 6]) script.tell(succeeded([id, id], 8, 0))
+    assert.strictEqual(View.slotsOf(script.state).thread.all, 4)
+  })
+
+  it("starts nothing more in threads once a long job has ended, until few enough are left", () => {
+    const script = run({ threadQueue: 3 }, { nthreads: 1 })
+    script.tell(inThreads(1))
+    script.tell(succeeded([1, 1], 8, 0.1))
+    script.tell(inThreads(2, 3, 4, 5, 6))
+    assert.strictEqual(View.counts(script.state).Executing, 4)
+    assert.deepStrictEqual(script.tell(succeeded([2, 2], 8, 1_000)), ["report t2/2 finished, 8 bytes"])
+    assert.deepStrictEqual(View.slotsOf(script.state).thread, { taken: 3, all: 1 })
+    for (const id of [3, 4]) script.tell(succeeded([id, id], 8, 1_000))
+    assert.deepStrictEqual(script.tell(succeeded([5, 5], 8, 1_000)), ["report t5/5 finished, 8 bytes", "execute t6/6 in a thread"])
+  })
+
+  it("gives back what waits in a thread if that has not begun it, and says so if it has", () => {
+    const script = run({ threadQueue: 3 }, { nthreads: 1 })
+    script.tell(inThreads(1))
+    script.tell(succeeded([1, 1], 8, 0.1))
+    script.tell(inThreads(2, 3))
+    assert.deepStrictEqual(script.tell(takeBack([2, 2], [3, 3])), ["take t2/2 out of its thread's queue", "take t3/3 out of its thread's queue"])
+    assert.deepStrictEqual(script.tell(retracted([2, 2], false)), ["do not give back t2/2"])
+    assert.deepStrictEqual(script.tell(retracted([3, 3])), ["give back t3/3"])
+    assert.deepStrictEqual([script.status(2), script.status(3)], ["Executing", "forgotten"])
+  })
+
+  it("answers both when what waits in a thread is asked back and then cancelled", () => {
+    const script = run({}, { nthreads: 1 })
+    script.tell(inThreads(1))
+    script.tell(takeBack([1, 1]))
+    script.tell(cancel([1, 1]))
+    assert.deepStrictEqual(script.tell(retracted([1, 1])), ["do not give back t1/1", "report t1/1 stopped"])
+    assert.strictEqual(script.status(1), "forgotten")
   })
 
   it("reports a finished task again when it is asked for again under the same run", () => {

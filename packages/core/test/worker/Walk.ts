@@ -70,6 +70,8 @@ export interface World {
   readonly asked: Map<number, Run>
   /** What peers have been asked for and have not answered: runs, by peer. */
   readonly requests: Map<number, ReadonlySet<number>>
+  /** Runs that are to be taken out of a thread's queue, once for each time that is asked and not answered. */
+  readonly retracting: Array<Run>
   /** Suspects of which the nanny believes that they run. */
   readonly noted: Set<number>
   /** The last runs that ended, one way or another. */
@@ -152,6 +154,7 @@ const emptyWorld = (): World => ({
   remote: new Map(),
   asked: new Map(),
   requests: new Map(),
+  retracting: [],
   noted: new Set(),
   past: [],
   complaints: []
@@ -252,7 +255,8 @@ const computeAsked = (state: State, world: World, dice: Dice): Event => {
   return { _tag: "ComputeAsked", at: world.at, rows }
 }
 
-const calmEvents = ({ after, world: { at } }: Turn): ReadonlyArray<Event> => [
+const calmEvents = ({ after, world: { at, retracting } }: Turn): ReadonlyArray<Event> => [
+  ...retracting.map(({ id, run }): Event => ({ _tag: "ExecuteRetracted", at, id, run, retracted: false })),
   ...tasksOf(after, "Executing", "LongRunning").map(({ id, run }): Event =>
     ({ _tag: "ExecuteSucceeded", at, id, run, nbytes: 8, ms: 1, inline: false })),
   ...tasksOf(after, "Stopping").flatMap(({ id, status }): ReadonlyArray<Event> =>
@@ -317,7 +321,7 @@ const askedPeer = (state: State, dice: Dice): WorkerId | undefined =>
 
 const succeeded: Draw = (state, world, dice) => {
   const row = body(state, world, dice)
-  return row && { _tag: "ExecuteSucceeded", at: world.at, id: row.id, run: row.run, nbytes: dice.below(60), ms: 1, inline: false }
+  return row && { _tag: "ExecuteSucceeded", at: world.at, id: row.id, run: row.run, nbytes: dice.below(60), ms: [0.1, 1, 30][dice.below(3)]!, inline: false }
 }
 
 const gatherSucceeded: Draw = (state, world, dice) => {
@@ -359,6 +363,10 @@ const possible: ReadonlyArray<Draw> = [
   (state, world, dice) => {
     const row = body(state, world, dice)
     return row && { _tag: "ExecuteRescheduled", at: world.at, id: row.id, run: row.run }
+  },
+  (_, world, dice) => {
+    const row = dice.of(world.retracting)
+    return row && { _tag: "ExecuteRetracted", at: world.at, id: row.id, run: row.run, retracted: world.bodies.has(row.run) && dice.oneIn(2) }
   },
   (state, world, dice) => {
     const row = dice.of(tasksOf(state, "Stopping"))
@@ -435,6 +443,8 @@ const carryOut = (world: World, event: Event, before: State, { commands, state: 
 class Shell {
   readonly #world: World
   readonly #answered = new Set<number>()
+  /** What was asked back of a thread, and has just been found out. */
+  #unanswered: Run | undefined
 
   constructor(world: World) {
     this.#world = world
@@ -464,6 +474,13 @@ class Shell {
         this.#keep(event)
         this.#world.bodies.delete(event.run)
         return
+      case "ExecuteRetracted": {
+        const at = this.#world.retracting.findIndex(({ run }) => run === event.run)
+        if (at >= 0) this.#world.retracting.splice(at, 1)
+        if (event.retracted) this.#world.bodies.delete(event.run)
+        this.#unanswered = event
+        return
+      }
       case "ExecuteFailed":
       case "ExecuteExited":
       case "ExecuteRescheduled":
@@ -499,6 +516,10 @@ class Shell {
         }
         this.#world.bodies.set(command.run, { id: command.id, run: command.run })
         return
+      case "Retract":
+        this.#world.retracting.push({ id: command.id, run: command.run })
+        if (!this.#world.bodies.has(command.run)) this.#complain("what does not run is to be taken out of a thread")
+        return
       case "Interrupt":
       case "Terminate":
         if (!this.#world.bodies.has(command.run)) this.#complain("what does not run is to be stopped")
@@ -521,12 +542,14 @@ class Shell {
       case "ReportRescheduled":
         return this.#settle(command)
       case "ReportTakeBack":
+        if (this.#unanswered?.run === command.run) this.#unanswered = undefined
         return command.returned ? this.#settle(command) : undefined
     }
   }
 
   /** What the machine believes must be so. */
   compare(event: Event, before: State, after: State): void {
+    if (this.#unanswered !== undefined) this.#complain("what is asked back is not answered")
     if (event._tag === "ComputeAsked") for (const row of event.rows) this.#expectAnswer(row, before, after)
     const held = tasksOf(after, "Memory")
     if (held.length !== this.#world.store.size || !held.every(({ run }) => this.#world.store.has(run))) {

@@ -86,4 +86,4 @@ const inBatches = (events: Turn["events"], size: number): State => {
 }
 
 /** Without the memory of how it came about. */
-const forComparison = (state: State): State => ({ ...state, log: empty().log, logged: 0 })
+const forComparison = (state: State): State => ({ ...state, log: empty().log, logged: 0, threadMs: undefined })

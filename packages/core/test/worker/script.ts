@@ -64,12 +64,12 @@ export const holders = (named: Named, ...whoHas: ReadonlyArray<number>): Event =
   at: 0,
   rows: [{ ...task(named), whoHas: whoHas.map(worker) }]
 })
-export const succeeded = (named: Named, nbytes = 8): Event => ({
+export const succeeded = (named: Named, nbytes = 8, ms = 5): Event => ({
   _tag: "ExecuteSucceeded",
   at: 0,
   ...task(named),
   nbytes,
-  ms: 5,
+  ms,
   inline: false
 })
 export const failed = (named: Named): Event => ({
@@ -95,6 +95,7 @@ export const exited = (named: Named): Event => ({
   }
 })
 export const stopped = (named: Named): Event => ({ _tag: "ExecuteStopped", at: 0, ...task(named) })
+export const retracted = (named: Named, retracted = true): Event => ({ _tag: "ExecuteRetracted", at: 0, ...task(named), retracted })
 export const seceded = (named: Named): Event => ({ _tag: "ExecuteSeceded", at: 0, ...task(named) })
 export const rejoined = (named: Named): Event => ({ _tag: "ExecuteRejoined", at: 0, ...task(named) })
 export const rescheduled = (named: Named): Event => ({ _tag: "ExecuteRescheduled", at: 0, ...task(named) })

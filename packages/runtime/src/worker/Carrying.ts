@@ -52,6 +52,8 @@ const carryOut = (options: Options, command: Command): Effect.Effect<void> | und
       return notices.write({ started: command.run })
     case "NoteEnded":
       return notices.write({ ended: command.run })
+    case "Retract":
+      return void executor().retract(command.id, command.run)
     case "Interrupt":
       return void executor().interrupt(command.run)
     case "Terminate":

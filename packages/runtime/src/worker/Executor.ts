@@ -34,7 +34,7 @@ import type { Event } from "@skein/core/worker/Event"
 import type { CodeDef } from "@skein/protocol/Code"
 import type { Attempt } from "@skein/protocol/Failure"
 import { INLINE_LIMIT } from "@skein/protocol/Graph"
-import type { CodeId, RunId } from "@skein/protocol/Ids"
+import type { CodeId, RunId, TaskId } from "@skein/protocol/Ids"
 import { encodeRaised, type Raised } from "@skein/protocol/Raised"
 import * as Body from "./Body.ts"
 import { type Code, CodeUnknown } from "./Code.ts"
@@ -47,6 +47,8 @@ export type Execute = Extract<Command, { readonly _tag: "Execute" }>
 export interface Executor {
   /** Takes hold of the dependencies' values at once and starts the body soon; the outcome is an event. */
   readonly execute: (command: Execute) => void
+  /** Takes it back if it has not begun, in a thread or at all; the answer is an event, whatever has become of it. */
+  readonly retract: (id: TaskId, run: RunId) => void
   /** Asks the body to end. Does nothing if it has ended. */
   readonly interrupt: (run: RunId) => void
   /** Ends the thread that runs the body. Does nothing for a fiber: there is no way to end one that will not. */
@@ -91,6 +93,8 @@ interface Running {
   /** The thread pool has it. */
   threaded: boolean
   interrupted: boolean
+  /** Is being taken back, in this very step. */
+  retracting: boolean
 }
 
 /** Functions that are remembered to give Effects, at most; a thread finds out about the oldest anew. */
@@ -112,14 +116,15 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const execute = (command: Execute): void => {
     // The values at once, for after this turn the results may be dropped.
     const inputs = command.dependencies.length === 0 ? noInputs : command.dependencies.map((id) => store.latest(id))
-    const run: Running = { command, inputs, generation: store.generation(), startedAtMs: 0, begun: false, fiber: undefined, threaded: false, interrupted: false }
+    const run: Running = { command, inputs, generation: store.generation(), startedAtMs: 0, begun: false, fiber: undefined, threaded: false, interrupted: false, retracting: false }
     running.set(command.run, run)
     if (asked.push(run) === 1) fork(beginAsked)
   }
   const beginAsked = Effect.map(Effect.yieldNow, () => {
     const runs = asked
     asked = []
-    for (const run of runs) if (!run.interrupted) begin(run)
+    // Meanwhile it may have been stopped or taken back.
+    for (const run of runs) if (running.get(run.command.run) === run) begin(run)
   })
   const begin = (run: Running): void => {
     const { code: id, isolation, key } = run.command
@@ -186,10 +191,11 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   })
 
   /** The one place where a run ends, called when nothing of it runs any more. */
-  const ended = ({ command: { id, key, run }, generation, interrupted }: Running, outcome: Outcome): void => {
+  const ended = ({ command: { id, key, run }, generation, interrupted, retracting }: Running, outcome: Outcome): void => {
     if (!running.delete(run)) return
     const at = clock.currentTimeMillisUnsafe()
     if (interrupted) return emit({ _tag: "ExecuteStopped", at, id, run })
+    if (retracting) return emit({ _tag: "ExecuteRetracted", at, id, run, retracted: true })
     switch (outcome._tag) {
       case "Succeeded": {
         const nbytes = outcome.value.length
@@ -205,6 +211,17 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     }
   }
 
+  const retract = (id: TaskId, runId: RunId): void => {
+    const run = running.get(runId)
+    if (run !== undefined && !run.interrupted) {
+      run.retracting = true
+      if (!run.begun) return ended(run, stopped)
+      if (run.threaded) threads.cancel(runId)
+      if (!running.has(runId)) return
+      run.retracting = false
+    }
+    emit({ _tag: "ExecuteRetracted", at: clock.currentTimeMillisUnsafe(), id, run: runId, retracted: false })
+  }
   const interrupt = (id: RunId): void => {
     const run = running.get(id)
     if (run === undefined || run.interrupted) return
@@ -216,6 +233,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
 
   return {
     execute,
+    retract,
     interrupt,
     terminate: (id) => {
       if (running.get(id)?.threaded === true) threads.terminate(id)

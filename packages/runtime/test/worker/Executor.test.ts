@@ -314,6 +314,31 @@ describe("Executor", () => {
       assert.strictEqual((yield* next)._tag, "ExecuteStopped")
     }))
 
+  it.effect("gives back what a thread has not begun, and says so of what it has", () =>
+    Effect.gen(function*() {
+      const { end, events, execute, executor, jobs, next, threads } = yield* make(() => 0)
+      yield* execute({ thread: true })
+      yield* Queue.take(jobs)
+      executor.retract(TaskId.make(7), run1)
+      assert.deepInclude(yield* next, { _tag: "ExecuteRetracted", id: TaskId.make(7), run: run1, retracted: false })
+      Object.assign(threads, { cancel: () => Effect.runSync(end({ _tag: "Stopped", begun: false })) })
+      executor.retract(TaskId.make(7), run1)
+      assert.deepInclude(yield* next, { _tag: "ExecuteRetracted", retracted: true })
+      executor.retract(TaskId.make(7), run1)
+      assert.deepInclude(yield* next, { _tag: "ExecuteRetracted", retracted: false })
+      assert.deepStrictEqual([executor.executing(), yield* Queue.size(events)], [0, 0])
+    }))
+
+  it.effect("gives back what was asked for in the same turn, which then never begins", () =>
+    Effect.gen(function*() {
+      const { execute, executor, jobs, next } = yield* make(() => 0)
+      yield* execute({ thread: true })
+      executor.retract(TaskId.make(7), run1)
+      assert.deepInclude(yield* next, { _tag: "ExecuteRetracted", retracted: true })
+      yield* execute({ thread: true, run: 2 })
+      assert.strictEqual((yield* Queue.take(jobs)).run, RunId.make(2))
+    }))
+
   it.effect("ends with a defect of its own", () =>
     Effect.gen(function*() {
       const { execute, executor, threads } = yield* make(() => 0)

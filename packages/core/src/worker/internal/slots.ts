@@ -13,7 +13,20 @@ import type { Draft } from "./draft.ts"
 
 /** How many bodies of this isolation may hold slots at once. A thread's queue counts: what is in it has been given away. */
 export const slots = (state: State, isolation: Isolation): number =>
-  isolation === "thread" ? state.nthreads * (1 + state.config.threadQueue) : state.nfibers
+  isolation === "thread" ? state.nthreads * (1 + threadQueue(state)) : state.nfibers
+
+/** As many jobs as are little work, for a long one would keep many waiting. */
+const threadQueue = ({ config, threadMs }: State): number =>
+  threadMs === undefined ? 0 : Math.min(config.threadQueue, Math.floor(config.threadQueueMs / threadMs))
+
+/** A body in a thread has ended by itself after so long: the latest count most. */
+export const learnThreadMs = (draft: Draft, ms: number): void => {
+  const { threadMs } = draft.next
+  draft.next.threadMs = threadMs === undefined ? ms : threadMs + (ms - threadMs) / LATELY
+}
+
+/** Bodies that make up about two thirds of the average. */
+const LATELY = 8
 
 export const slotsTaken = (state: State, isolation: Isolation): number =>
   isolation === "thread" ? state.threads : state.fibers

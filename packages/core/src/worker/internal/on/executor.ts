@@ -9,6 +9,7 @@ import type { Of } from "../../Event.ts"
 import type { StatusTag, Task } from "../../State.ts"
 import { type Draft, type Owned, released } from "../draft.ts"
 import { settle } from "../routing.ts"
+import { learnThreadMs } from "../slots.ts"
 import { transition } from "../transition.ts"
 
 /** A result is here. One that nobody asked for is dropped. */
@@ -16,6 +17,7 @@ export const onExecuteSucceeded = (draft: Draft, event: Of<"ExecuteSucceeded">):
   const { id, run, nbytes, ms, inline } = event
   const task = runningTask(draft, event)
   if (task !== undefined) {
+    if (task.assignment?.isolation === "thread") learnThreadMs(draft, ms)
     draft.send({ _tag: "ReportFinished", id, run, nbytes, ms, inline })
     transition(draft, task, { _tag: "Memory", nbytes, ms, inline })
     task.assignment = undefined
@@ -30,6 +32,7 @@ export const onExecuteFailed = (draft: Draft, event: Of<"ExecuteFailed">): void 
   const { id, run, ms, failure, retryable } = event
   const task = runningTask(draft, event)
   if (task === undefined) return endStopping(draft, event)
+  if (task.assignment?.isolation === "thread") learnThreadMs(draft, ms)
   draft.send({ _tag: "ReportFailed", id, run, ms, failure, retryable })
   fail(draft, task)
 }
@@ -50,6 +53,15 @@ export const onExecuteStopped = (draft: Draft, event: Of<"ExecuteStopped">): voi
   if (task === undefined) return endStopping(draft, event)
   draft.send({ _tag: "ReportStopped", id, run })
   leave(draft, task)
+}
+
+/** It had not begun in its thread, and is the scheduler's again; or it had, or has ended. */
+export const onExecuteRetracted = (draft: Draft, event: Of<"ExecuteRetracted">): void => {
+  const { id, retracted, run } = event
+  const task = retracted ? runningTask(draft, event) : undefined
+  draft.send({ _tag: "ReportTakeBack", id, run, returned: task !== undefined })
+  if (task !== undefined) leave(draft, task)
+  else if (retracted) endStopping(draft, event)
 }
 
 /** The task goes back to the scheduler. */

@@ -68,10 +68,14 @@ export const onCancelAsked = (draft: Draft, event: Of<"CancelAsked">): void => {
   }
 }
 
-/** The scheduler wants these for another worker, if they have not started; answered for each row. */
+/** The scheduler wants these for another worker, if they have not started; answered for each row. What waits in a thread has not. */
 export const onTakeBackAsked = (draft: Draft, event: Of<"TakeBackAsked">): void => {
   for (const { id, run } of event.rows) {
     const task = draft.task(id)
+    if (task?.run === run && task.status._tag === "Executing" && task.assignment?.isolation === "thread") {
+      draft.send({ _tag: "Retract", id, run })
+      continue
+    }
     const returned = task !== undefined && task.run === run && task.assignment !== undefined && !isRunning(task)
     if (returned) unassign(draft, draft.own(task))
     draft.send({ _tag: "ReportTakeBack", id, run, returned })
