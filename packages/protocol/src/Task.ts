@@ -230,7 +230,7 @@ const refuse = (option: string, value: unknown, instead: string): void => {
 }
 
 /** Where stacks are not yet in the user's code. */
-const ownFiles = ["/protocol/src/Task.ts", "/protocol/src/internal/callSite.ts", "/protocol/dist/Task.js", "/protocol/dist/internal/callSite.js"]
+const ownFiles = ["/protocol/src/Task.ts", "/protocol/src/internal/callSite.ts", "/protocol/dist/Task.js", "/protocol/dist/internal/callSite.js", "/skein-image.cjs"]
 
 const variance = { _A: (): never => phantom(), _E: (): never => phantom(), _R: (): never => phantom() }
 const phantom = (): never => {

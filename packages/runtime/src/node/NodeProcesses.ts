@@ -7,8 +7,7 @@
  */
 import { spawn } from "node:child_process"
 import type { ChildProcess as NodeProcess } from "node:child_process"
-import { readFile } from "node:fs"
-import { homedir } from "node:os"
+import { existsSync, readFile } from "node:fs"
 import { join } from "node:path"
 import { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
@@ -16,6 +15,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Semaphore from "effect/Semaphore"
 import {
   allowedEnv,
   type ChildProcess,
@@ -26,27 +26,45 @@ import {
   SpawnFailed
 } from "../nanny/ChildProcess.ts"
 import { makeSplitter } from "../nanny/Lines.ts"
+import * as Image from "./Image.ts"
 
 /** How long the output of a dead process is read on, in case a grandchild holds its pipes. */
 const drainWithin = "200 millis"
 
-export const layer: Layer.Layer<ProcessSpawner> = Layer.succeed(ProcessSpawner, {
-  spawn: Effect.fnUntraced(function*(spec, onLine) {
-    const child = yield* Effect.acquireRelease(start(spec, onLine), (child) => killAndWait(child))
-    return child
-  }),
-  ownPid: Effect.sync(() => process.pid)
+export const layer: Layer.Layer<ProcessSpawner> = Layer.sync(ProcessSpawner, () => {
+  const imageOf = makeImages()
+  return ProcessSpawner.of({
+    spawn: Effect.fnUntraced(function*(spec, onLine) {
+      const image = yield* imageOf(spec.image)
+      return yield* Effect.acquireRelease(start(spec, image, onLine), (child) => killAndWait(child))
+    }),
+    ownPid: Effect.sync(() => process.pid)
+  })
 })
+
+/** Looks for an image once, so that all children of one cluster run the same code. */
+const makeImages = () => {
+  const known = new Map<string, string | undefined>()
+  const alone = Semaphore.makeUnsafe(1)
+  return (entries: ReadonlyArray<string>): Effect.Effect<string | undefined> => {
+    const key = entries.join("\n")
+    if (entries.length === 0 || known.has(key)) return Effect.succeed(known.get(key))
+    return alone.withPermit(Effect.suspend(() =>
+      known.has(key) ? Effect.succeed(known.get(key)) : Effect.tap(Image.find(entries), (image) => Effect.sync(() => known.set(key, image)))
+    ))
+  }
+}
 
 const start = (
   spec: ProcessSpec,
+  image: string | undefined,
   onLine: (source: Source, line: string) => void
 ): Effect.Effect<ChildProcess, SpawnFailed> =>
   Effect.callback((resume) => {
     const failed = (error: unknown) =>
       resume(new SpawnFailed({ entry: spec.entry, detail: error instanceof Error ? error.message : String(error) }))
     try {
-      const node = spawn(process.execPath, [...spec.nodeArgs, fileURLToPath(spec.entry)], {
+      const node = spawn(process.execPath, [...spec.nodeArgs, ...preload(image), fileURLToPath(spec.entry)], {
         env: { ...compileCache(), ...allowedEnv(process.env), ...spec.env },
         stdio: ["pipe", "pipe", "pipe", "pipe"],
         detached: true
@@ -73,10 +91,10 @@ const start = (
  * itself: without types to strip and code to compile they are up in a quarter
  * of the time. In the home directory, for code in a shared one could be anybody's.
  */
-const compileCache = (): Record<string, string> => {
-  const cache = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache")
-  return { NODE_COMPILE_CACHE: join(cache, "skein", "compile-cache") }
-}
+const compileCache = (): Record<string, string> => ({ NODE_COMPILE_CACHE: join(Image.cacheFolder(), "compile-cache") })
+
+/** Looked for at each start: whoever empties his cache must not keep a worker from coming back. */
+const preload = (image: string | undefined): ReadonlyArray<string> => image !== undefined && existsSync(image) ? ["--require", image] : []
 
 const handleOf = (node: NodeProcess, onLine: (source: Source, line: string) => void) => {
   const exited = Deferred.makeUnsafe<ProcessExit>()

@@ -26,5 +26,6 @@ do {
  * noticed too. Called once, first thing, by a child's main.ts.
  */
 export const watch = (parent: number): void => {
-  new Worker(source, { eval: true, workerData: parent, name: "watchdog" }).unref()
+  // Without this process's flags: it would preload all that this process does.
+  new Worker(source, { eval: true, workerData: parent, name: "watchdog", execArgv: [] }).unref()
 }

@@ -80,7 +80,7 @@ describe("ends", () => {
       const spawner = yield* ProcessSpawner
       const input = { process: "p", name: "n", parent: process.pid, config: { do: "eat", bytes: 200 * 2 ** 20 } }
       const child = yield* spawner.spawn(
-        { entry, nodeArgs: [], env: {}, input: JSON.stringify(input) },
+        { entry, nodeArgs: [], image: [], env: {}, input: JSON.stringify(input) },
         (source, line) => void (source === "notices" && Queue.offerUnsafe(lines, line))
       )
       yield* Queue.take(lines)

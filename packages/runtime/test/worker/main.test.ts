@@ -46,7 +46,7 @@ const start = Effect.gen(function*() {
   const lines: Array<string> = []
   const printed = yield* Queue.unbounded<string>()
   const spawner = yield* ProcessSpawner
-  const child = yield* spawner.spawn({ entry, nodeArgs: [], env: {}, input: JSON.stringify(input) }, (source, line) => {
+  const child = yield* spawner.spawn({ entry, nodeArgs: [], image: [], env: {}, input: JSON.stringify(input) }, (source, line) => {
     if (source === "notices") Queue.offerUnsafe(notices, JSON.parse(line))
     else if (source === "stdout") Queue.offerUnsafe(printed, line)
     else lines.push(line)
@@ -160,7 +160,7 @@ describe("a worker's process", () => {
         connectMs: 200
       }
       const input = JSON.stringify({ process: "w0-1", name: "w0", parent: process.pid, config })
-      const child = yield* spawner.spawn({ entry, nodeArgs: [], env: {}, input }, (_, line) => void lines.push(line))
+      const child = yield* spawner.spawn({ entry, nodeArgs: [], image: [], env: {}, input }, (_, line) => void lines.push(line))
       assert.deepStrictEqual(yield* child.exit, { code: 1, signal: null })
       assert.match(lines.join("\n"), /Could not connect/)
     }).pipe(Effect.provide(NodeProcesses.layer)), processesStart)

@@ -1,0 +1,97 @@
+/**
+ * Makes an image: `node main.ts <folder> <entry> …`, entries being file URLs.
+ *
+ * Node itself finds the modules: it loads the entries as it always would, except
+ * that it is given their import statements only, so that nothing of them runs.
+ *
+ * The image is put into the folder as `skein-image.cjs`, and then what it was
+ * made of as `made-of.json`: the paths, times and sizes of all the files whose
+ * change would change it. Where it cannot be made, that says why, so that nobody
+ * tries again before something has changed. If another process is at it, this
+ * one has nothing to do.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { registerHooks, stripTypeScriptTypes } from "node:module"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { imageIn, makerIn, type MadeOf, madeOfIn } from "./files.ts"
+import { CannotLink, link, type Module, read, specifiersOf } from "./link.ts"
+
+const [folder, ...entries] = process.argv.slice(2)
+if (folder === undefined || entries.length === 0) throw new Error("usage: node main.ts <folder> <entry> …")
+
+/** Whether nobody else is making it, or who was has died of it. */
+const isMine = (): boolean => {
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      writeFileSync(makerIn(folder), String(process.pid), { flag: "wx", mode: 0o600 })
+      return true
+    } catch {
+      try {
+        process.kill(Number(readFileSync(makerIn(folder), "utf8")) || -1, 0)
+        return false
+      } catch {
+        rmSync(makerIn(folder), { force: true })
+      }
+    }
+  }
+  return false
+}
+
+mkdirSync(folder, { recursive: true, mode: 0o700 })
+if (!isMine()) process.exit(0)
+process.on("exit", () => rmSync(makerIn(folder), { force: true }))
+
+const modules: Array<Module & { readonly imports: Map<string, string> }> = []
+const files = new Map<string, MadeOf["files"][number]>()
+
+/** Before it is read: a change while this runs makes the image one that is out of date. */
+const note = (path: string): void => {
+  const { mtimeMs, size } = statSync(path)
+  if (!files.has(path)) files.set(path, [path, mtimeMs, size])
+}
+const noteModule = (path: string): void => {
+  note(path)
+  // The package.json says what kind of module it is, and where its imports lead.
+  for (let at = dirname(path); ; at = dirname(at)) {
+    const description = join(at, "package.json")
+    if (existsSync(description)) return note(description)
+    if (at === dirname(at)) return
+  }
+}
+
+const of = new Map<string, Module & { readonly imports: Map<string, string> }>()
+registerHooks({
+  resolve: (specifier, context, next) => {
+    const found = next(specifier, context)
+    of.get(context.parentURL ?? "")?.imports.set(specifier, found.url)
+    return found
+  },
+  load: (url, context, next) => {
+    if (!url.startsWith("file:")) return next(url, context)
+    noteModule(fileURLToPath(url))
+    const { format, source } = next(url, context)
+    if (format === "commonjs") return { format: "module", source: "", shortCircuit: true }
+    if ((format !== "module" && format !== "module-typescript") || source === undefined || source === null) throw new CannotLink(`${url} is of the kind ${String(format)}`)
+    const text = typeof source === "string" ? source : new TextDecoder().decode(source)
+    const module = { url, ...read(format === "module" ? text : stripTypeScriptTypes(text)), imports: new Map<string, string>() }
+    of.set(url, module)
+    modules.push(module)
+    return { format: "module", source: specifiersOf(module).map((specifier) => `import ${JSON.stringify(specifier)}`).join("\n"), shortCircuit: true }
+  }
+})
+const put = (path: string, text: string): void => {
+  const unfinished = `${path}.${process.pid}`
+  writeFileSync(unfinished, text, { mode: 0o600 })
+  renameSync(unfinished, path)
+}
+// A change of the linker is a change of what it makes.
+for (const own of ["main.ts", "link.ts", "files.ts"]) note(join(import.meta.dirname, own))
+let failed: string | undefined
+try {
+  for (const entry of entries) await import(entry)
+  put(imageIn(folder), link(modules))
+} catch (error) {
+  failed = error instanceof Error ? error.message : String(error)
+}
+put(madeOfIn(folder), JSON.stringify({ files: [...files.values()], ...(failed === undefined ? {} : { failed }) } satisfies MadeOf))

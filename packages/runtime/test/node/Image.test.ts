@@ -1,0 +1,99 @@
+/**
+ * An image is there when it can be, up to date or not used, and what it does not have is as it was.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import { execFileSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import * as Image from "../../src/node/Image.ts"
+
+/** A folder for programs, and a cache of its own, for as long as the effect runs. */
+const withFolder = <A, E>(use: (folder: string) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const before = { cache: process.env["XDG_CACHE_HOME"], coverage: process.env["NODE_V8_COVERAGE"] }
+      const folder = mkdtempSync(join(tmpdir(), "skein-image-"))
+      process.env["XDG_CACHE_HOME"] = join(folder, "cache")
+      delete process.env["NODE_V8_COVERAGE"]
+      return { before, folder }
+    }),
+    ({ folder }) => use(folder),
+    ({ before, folder }) =>
+      Effect.sync(() => {
+        for (const [name, value] of [["XDG_CACHE_HOME", before.cache], ["NODE_V8_COVERAGE", before.coverage]] as const) {
+          if (value === undefined) delete process.env[name]
+          else process.env[name] = value
+        }
+        rmSync(folder, { recursive: true, force: true })
+      })
+  )
+
+const entryIn = (folder: string): string => pathToFileURL(join(folder, "entry.mjs")).href
+const run = (folder: string, image: string): string => execFileSync(process.execPath, ["--require", image, join(folder, "entry.mjs")], { encoding: "utf8" })
+const program = (folder: string, says: string): void => {
+  writeFileSync(join(folder, "entry.mjs"), "import { says } from './says.mjs'; console.log(says)")
+  writeFileSync(join(folder, "says.mjs"), `export const says = "${says}"`)
+}
+
+describe("Image", () => {
+  it.effect("is used as long as no file of it has changed, and made again then", () =>
+    withFolder(Effect.fnUntraced(function*(folder) {
+      program(folder, "one")
+      const image = (yield* Image.make([entryIn(folder)]))!
+      assert.strictEqual(run(folder, image), "one\n")
+      const { mtimeMs } = statSync(image)
+
+      assert.strictEqual(yield* Image.find([entryIn(folder)]), image)
+      assert.strictEqual(statSync(image).mtimeMs, mtimeMs)
+
+      program(folder, "two!")
+      assert.isUndefined(yield* Image.find([entryIn(folder)]))
+      assert.strictEqual(yield* Image.make([entryIn(folder)]), image)
+      assert.strictEqual(run(folder, image), "two!\n")
+    })))
+
+  it.effect("is of one piece with the modules outside of it", () =>
+    withFolder(Effect.fnUntraced(function*(folder) {
+      program(folder, "one")
+      const image = (yield* Image.make([entryIn(folder)]))!
+      writeFileSync(join(folder, "entry.mjs"), "")
+      writeFileSync(join(folder, "outside.mjs"), "export * from './says.mjs'")
+      const script = `const a = await import("${pathToFileURL(join(folder, "outside.mjs")).href}"); const b = await import("${pathToFileURL(join(folder, "says.mjs")).href}"); console.log(a.says === b.says)`
+      assert.strictEqual(execFileSync(process.execPath, ["--require", image, "--input-type=module", "-e", script], { encoding: "utf8" }), "true\n")
+    })))
+
+  it.effect("there is none of what cannot be linked, and the log says why", () =>
+    withFolder((folder) => {
+      const said: Array<string> = []
+      const logger = Logger.make(({ message }) => void said.push(String(message)))
+      writeFileSync(join(folder, "entry.mjs"), "import './entry.mjs'")
+      return Effect.gen(function*() {
+        assert.isUndefined(yield* Image.make([entryIn(folder)]))
+        assert.match(said.join(), /imports itself by way of others/)
+      }).pipe(Effect.provide(Logger.layer([logger])))
+    }))
+
+  it.effect("there is none where it is not wanted", () =>
+    withFolder((folder) =>
+      Effect.gen(function*() {
+        program(folder, "one")
+        process.env["SKEIN_IMAGE"] = "off"
+        assert.isUndefined(yield* Image.make([entryIn(folder)]))
+      }).pipe(Effect.ensuring(Effect.sync(() => delete process.env["SKEIN_IMAGE"])))))
+
+  it.effect("the oldest ones go", () =>
+    withFolder(Effect.fnUntraced(function*(folder) {
+      const images = join(Image.cacheFolder(), "images")
+      for (let age = 1; age <= 12; age++) {
+        mkdirSync(join(images, `old-${age}`), { recursive: true })
+        utimesSync(join(images, `old-${age}`), 1e9 - age, 1e9 - age)
+      }
+      program(folder, "one")
+      yield* Image.make([entryIn(folder)])
+      assert.deepStrictEqual(readdirSync(images).filter((name) => name.startsWith("old")).sort(), ["old-1", "old-2", "old-3", "old-4", "old-5", "old-6", "old-7"])
+    })))
+})
