@@ -30,7 +30,7 @@ import { Notices } from "@skein/runtime/nanny/Notices"
 import { Journal } from "@skein/runtime/scheduler/Journal"
 import * as SchedulerProgram from "@skein/runtime/scheduler/Program"
 import type * as SchedulerTree from "@skein/runtime/scheduler/Tree"
-import { Modules, ModuleFailed } from "@skein/runtime/worker/Code"
+import { type Around, Modules, ModuleFailed } from "@skein/runtime/worker/Code"
 import { Host } from "@skein/runtime/worker/Host"
 import * as WorkerProgram from "@skein/runtime/worker/Program"
 import { Sockets } from "@skein/runtime/worker/Sockets"
@@ -66,6 +66,8 @@ export interface SimClusterOptions {
   readonly modules?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   /** Contracts that each worker builds. @default none */
   readonly layer?: Layer.Layer<never, unknown>
+  /** What is run in the place of bodies, in workers' processes and in their threads. @default they themselves */
+  readonly around?: { readonly inProcess: Around; readonly inThread: Around }
   /** Virtual milliseconds of a plain body that does not say how long it takes, least and greatest. @default 0.1 to 5 */
   readonly bodyMs?: readonly [number, number]
   /** Whether the scheduler writes a journal, on a disk that can be slow, full or failing. @default false */
@@ -219,10 +221,11 @@ const makeSurroundings = (
         Context.add(Hashing, Context.get(own, Hashing)),
         Context.add(Modules, modules),
         Context.add(Host, { pid: process.pid, memoryBytes: Effect.sync(() => process.memoryBytes) }),
-        Context.add(ThreadSpawner, SimThreads.spawner(world, process, { bodyMs: options.bodyMs ?? [0.1, 5] }))
+        Context.add(ThreadSpawner, SimThreads.spawner(world, process, { bodyMs: options.bodyMs ?? [0.1, 5], around: options.around?.inThread }))
       )
       return WorkerProgram.program(input, () => Layer.succeedContext(services), {
         ...(options.layer === undefined ? {} : { tasks: options.layer }),
+        around: options.around?.inProcess,
         onStarted: (tree) => void trees.workers.set(process, tree)
       })
     })

@@ -14,6 +14,7 @@ import type { CodeDef } from "@skein/protocol/Code"
 import { encodeRaised } from "@skein/protocol/Raised"
 import * as Registry from "@skein/protocol/TaskRegistry"
 import * as Body from "@skein/runtime/worker/Body"
+import type { Around } from "@skein/runtime/worker/Code"
 import { fromText } from "@skein/runtime/worker/LoadFunction"
 import { begun, type BodyOutcome, type JobMessage, queued, type ToThread } from "@skein/runtime/worker/ThreadMessages"
 import { type Thread, type ThreadListener, ThreadSpawner } from "@skein/runtime/worker/Threads"
@@ -25,6 +26,8 @@ import type { World } from "./World.ts"
 export interface Options {
   /** Virtual milliseconds that a body takes which does not say, least and greatest. */
   readonly bodyMs: readonly [number, number]
+  /** What is run in the place of a body. @default it itself */
+  readonly around?: Around | undefined
 }
 
 /** Milliseconds from its start until a thread takes jobs, and from its termination until it is gone. */
@@ -35,7 +38,12 @@ const GONE_MS = [0.1, 3] as const
 export const spawner = (world: World, process: SimProcess, options: Options): ThreadSpawner["Service"] => {
   const stream = world.stream(`threads/${process.name}/${process.pid}`)
   return {
-    start: (claims, on) => start(world, process, claims, on, { up: stream.between(...UP_MS), gone: stream.between(...GONE_MS), bodyMs: () => stream.between(...options.bodyMs) })
+    start: (claims, on) => start(world, process, claims, on, {
+        up: stream.between(...UP_MS),
+        gone: stream.between(...GONE_MS),
+        bodyMs: () => stream.between(...options.bodyMs),
+        around: options.around ?? ((body) => body)
+      })
   }
 }
 
@@ -43,6 +51,7 @@ interface Draws {
   readonly up: number
   readonly gone: number
   readonly bodyMs: () => number
+  readonly around: Around
 }
 
 interface Waiting {
@@ -107,7 +116,7 @@ const start = (world: World, process: SimProcess, claims: Int32Array<SharedArray
       const found = bodyOf(def)
       const first = found === undefined
         ? undecided(def)
-        : onThread(telling, () => Body.begin(found, args, inputs, Effect.void, clock))
+        : onThread(telling, () => Body.begin(draws.around(found, def), args, inputs, Effect.void, clock))
       if (telling.exited !== undefined) return end(telling.exited, `the thread ended with code ${telling.exited}`)
       const ending = Effect.isEffect(first) ? yield* first : first
       const ms = telling.spent ?? (Effect.isEffect(first) ? 0 : draws.bodyMs())

@@ -86,7 +86,12 @@ export interface Options {
   readonly allow: "any" | "modules-only"
   /** How long code that is not there yet is waited for while modules are being imported, in milliseconds. @default 10000 */
   readonly waitMs?: number
+  /** Puts something in the place of a body that was found; a simulation models tasks so. @default nothing */
+  readonly around?: Around | undefined
 }
+
+/** What is run in the place of a body. */
+export type Around = (body: Body.Body, def: CodeDef) => Body.Body
 
 /** Bodies that are remembered by digest, at most; the oldest are found anew. */
 const KEPT = 4_096
@@ -147,18 +152,21 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   }
   const unknown = (def: CodeDef, detail: string) => new CodeUnknown({ task: def.name, worker: options.worker, detail })
 
+  const keep = (def: CodeDef, found: Body.Body): Result.Result<Body.Body> =>
+    Result.succeed(remember(bodies, def.digest, options.around === undefined ? found : options.around(found, def)))
+
   const findFunction = (def: CodeDef): Result.Result<Body.Body, CodeUnknown> => {
     const entry = registered(def)
-    if (entry !== undefined) return Result.succeed(remember(bodies, def.digest, Body.ofTask(entry)))
+    if (entry !== undefined) return keep(def, Body.ofTask(entry))
     const problem = textProblem(def)
     if (problem !== undefined || def.text === null) {
       const other = namesake(def)
       return other === undefined
         ? Result.fail(unknown(def, problem ?? "it has no text"))
-        : Result.succeed(remember(bodies, def.digest, Body.ofTask(other)))
+        : keep(def, Body.ofTask(other))
     }
     try {
-      return Result.succeed(remember(bodies, def.digest, Body.ofFunction(fromText(def.text))))
+      return keep(def, Body.ofFunction(fromText(def.text)))
     } catch (thrown) {
       return Result.fail(unknown(def, String(thrown)))
     }
@@ -166,7 +174,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const findContract = (def: CodeDef): Result.Result<Body.Body, CodeUnknown> => {
     const handlers = arriving.handlers().filter(({ task }) => task.name === def.name)
     const handler = handlers.find(({ version }) => version === def.version)
-    if (handler !== undefined) return Result.succeed(remember(bodies, def.digest, Body.ofHandler(handler)))
+    if (handler !== undefined) return keep(def, Body.ofHandler(handler))
     const versions = handlers.map(({ version }) => `version ${version}`)
     return Result.fail(unknown(def, `it knows ${versions.length === 0 ? "no layer" : versions.join(" and ")} of the contract, not version ${def.version}`))
   }

@@ -54,6 +54,8 @@ export type Services = Hashing | Sockets | Code.Modules | Threads.ThreadSpawner 
 export interface Options {
   /** Contracts built from a layer of this process; for workers that are fibers of it. */
   readonly tasks?: Layer.Layer<never, unknown>
+  /** What is run in the place of bodies that are found. @default they themselves */
+  readonly around?: Code.Around | undefined
 }
 
 export interface Tree {
@@ -162,7 +164,7 @@ const makeExecutor = Effect.fnUntraced(function*(
   store: DataStore.DataStore,
   mailbox: Mailbox.Mailbox
 ) {
-  const code = yield* Code.make({ worker: config.name, tasks: config.tasks, layer: options.tasks, allow: config.code })
+  const code = yield* Code.make({ worker: config.name, tasks: config.tasks, layer: options.tasks, allow: config.code, around: options.around })
   const threads = yield* Threads.make({ nthreads: config.nthreads })
   return yield* Executor.make({ worker: config.name, store, code, threads, defOf: contact.defOf, emit: mailbox.offer })
 })
