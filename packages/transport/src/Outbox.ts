@@ -9,7 +9,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Queue from "effect/Queue"
+import { makeBell } from "./internal/bell.ts"
 import { SessionEnded } from "./SessionEnded.ts"
 
 export interface OutboxOptions<Row, E, R> {
@@ -39,13 +39,16 @@ export const make = <Row, E, R>(options: OutboxOptions<Row, E, R>): Effect.Effec
   Effect.gen(function*() {
     const limit = options.limitRows ?? 1_000_000
     const most = options.batchRows ?? 10_000
-    const rows = yield* Queue.unbounded<Row>() // bounded by `check`
+    const bell = makeBell()
+    /** Bounded by `added`. */
+    let rows: Array<Row> = []
     const overrun = Deferred.makeUnsafe<never, SessionEnded>()
     let over = false
     /** Rows taken that are not sent yet. */
     let taken = 0
-    const size = () => taken + Queue.sizeUnsafe(rows)
-    const check = () => {
+    const size = () => taken + rows.length
+    const added = () => {
+      bell.ring()
       if (size() <= limit) return
       over = true
       Deferred.doneUnsafe(overrun, Exit.fail(SessionEnded.of("overrun", `it reads too slowly: more than ${limit} rows wait for it`)))
@@ -59,24 +62,29 @@ export const make = <Row, E, R>(options: OutboxOptions<Row, E, R>): Effect.Effec
       }
     })
     const sending = Effect.gen(function*() {
-      while (true) yield* sendAll(yield* Queue.takeAll(rows)) // wakes at the end of the turn
+      while (true) {
+        yield* bell.rung // at the end of the turn
+        const batch = rows
+        rows = []
+        if (batch.length > 0) yield* sendAll(batch)
+      }
     })
     return {
       offer: (row) => {
         if (over) return
-        Queue.offerUnsafe(rows, row)
-        check()
+        rows.push(row)
+        added()
       },
       offerAll: (more) => {
-        if (over) return
-        Queue.offerAllUnsafe(rows, more)
-        check()
+        if (over || more.length === 0) return
+        for (const row of more) rows.push(row)
+        added()
       },
       run: Effect.ensuring(
         Effect.raceFirst(sending, Deferred.await(overrun)),
         Effect.sync(() => {
           over = true
-          Queue.shutdownUnsafe(rows)
+          rows = []
         })
       ),
       size

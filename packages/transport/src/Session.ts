@@ -7,8 +7,11 @@
  *   side has *handled* it. After a re-dial the two tell each other how far they
  *   have received, and the rest is sent again. What comes twice is dropped, so a
  *   frame is applied once, in order, or the session is over.
- * - Acknowledgement is one number, "handled up to here", and leaves at the end
- *   of a turn with whatever else that turn sends: one write a turn.
+ * - Acknowledgement is one number, "handled up to here". It leaves with whatever
+ *   else is sent, for a write of its own costs as much as the message it is
+ *   about; by itself only once a quarter of the window has been handled, with
+ *   every beat, and at once if the other side wants it: because somebody there
+ *   waits for room, or for the end.
  * - Writers wait while the buffer is full. Because frames are acknowledged when
  *   handled, the same bytes bound what waits on the other side.
  * - A broken connection is an event of every day; anything else that stops a
@@ -38,8 +41,9 @@ export interface Session {
   /** Like `send`, but never waits: for the few messages that make room. Too many of them end the session. */
   readonly sendNow: (frame: Uint8Array) => Effect.Effect<void, SessionEnded>
   /**
-   * Hands over what arrives, one after the other; to be run once. Whatever stops it ends the session: an interruption in good
-   * order, a defect of `handle` with that cause.
+   * Hands over what arrives, one after the other; to be run once. `handle` is called when the frame's turn has come; where it
+   * returns `Effect.void`, the frame is handled by then, and no fiber is woken for it. Whatever stops this ends the session: an
+   * interruption in good order, a defect of `handle` with that cause.
    */
   readonly run: (handle: (frame: Uint8Array) => Effect.Effect<void>) => Effect.Effect<never, SessionEnded>
   /** Ends it at once and tells the other side; the first cause counts. */

@@ -108,7 +108,7 @@ export const make = Effect.gen(function*() {
         batch = yield* Queue.takeAll(rows) // wakes at the end of the turn: all that it offers leaves together
         yield* sendAll(batch, sending)
       })
-      return Effect.forever(turn).pipe(
+      return Effect.forever(turn, { disableYield: true }).pipe(
         Effect.ensuring(Effect.suspend(() => {
           for (const row of batch) if (row._tag === "Flush") Deferred.doneUnsafe(row.done, Exit.void)
           return stop

@@ -8,16 +8,19 @@
  *
  * Two rules, both learnt by simulation. *Test and wait in one step*: looking
  * whether there is something to write, and then waiting, loses what comes in
- * between; a latch is closed in the step that looks. *No loop is forked bare*:
+ * between; a bell that rings meanwhile is heard afterwards. *No loop is forked bare*:
  * the loops of a connection race, and whatever stops one of them, other than the
  * connection's own end, ends the session with that cause.
+ *
+ * Every message of every task passes here twice, so the way of a frame is plain
+ * calls as far as it can be: the fiber that reads a connection hands frames over
+ * itself, and only what cannot be done in one step goes to the fiber of `run`.
  */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
-import * as Queue from "effect/Queue"
 import type * as Socket from "effect/socket/Socket"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Connection } from "../Connection.ts"
@@ -25,6 +28,7 @@ import { broken, HEADER, Kind, type Packet, packet, sizeOf } from "../Framing.ts
 import { decodeGoodbye, encodeGoodbye, type Greeting } from "../Handshake.ts"
 import type { Session, Status } from "../Session.ts"
 import { SessionEnded } from "../SessionEnded.ts"
+import { type Bell, makeBell } from "./bell.ts"
 import { makeOutgoing } from "./outgoing.ts"
 
 export interface LineOptions {
@@ -55,26 +59,36 @@ export interface Line {
 
 export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effect.fn.Return<Line> {
   const { closeMs, frameLimit, graceMs, window } = options
-  const inbox = yield* Queue.unbounded<Uint8Array, SessionEnded>() // bounded by `reading`, in bytes
-  const status = yield* SubscriptionRef.make<Status>("reconnecting")
+  const status = yield* SubscriptionRef.make<Status>("connected") // both ends have just greeted each other
   const emptied = Deferred.makeUnsafe<void>()
   const done = Deferred.makeUnsafe<never, SessionEnded>()
   const ended = Deferred.await(done)
   const attached = Latch.makeUnsafe(false)
   const detached = Latch.makeUnsafe(true)
-  // handled ≤ received, and the inbox has what is between.
+  // handled ≤ received, and the inbox has what is between, from `next` on. It is bounded by `take`, in bytes.
+  const inbox: Array<Uint8Array> = []
+  let next = 0
   let received = 0
   let handled = 0
   let unhandled = 0
+  /** Bytes handled of which the other side has not been told. */
+  let untold = 0
+  /** The other side wants to hear when this many frames are handled. */
+  let wanted = 0
+  /** An acknowledgement is to be sent even if nothing else is. */
+  let due = false
   let router: number | undefined
-  let current: { readonly wake: Latch.Latch; readonly replace: () => void } | undefined
+  let handle: ((frame: Uint8Array) => Effect.Effect<void>) | undefined
+  /** Takes what a frame wants done; there while the fiber of `run` waits for that. */
+  let resumeRouter: ((effect: Effect.Effect<void, SessionEnded>) => void) | undefined
+  let current: { readonly bell: Bell; readonly replace: () => void } | undefined
   let closing = false
   let why: SessionEnded | undefined
 
   const outgoing = makeOutgoing({
     window,
     frameLimit,
-    onFrame: () => current?.wake.openUnsafe(),
+    onFrame: () => current?.bell.ring(),
     onEmpty: () => {
       if (closing) Deferred.doneUnsafe(emptied, Exit.void)
     }
@@ -86,8 +100,8 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
     Effect.uninterruptible(Effect.suspend(() => {
       if (why !== undefined) return Effect.void
       why = SessionEnded.from(cause)
-      Queue.failCauseUnsafe(inbox, Cause.fail(why))
       outgoing.end(why)
+      stopRouter()
       Deferred.doneUnsafe(done, Exit.fail(why))
       const told = SubscriptionRef.set(status, "lost")
       return why.kind === "defect" ? Effect.andThen(Effect.logError("a session ended by a defect", why.cause), told) : told
@@ -95,6 +109,7 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
   const close: Effect.Effect<void> = Effect.suspend(() => {
     closing = true
     if (outgoing.isEmpty()) Deferred.doneUnsafe(emptied, Exit.void)
+    current?.bell.ring() // to say that we wait
     return Deferred.await(emptied).pipe(
       Effect.timeoutOption(closeMs),
       Effect.raceFirst(Effect.ignore(ended)),
@@ -114,20 +129,59 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
     Effect.withFiber((fiber) => fiber.id === router ? sendNow(frame) : whileOpen(outgoing.send, frame))
 
   // ---- receiving
-  const run = (handle: (frame: Uint8Array) => Effect.Effect<void>): Effect.Effect<never, SessionEnded> =>
+  const noteHandled = (frame: Uint8Array): void => {
+    handled++
+    unhandled -= sizeOf(frame)
+    untold += sizeOf(frame)
+    if (untold < window / 4 && handled !== wanted) return
+    due = true
+    current?.bell.ring()
+  }
+  /** Hands frames over, until one of them wants more than a step: that is left to the fiber of `run`, which goes on here. */
+  const deliver = (): void => {
+    while (handle !== undefined && resumeRouter !== undefined && next < inbox.length && why === undefined) {
+      const resume = resumeRouter
+      resumeRouter = undefined
+      const frame = inbox[next++]!
+      if (next === inbox.length) next = inbox.length = 0
+      let effect: Effect.Effect<void>
+      try {
+        effect = handle(frame)
+      } catch (defect) {
+        return resume(Effect.die(defect))
+      }
+      if (effect !== Effect.void) return resume(Effect.map(effect, () => noteHandled(frame)))
+      noteHandled(frame)
+      resumeRouter = resume
+    }
+    if (why !== undefined) stopRouter()
+  }
+  const stopRouter = (): void => {
+    const resume = resumeRouter
+    resumeRouter = undefined
+    resume?.(Effect.fail(why!)) // called when there is one
+  }
+  /** Completes when one frame that wanted more than a step is handled. */
+  const handling = Effect.callback<void, SessionEnded>((resume) => {
+    if (why !== undefined) return resume(Effect.fail(why))
+    resumeRouter = resume
+    deliver()
+    return Effect.sync(() => {
+      resumeRouter = undefined
+    })
+  })
+  const run = (handler: (frame: Uint8Array) => Effect.Effect<void>): Effect.Effect<never, SessionEnded> =>
     Effect.withFiber<never, SessionEnded>((fiber) => {
       router = fiber.id
-      return Effect.gen(function*() {
-        while (true) {
-          for (const frame of yield* Queue.takeAll(inbox)) {
-            yield* handle(frame)
-            handled++
-            unhandled -= sizeOf(frame)
-            current?.wake.openUnsafe()
-          }
-        }
-      })
-    }).pipe(Effect.onExit((exit) => endBy(exit)), Effect.catchCause(() => ended))
+      handle = handler
+      return Effect.forever(handling, { disableYield: true })
+    }).pipe(
+      Effect.onExit((exit) => {
+        handle = undefined
+        return endBy(exit)
+      }),
+      Effect.catchCause(() => ended)
+    )
 
   /** Four windows and two frames: more than a sender who keeps the rules can have under way, so it is not one. */
   const overrun = window * 4 + 2 * (HEADER + frameLimit)
@@ -137,12 +191,19 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
       received = number
       unhandled += sizeOf(body)
       if (unhandled > overrun) return Effect.fail(SessionEnded.of("overrun", `${unhandled} bytes came faster than they are handled`))
-      Queue.offerUnsafe(inbox, body)
+      inbox.push(body)
       return undefined
     }
     if (kind === Kind.Frame && number <= received) return undefined // an earlier connection has brought it
     if (kind === Kind.Ack && number <= outgoing.last()) {
       outgoing.acknowledge(number)
+      return undefined
+    }
+    if (kind === Kind.AckWanted && number <= received) {
+      wanted = number
+      if (handled < number) return undefined
+      due = true
+      current?.bell.ring()
       return undefined
     }
     if (kind === Kind.Bye) {
@@ -160,17 +221,19 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
       if (why !== undefined) return Effect.andThen(sayGoodbye(connection, why), Effect.fail(why))
       // A greeting that later events have overtaken: whoever sent it has given up that connection.
       if (theyHave < outgoing.acked() || theyHave > outgoing.last()) return Effect.void
-      const wake = Latch.makeUnsafe(true)
+      const bell = makeBell()
+      bell.ring()
       const replaced = Deferred.makeUnsafe<never, Socket.SocketError>()
-      const mine = { wake, replace: () => void Deferred.doneUnsafe(replaced, Exit.fail(broken("a newer connection took over"))) }
+      const mine = { bell, replace: () => void Deferred.doneUnsafe(replaced, Exit.fail(broken("a newer connection took over"))) }
       current?.replace()
       current = mine
       detached.closeUnsafe()
       attached.openUnsafe()
       /** Frames that go, or have gone, over this connection, or that the other side had before. */
       let cursor = theyHave
-      let told = -1
+      let asked = -1
       let heard = 0
+      due = true
 
       const nextWrite = (): ReadonlyArray<Packet> => {
         cursor = Math.max(cursor, outgoing.acked())
@@ -180,17 +243,20 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
           packets.push(frame)
           size += sizeOf(frame.body)
         }
-        // Closed in the step that looked: whatever is sent from here on opens it again.
-        if (cursor === outgoing.last()) wake.closeUnsafe()
-        if (packets.length === 0 && told === handled) return packets
-        told = handled
+        if (cursor < outgoing.last()) bell.ring()
+        else if (asked !== cursor && (outgoing.isFull() || (closing && !outgoing.isEmpty()))) {
+          asked = cursor
+          packets.push(packet(Kind.AckWanted, asked))
+        }
+        if (!due && (packets.length === 0 || untold === 0)) return packets
+        due = false
+        untold = 0
         packets.unshift(packet(Kind.Ack, handled))
         return packets
       }
       const writing = Effect.gen(function*() {
         while (true) {
-          yield* wake.await
-          yield* Effect.yieldNow // to the end of the turn: all that it sends leaves in one write
+          yield* bell.rung // at the end of the turn: all that it sends leaves in one write
           const packets = nextWrite()
           if (packets.length > 0) yield* connection.write(packets)
         }
@@ -199,10 +265,12 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
         while (true) {
           for (const one of yield* connection.packets) {
             const stop = take(one)
-            if (stop !== undefined) return yield* stop
+            if (stop === undefined) continue
+            deliver() // what came before it
+            return yield* stop
           }
           heard++
-          Queue.flushUnsafe(inbox) // to be handled in this turn, not the next
+          deliver()
         }
       })
       const beating = Effect.gen(function*() {
@@ -210,13 +278,13 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
           const before = heard
           yield* Effect.sleep(options.beatMs)
           if (heard !== before) silent = -1
-          told = -1 // an acknowledgement, even with nothing new to say
-          wake.openUnsafe()
+          due = true // an acknowledgement, even with nothing new to say
+          bell.ring()
         }
         return yield* Effect.fail(broken("silent for three beats"))
       })
       return Effect.andThen(
-        SubscriptionRef.set(status, "connected"),
+        SubscriptionRef.getUnsafe(status) === "connected" ? Effect.void : SubscriptionRef.set(status, "connected"),
         Effect.raceAllFirst<Effect.Effect<void, Socket.SocketError | SessionEnded>>([
           reading,
           writing,

@@ -14,7 +14,7 @@ import { FrameTooLarge, SessionEnded } from "../SessionEnded.ts"
 export interface OutgoingOptions {
   readonly window: number
   readonly frameLimit: number
-  /** Called whenever there is something to write. */
+  /** Called whenever there is something to write, and when somebody begins to wait for room. */
   readonly onFrame: () => void
   /** Called whenever nothing waits any more, neither for room nor for its acknowledgement. */
   readonly onEmpty: () => void
@@ -51,6 +51,7 @@ export const makeOutgoing = ({ frameLimit, onEmpty, onFrame, window }: OutgoingO
       const writer = { frame, resume }
       waiting.push(writer)
       admit()
+      onFrame()
       return Effect.sync(() => {
         const index = waiting.indexOf(writer)
         if (index < 0) return
@@ -100,6 +101,8 @@ export const makeOutgoing = ({ frameLimit, onEmpty, onFrame, window }: OutgoingO
     last: () => acked + unacked.length,
     /** The accepted frame of this number, which must be after `acked`. */
     frame: (number: number): Packet => unacked[number - acked - 1]!,
+    /** Whether somebody waits for room. */
+    isFull: () => waiting.length > 0,
     isEmpty: () => waiting.length === 0 && unacked.length === 0
   }
 }

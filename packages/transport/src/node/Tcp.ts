@@ -2,8 +2,6 @@
  * Connections over TCP. Servers listen on the loopback interface unless told
  * otherwise; small messages are not held back (`noDelay`).
  */
-import * as NodeSocket from "@effect/platform-node/NodeSocket"
-import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
@@ -11,6 +9,7 @@ import type * as Scope from "effect/Scope"
 import * as Socket from "effect/socket/Socket"
 import * as SocketServer from "effect/socket/SocketServer"
 import * as Address from "../Address.ts"
+import * as NetSocket from "./NetSocket.ts"
 
 export interface ListenOptions {
   /** The interface to listen on. @default "127.0.0.1" */
@@ -23,11 +22,11 @@ export interface ListenOptions {
 export const listen = (
   options: ListenOptions = {}
 ): Effect.Effect<SocketServer.SocketServer["Service"], SocketServer.SocketServerError, Scope.Scope> =>
-  NodeSocketServer.make({ host: options.host ?? "127.0.0.1", port: options.port ?? 0, noDelay: true })
+  NetSocket.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 0, noDelay: true })
 
 /** A socket that makes a new connection each time its reader is acquired. */
 export const connect = (options: { readonly host: string; readonly port: number }): Effect.Effect<Socket.Socket> =>
-  NodeSocket.makeNet({ host: options.host, port: options.port, noDelay: true })
+  Effect.sync(() => NetSocket.connect({ host: options.host, port: options.port, noDelay: true }))
 
 /** Where a server listens. */
 export const addressOf = (server: SocketServer.SocketServer["Service"]): Address.Address =>

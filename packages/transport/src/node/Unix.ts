@@ -6,8 +6,6 @@
  * fails until somebody removes it. So whoever wants to listen tries to connect
  * first: if nobody answers, the file is stale, and is removed.
  */
-import * as NodeSocket from "@effect/platform-node/NodeSocket"
-import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -16,6 +14,7 @@ import * as SocketServer from "effect/socket/SocketServer"
 import { lstatSync, unlinkSync } from "node:fs"
 import { createConnection } from "node:net"
 import { BadAddress, unixPathProblem } from "../Address.ts"
+import * as NetSocket from "./NetSocket.ts"
 
 /** A socket file, and somebody who answers on it. */
 const inUse = (path: string) =>
@@ -51,12 +50,12 @@ export const listen = (
   Effect.gen(function*() {
     yield* checked(path)
     yield* removeStale(path)
-    return yield* NodeSocketServer.make({ path })
+    return yield* NetSocket.listen({ path })
   })
 
 /** A socket that makes a new connection each time its reader is acquired. */
 export const connect = (path: string): Effect.Effect<Socket.Socket, BadAddress> =>
-  Effect.andThen(checked(path), NodeSocket.makeNet({ path }))
+  Effect.andThen(checked(path), Effect.sync(() => NetSocket.connect({ path })))
 
 const checked = (path: string): Effect.Effect<void, BadAddress> => {
   const problem = unixPathProblem(path)
