@@ -57,6 +57,9 @@ interface Listener {
 /** Connections that nobody has accepted yet, at most. */
 const BACKLOG = 512
 
+/** What Linux waits before it sends again what was not acknowledged, at the least. */
+const RESEND_MS = 200
+
 export class SimNet {
   /** Milliseconds, least and greatest. */
   latency: readonly [number, number] = [1, 5]
@@ -64,6 +67,8 @@ export class SimNet {
   tail = 0
   /** Added to each, milliseconds. */
   extraLatency = 0
+  /** Share of chunks that are lost on the way once, and sent again after `RESEND_MS`. */
+  loss = 0
   /** Share of written chunks that are cut in two on the way, 0 to 1: a reset may then fall inside a packet. */
   fragment = 0
   /** Bytes that may be on their way and unread before a writer waits. */
@@ -179,17 +184,18 @@ export class SimNet {
   }
 
   /**
-   * A process has ended, and nobody closes its sockets in order: of each connection the other end hears by a close after all
-   * that was written, or by a reset that overtakes it.
+   * A process has ended, and the kernel closes its sockets: of each connection the other end hears by a close after all that was
+   * written, or by a reset that overtakes it. That comes if something was unread, or if the machine is not orderly about a kill.
    */
   ended(process: SimProcess): void {
     for (const link of this.#links) {
       const { accepting, back, dialling, out } = link
       if (dialling !== process && accepting !== process) continue
       const [writing, reading] = dialling === process ? [out, back] : [back, out]
-      reading.fail(closed)
-      if (this.#stream(writing.line.link).chance(0.5)) writing.finish()
+      const orderly = process.ending?.signal === null || this.#stream(writing.line.link).chance(0.5)
+      if (orderly && !reading.hasUnread()) writing.finish()
       else writing.break(reset)
+      reading.fail(closed)
       if (dialling === accepting) continue
       if ((dialling === process ? accepting : dialling).status === "ended") this.#links.delete(link)
     }
@@ -238,7 +244,8 @@ export class SimNet {
   /** How long something is under way on a link, milliseconds to the microsecond. */
   delay(stream: Stream): number {
     const [least, most] = this.latency
-    const base = stream.between(least, most) + this.extraLatency
+    const lost = this.loss > 0 && stream.chance(this.loss) ? RESEND_MS : 0
+    const base = stream.between(least, most) + this.extraLatency + lost
     return Math.round((this.tail > 0 && stream.int(this.tail) === 0 ? base * 20 : base) * 1000) / 1000
   }
 

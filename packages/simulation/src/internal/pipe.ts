@@ -52,6 +52,8 @@ export interface Pipe {
   /** Something has changed about holes and rates. */
   readonly look: () => void
   readonly isClosed: () => boolean
+  /** Something has arrived that nobody has read. */
+  readonly hasUnread: () => boolean
   /** Somebody is reading. */
   readonly isAwaited: () => boolean
 }
@@ -232,6 +234,7 @@ export const makePipe = (line: Line): Pipe => {
       schedule()
     },
     isClosed: () => closedBy !== undefined,
+    hasUnread: () => arrived.length > 0,
     isAwaited: () => reading !== undefined
   }
 }

@@ -4,10 +4,10 @@
  * What a seed does not determine would make a run that nobody can repeat. So the
  * global clock, chance, timers and I/O are replaced for the run's duration by
  * functions that fail, with the line that called them; the run ends by it, for
- * nothing after it would be worth anything. Two callers are let through: Effect
- * itself, whose hashes of objects and whose ids of spans draw at random, gets
- * draws from the seed; and code that asks for the time of a date it names
- * (`new Date(0)`).
+ * nothing after it would be worth anything. Three are let through: Effect itself,
+ * whose hashes of objects and whose ids of spans draw at random, gets draws from
+ * the seed; Node itself, when a body writes to the console; and dates that say
+ * which they are (`new Date(0)`).
  *
  * `process.exit` ends the simulated thread or process that calls it.
  *
@@ -60,9 +60,11 @@ export const set = ({ stacks, tripwires, world }: Options): () => void => {
   if (tripwires) {
     const effects = world.stream("effect")
     for (const [holder, name, what, instead] of wires()) {
-      const trip = () => {
-        const { byEffect, where } = caller()
-        if (byEffect && name === "random") return effects.next()
+      const real: unknown = Reflect.get(holder, name)
+      const trip = (...args: ReadonlyArray<unknown>): unknown => {
+        const { by, where } = caller()
+        if (by === "effect" && name === "random") return effects.next()
+        if (by === "node" && typeof real === "function") return Reflect.apply(real, holder, args)
         const error = new EscapedSimulation({ what, where, instead })
         world.escaped(error)
         throw error
@@ -90,16 +92,17 @@ const dateOf = (real: DateConstructor, now: () => number): DateConstructor =>
   })
 
 /** Who called: the first line of the stack that is neither the simulator's nor Effect's. */
-const caller = (): { readonly where: string; readonly byEffect: boolean } => {
+const caller = (): { readonly where: string; readonly by: "effect" | "node" | "other" } => {
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 40
   const lines = (new Error().stack ?? "").split("\n").slice(1).map((line) => line.trim().replace(/^at /, ""))
   Error.stackTraceLimit = limit
   const others = lines.filter((line) => !isOwn(line))
-  const byEffect = others[0] !== undefined && isEffect(others[0])
-  const where = others.find((line) => !isEffect(line) && !line.includes("node:internal")) ?? others[0] ?? "unknown"
+  const nearest = others[0] ?? ""
+  const by = isEffect(nearest) ? "effect" : nearest.includes("node:") ? "node" : "other"
+  const where = others.find((line) => !isEffect(line) && !line.includes("node:")) ?? nearest
   const fiber = Fiber.getCurrent()
-  return { byEffect, where: fiber === undefined ? where : `${where} in the process ${fiber.getRef(CurrentProcess).name}` }
+  return { by, where: fiber === undefined ? where : `${where} in the process ${fiber.getRef(CurrentProcess).name}` }
 }
 
 const isOwn = (line: string): boolean => /\/simulation\/(src|dist)\/node\/Tripwires\.[jt]s/.test(line)

@@ -2,8 +2,9 @@
  * What fibers wait for, for the report of a run that is stuck.
  *
  * Effect knows the names of `Effect.fn`s and spans that a fiber is in, and no
- * more. But nearly all code is generators, and V8 knows at which line each of
- * them stands still; its inspector tells, in this very process.
+ * more. But V8 knows at which line each generator stands still, and where each
+ * function that a fiber would go on with was written; its inspector tells, in
+ * this very process.
  */
 import type * as Fiber from "effect/Fiber"
 import { Session } from "node:inspector"
@@ -15,23 +16,29 @@ export const describe = (process: string, fibers: ReadonlyArray<Fiber.Fiber<unkn
   inspecting((locate) => {
     for (const fiber of fibers) {
       const at = placesOf(fiber, locate)
-      const text = at.length === 0 ? "waits, it is not known where" : `waits at ${at.slice(0, 4).join(" ← ")}`
+      const text = at.length === 0 ? "somewhere" : `at ${at.slice(0, 4).join(" ← ")}`
       counted.set(text, (counted.get(text) ?? 0) + 1)
     }
   })
-  return [...counted].sort(([a], [b]) => a < b ? -1 : 1).map(([text, count]) => `${process}: ${count === 1 ? "a fiber" : `${count} fibers`} ${text}`)
+  return [...counted].sort(([a], [b]) => a < b ? -1 : 1).map(([text, count]) => `${process}: ${count === 1 ? "a fiber waits" : `${count} fibers wait`} ${text}`)
 }
 
-type Locate = (generator: object) => string | undefined
+type Locate = (generatorOrFunction: object) => string | undefined
 
 /** Where the generators of a fiber stand, innermost first; names of `Effect.fn`s where there are none. */
 const placesOf = (fiber: Fiber.Fiber<unknown, unknown>, locate: Locate): ReadonlyArray<string> => {
+  const all = allPlacesOf(fiber, locate)
+  const own = all.filter((place) => !place.startsWith("effect/"))
+  return own.length > 0 ? own : all
+}
+
+const allPlacesOf = (fiber: Fiber.Fiber<unknown, unknown>, locate: Locate): ReadonlyArray<string> => {
   const places: Array<string> = []
   // The fiber's stack is no part of Effect's interface. Should it be another one day, names are all that is told.
   const { _stack: stack } = fiber as { readonly _stack?: unknown }
   for (const frame of Array.isArray(stack) ? stack.toReversed() : []) {
-    const generator = generatorIn(frame)
-    const place = generator === undefined ? undefined : locate(generator)
+    const goesOn = generatorIn(frame) ?? functionIn(frame)
+    const place = goesOn === undefined ? undefined : locate(goesOn)
     if (place !== undefined && places.at(-1) !== place) places.push(place)
   }
   for (let frame = fiber.cache.stackFrame; frame !== undefined && places.length === 0; frame = frame.parent) places.push(frame.name)
@@ -44,6 +51,16 @@ const generatorIn = (frame: unknown): object | undefined => {
   for (const key of Reflect.ownKeys(frame)) {
     const value: unknown = Reflect.get(frame, key)
     if (Object.prototype.toString.call(value) === "[object Generator]") return value as object
+  }
+  return undefined
+}
+
+/** The function that a frame goes on with. */
+const functionIn = (frame: unknown): object | undefined => {
+  if (typeof frame !== "object" || frame === null) return undefined
+  for (const key of Reflect.ownKeys(frame)) {
+    const value: unknown = Reflect.get(frame, key)
+    if (typeof value === "function") return value
   }
   return undefined
 }
@@ -76,7 +93,7 @@ const inspecting = (use: (locate: Locate) => void): void => {
         if (failed !== null || objectId === undefined) return
         session.post("Runtime.getProperties", { objectId, ownProperties: true }, (failed, properties) => {
           if (failed !== null) return
-          const location = (properties.internalProperties as ReadonlyArray<Property> | undefined)?.find(({ name }) => name === "[[GeneratorLocation]]")?.value?.value
+          const location = (properties.internalProperties as ReadonlyArray<Property> | undefined)?.find(({ name }) => name === "[[GeneratorLocation]]" || name === "[[FunctionLocation]]")?.value?.value
           if (location !== undefined) place = `${short(scripts.get(location.scriptId) ?? "")}:${location.lineNumber + 1}`
         })
       })
