@@ -9,6 +9,7 @@
  * processes start at once: a worker looks for its scheduler until that is
  * there. Only a TCP port that the system is to choose must be waited for.
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Hex from "effect/encoding/Hex"
 import * as FiberMap from "effect/FiberMap"
@@ -52,15 +53,17 @@ export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<P
     Effect.andThen(scheduler.awaitStatus(({ _tag }) => _tag === "GivenUp"), Effect.asVoid(whenReady(scheduler)))
   )
   yield* log.add(`${plan.workers} workers and the scheduler are up at ${address}`)
+  const gone = Effect.asVoid(scheduler.awaitStatus(({ _tag }) => _tag === "GivenUp" || _tag === "Stopped"))
   return {
     address,
     token,
-    scale: workers.scale,
+    // New workers would look for a scheduler that has ended, one life after the other.
+    scale: (count) => Effect.raceFirst(workers.scale(count), Effect.andThen(gone, ClusterError.because("WorkersFailed", { detail: "the scheduler has ended" }))),
     logs: Effect.all({ own: log.all, scheduler: linesOf(scheduler), workers: workers.logs }).pipe(
       Effect.map(({ own, scheduler, workers }) => new Map([["cluster", own], ["scheduler", scheduler], ...workers]))
     ),
     shutdown: Effect.andThen(workers.stop, scheduler.stop),
-    gone: Effect.asVoid(scheduler.awaitStatus(({ _tag }) => _tag === "GivenUp" || _tag === "Stopped"))
+    gone
   }
 })
 
@@ -113,6 +116,7 @@ const makeWorkers = Effect.fnUntraced(function*(options: WorkersOptions) {
   /** The lines of those that have gone, the latest 32 workers. */
   const past = new Map<string, ReadonlyArray<string>>()
   const alone = yield* Semaphore.make(1)
+  const stopping = yield* Deferred.make<never, ClusterError>()
   let named = 0
 
   const add = Effect.gen(function*() {
@@ -136,12 +140,16 @@ const makeWorkers = Effect.fnUntraced(function*(options: WorkersOptions) {
     while (nannies.size < count) added.push(yield* add)
     yield* Effect.forEach(added, whenReady, { concurrency: "unbounded", discard: true }).pipe(
       // Those that never came up are nobody's workers.
-      Effect.tapError(() => Effect.forEach(added, remove, { concurrency: "unbounded", discard: true }))
+      Effect.onError(() => Effect.forEach(added, remove, { concurrency: "unbounded", discard: true }))
     )
   })
   return {
-    scale: (count: number) => alone.withPermits(1)(scale(count)),
-    stop: alone.withPermits(1)(Effect.suspend(() => Effect.forEach([...nannies.values()], remove, { concurrency: "unbounded", discard: true }))),
+    scale: (count: number) => Effect.raceFirst(alone.withPermits(1)(scale(count)), Deferred.await(stopping)),
+    // What is being scaled may never come up.
+    stop: Effect.andThen(
+      Deferred.fail(stopping, ClusterError.because("WorkersFailed", { detail: "the cluster is being shut down" })),
+      alone.withPermits(1)(Effect.suspend(() => Effect.forEach([...nannies.values()], remove, { concurrency: "unbounded", discard: true })))
+    ),
     logs: Effect.suspend(() => Effect.forEach([...nannies.values()], (nanny) => Effect.map(linesOf(nanny), (lines) => [nanny.name, lines] as const))).pipe(
       Effect.map((present) => [...past, ...present])
     ),

@@ -6,12 +6,16 @@
  * writes down here, outside of all processes; so an agent that is killed leaves
  * behind what it had heard, and nothing more.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Semaphore from "effect/Semaphore"
 import { Client } from "@skein/client/Client"
 import type { Future } from "@skein/client/Future"
+import { ConnectError } from "@skein/protocol/Errors"
 import type { Case, CaseTask } from "../Case.ts"
 import type { SimClient } from "../SimCluster.ts"
+import type { Running } from "../SimProcess.ts"
 import { type Answer, type Cancelled, type Ending, endingOf, keyOf } from "./History.ts"
 import { type CaseFailed, inFiber, inThread, specOf, type Value } from "./Work.ts"
 
@@ -32,8 +36,10 @@ export interface Agent {
   readonly handles: ReadonlyArray<Handle>
   /** Things told and not yet done. */
   readonly busy: () => number
-  /** It will hear nothing more: it was killed, or left. */
+  /** It will hear nothing more: it was killed, left, or never had a session. */
   readonly isGone: () => boolean
+  /** Why it never had a session, if that is so. */
+  readonly refused: () => ConnectError | undefined
   readonly submit: (tasks: ReadonlyArray<number>) => void
   /** Under the same key as before; with all that it depends on, as far as it does not hold that. */
   readonly resubmit: (task: number) => void
@@ -61,15 +67,29 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
   const held = new Map<number, Handle>()
   const counts = new Map<number, number>()
   const alone = Semaphore.makeUnsafe(1)
-  let busy = 0
+  let doing: Array<Running<unknown, unknown>> = []
   let left = false
-  const isGone = () => left || client.process.status === "ended"
+  let refusal: ConnectError | undefined
+  const refused = () => {
+    busy()
+    return refusal
+  }
+  const isGone = () => left || client.process.status === "ended" || refused() !== undefined
+  const busy = () => {
+    doing = doing.filter((running) => {
+      const exit = running.poll()
+      if (exit !== undefined && Exit.isFailure(exit)) {
+        const error = Cause.squash(exit.cause)
+        if (error instanceof ConnectError) refusal = error
+      }
+      return exit === undefined
+    })
+    return doing.length
+  }
 
   /** Does something in the client's process. What it fails with is the end of the session, which every future tells as well. */
   const tell = (effect: Effect.Effect<unknown, unknown, Client>) => {
-    if (isGone()) return
-    busy++
-    client.run(Effect.ensuring(Effect.ignore(effect), Effect.sync(() => void busy--)))
+    if (!isGone()) doing.push(client.run(Effect.ignore(effect)))
   }
   const wait = (handle: Handle, asked: Answer["asked"]) =>
     Effect.map(Effect.exit(handle.future.result), (exit) => {
@@ -115,8 +135,9 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
   return {
     index,
     handles,
-    busy: () => isGone() ? 0 : busy,
+    busy: () => isGone() ? 0 : busy(),
     isGone,
+    refused,
     submit: (ids) => tell(alone.withPermits(1)(Effect.flatMap(Client, (service) => ensureAll(service, ids)))),
     resubmit: (id) =>
       tell(alone.withPermits(1)(Effect.flatMap(Client, (service) => {

@@ -56,7 +56,7 @@ export const draw = (seed: number, profile: Profile): Case => {
     schedule: {
       strategy: draws.pick(["fifo", "lifo", "uniform", "pct", "starve"], "strategy"),
       preemption: draws.pick([0, 0.001, 0.01, 0.05, 0.2], "preemption"),
-      opsBeforeYield: draws.logInt(1, 2_048, "opsBeforeYield")
+      opsBeforeYield: draws.logInt(LEAST_OPS, 2_048, "opsBeforeYield")
     },
     network: drawNetwork(draws),
     tasks,
@@ -78,6 +78,9 @@ export const settled = (unsettled: Case): Case => {
 
 /** When a fault is over by itself. One that stays, such as a skewed clock, is over when it has come. */
 export const endOf = (fault: Fault): number => fault.at + ("forMs" in fault ? fault.forMs : 0)
+
+/** Making room costs a fiber several operations itself: with fewer than these it would do nothing else. */
+export const LEAST_OPS = 12
 
 /** How long after the last that is done to it a cluster is left alone before it is healed. */
 const QUIET_MS = 1_000
@@ -105,7 +108,8 @@ export const activityOf = (tasks: ReadonlyArray<CaseTask>, slots: number): numbe
 /** Submitting and reporting takes a while also where tasks do not. */
 const STARTING_MS = 50
 
-const weatherOf = (draws: Draws): Weather => {
+/** Which share of runs is how bad. */
+export const weatherOf = (draws: Draws): Weather => {
   const share = draws.unit("weather")
   return share < 0.1 ? "calm" : share < 0.25 ? "single" : share < 0.3 ? "everything" : "swarm"
 }

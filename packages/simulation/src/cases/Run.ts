@@ -90,6 +90,8 @@ interface History {
 
 const emptyHistory = (): History => ({ injected: new Map(), duringActivity: 0, marks: new Marks(), answers: [], executions: [], phase: "starting" })
 
+/** How long nannies may wait before they start a worker again; looked at twice. */
+const BACKING_OFF_MS = 10_000
 /** A cluster comes up within this, virtual milliseconds. */
 const STARTING_MS = 60_000
 /** How long the books may take to agree with the stores once nothing is computed any more. */
@@ -113,6 +115,7 @@ const program = Effect.fnUntraced(function*(of: Case, history: History) {
   history.phase = "disturbed"
   yield* disturb(run)
   history.phase = "healing"
+  yield* Effect.forkScoped(operator(run))
   yield* heal(run)
   if (cluster.scheduler() !== undefined) {
     history.phase = "resting"
@@ -228,18 +231,51 @@ const inject = ({ cluster, history, watch }: Run, fault: Fault): Effect.Effect<v
 
 /** The faults are over: all that is waited for must come to an end. */
 const heal = Effect.fnUntraced(function*(run: Run) {
-  const { agents, cluster, history, of, watch } = run
+  const { agents, cluster, history, of, oracle, watch } = run
   cluster.heal()
-  for (const { body, id } of of.tasks) {
-    if (body._tag === "NeverEnds") for (const agent of agents) if (agent.handles.some(({ ending, task }) => task === id && ending === undefined)) agent.cancel(id, true)
+  const isDone = cancelingTheEndless(run)
+  const latest = run.began + of.endBy
+  yield* until(run, latest, isDone)
+  for (const { index, refused } of agents) {
+    if (refused() !== undefined && !oracle.mayLose.has(index)) watch.judge({ id: "C1", saw: `client-${index} could not connect: ${refused()?.message}` })
   }
-  yield* until(run, run.began + of.endBy, () => isSettled(run))
   if (isSettled(run)) return watch.lookClosely()
   const waiting = present(run).flatMap(({ handles }) => handles.filter(isWaitedFor))
   const busy = present(run).filter((agent) => agent.busy() > 0)
   watch.judge(checkResolved(waiting) ?? { id: "L1", saw: `${busy.map(({ index }) => `client-${index}`).join(", ")} could not finish what it was told, in ${history.phase}` })
   yield* Effect.yieldNow
 })
+
+/**
+ * A nanny gives up after five deaths within a minute, and all of them may have. Then somebody starts another worker, again and again
+ * if need be.
+ */
+const operator = Effect.fnUntraced(function*({ cluster, history, of }: Run) {
+  let without = 0
+  for (let added = 1; history.phase !== "ending";) {
+    yield* Effect.sleep(BACKING_OFF_MS)
+    without = cluster.workers().size === 0 ? without + 1 : 0
+    if (without < 2) continue
+    without = 0
+    yield* Effect.forkChild(cluster.scale(wantedWorkers(of) + added++))
+  }
+})
+
+/** Whether all has ended; what would never end by itself is cancelled, as soon as it has been submitted. */
+const cancelingTheEndless = (run: Run): () => boolean => {
+  const endless = new Set(run.of.tasks.filter(({ body }) => body._tag === "NeverEnds").map(({ id }) => id))
+  const cancelled = new Set<Agents.Handle>()
+  return () => {
+    for (const agent of present(run)) {
+      for (const handle of agent.handles) {
+        if (!endless.has(handle.task) || cancelled.has(handle) || !isWaitedFor(handle)) continue
+        cancelled.add(handle)
+        agent.cancel(handle.task, true)
+      }
+    }
+    return isSettled(run)
+  }
+}
 
 /** Nothing is computed, and the books are to agree with the stores. */
 const rest = Effect.fnUntraced(function*(run: Run) {
@@ -275,6 +311,9 @@ const forget = Effect.fnUntraced(function*(run: Run) {
   watch.judge(judged())
   watch.lookClosely()
 })
+
+/** Workers that were last asked for. */
+const wantedWorkers = ({ cluster, operations }: Case): number => operations.findLast((operation) => operation._tag === "Scale")?.workers ?? cluster.workers
 
 /** Clients that can still be asked. */
 const present = ({ agents }: Run): ReadonlyArray<Agents.Agent> => agents.filter((agent) => !agent.isGone())

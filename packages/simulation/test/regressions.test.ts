@@ -1,0 +1,40 @@
+/**
+ * What simulation has found, each by its name, as small as it could be told.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit } from "effect"
+import * as SimCluster from "@skein/simulation/SimCluster"
+import * as World from "@skein/simulation/World"
+
+/** Runs it under a few seeds; fails with what the run failed with. */
+const underSeeds = <A, E>(body: (cluster: SimCluster.SimCluster) => Effect.Effect<A, E>, options: SimCluster.SimClusterOptions = { workers: 1, slots: 1 }) => {
+  for (let seed = 0; seed < 10; seed++) {
+    const { exit } = World.run({ seed, maxMs: 300_000 }, Effect.flatMap(SimCluster.make(options), body))
+    assert.isTrue(Exit.isSuccess(exit), `seed ${seed}: ${String(exit)}`)
+  }
+}
+
+describe("a cluster whose scheduler has ended", () => {
+  it("refuses to be scaled up instead of waiting for workers that can never register, and can be shut down", () =>
+    underSeeds(Effect.fnUntraced(function*(cluster) {
+      cluster.inject({ _tag: "SchedulerCrash", at: 0 })
+      const exit = yield* cluster.scale(3)
+      assert.isTrue(Exit.isFailure(exit))
+      assert.include(String(exit), "the scheduler has ended")
+      yield* cluster.shutdown
+      assert.deepStrictEqual(cluster.leftovers(), [])
+    })))
+})
+
+describe("a cluster that is being scaled up", () => {
+  it("can be shut down though the new workers do not come up", () =>
+    underSeeds(Effect.fnUntraced(function*(cluster) {
+      cluster.inject({ _tag: "SpawnFailure", at: 0, worker: "worker-1", times: 1_000 })
+      yield* Effect.forkChild(cluster.scale(2))
+      yield* Effect.sleep(100)
+      const before = cluster.world.now
+      yield* cluster.shutdown
+      assert.isBelow(cluster.world.now - before, 3_000)
+      assert.deepStrictEqual(cluster.leftovers(), [])
+    })))
+})
