@@ -13,7 +13,7 @@ import type { SchedulerLost, TaskError } from "@skein/protocol/Failure"
 import type { Future } from "./Future.ts"
 import type { Core } from "./internal/core.ts"
 import { FutureOf } from "./internal/future.ts"
-import type { Watcher } from "./internal/references.ts"
+import { unwatch, watch, type Watcher } from "./internal/references.ts"
 import { isSettled } from "./internal/settling.ts"
 
 export interface Completed<F extends Future.Any> {
@@ -61,6 +61,9 @@ export const asCompleted = <F extends Future.Any, E2, R2>(
     return Stream.unfold(undefined, () => Effect.map(set.next(true), pair))
   }))
 
+/** Places of futures that were taken already, before they are given up. */
+const TAKEN_KEPT = 4_096
+
 const pair = <F>(future: F | undefined) => future === undefined ? undefined : [future, undefined] as const
 
 interface CompletionSet<F, E> {
@@ -76,7 +79,9 @@ interface CompletionSet<F, E> {
 const makeSet = <F extends Future.Any, E = never>(core: Core, initial: Iterable<F>): Effect.Effect<CompletionSet<F, E>, never, Scope.Scope> =>
   Effect.gen(function*() {
     const { references } = core
-    const ready: Array<F> = []
+    /** From `taken` on: taking from the front of a long array would move all of it. */
+    let ready: Array<F> = []
+    let taken = 0
     const watching = new Set<{ readonly future: FutureOf; readonly watcher: Watcher }>()
     const takers = new Set<() => void>()
     let more = false
@@ -90,11 +95,11 @@ const makeSet = <F extends Future.Any, E = never>(core: Core, initial: Iterable<
       for (const future of futures) {
         // One of another client's is complete: its result says whose it is.
         if (!(future instanceof FutureOf) || future.core !== core || isSettled(future)) ready.push(future)
-        else watch(future, future)
+        else follow(future, future)
       }
       wake()
     }
-    const watch = (future: FutureOf, added: F) => {
+    const follow = (future: FutureOf, added: F) => {
       const watcher: Watcher = {
         keeps: future,
         notify: () => {
@@ -107,20 +112,30 @@ const makeSet = <F extends Future.Any, E = never>(core: Core, initial: Iterable<
       }
       const entry = { future, watcher }
       watching.add(entry)
-      future.handle.held.watchers.add(watcher)
+      watch(future.handle.held, watcher)
     }
     const stop = (entry: { readonly future: FutureOf; readonly watcher: Watcher }) => {
       watching.delete(entry)
-      entry.future.handle.held.watchers.delete(entry.watcher)
+      unwatch(entry.future.handle.held, entry.watcher)
+    }
+    const takeReady = (): F | undefined => {
+      const future = ready[taken++]
+      if (taken === ready.length || taken === TAKEN_KEPT) {
+        ready = ready.slice(taken)
+        taken = 0
+      }
+      return future
     }
     const look = (orEnd: boolean): Exit.Exit<F | undefined, E | SchedulerLost> | undefined => {
-      if (ready.length > 0) return Exit.succeed(ready.shift())
+      if (taken < ready.length) return Exit.succeed(takeReady())
       if (failure !== undefined) return failure
       if (closed) return Exit.succeed(undefined)
       if (watching.size > 0 && references.lost !== undefined) return Exit.fail(references.lost)
       return orEnd && !more && watching.size === 0 ? Exit.succeed(undefined) : undefined
     }
     const next = (orEnd: boolean): Effect.Effect<F | undefined, E | SchedulerLost> =>
+      Effect.suspend(() => look(orEnd) ?? waited(orEnd))
+    const waited = (orEnd: boolean): Effect.Effect<F | undefined, E | SchedulerLost> =>
       Effect.callback((resume) => {
         const taker = () => {
           const found = look(orEnd)
@@ -138,14 +153,15 @@ const makeSet = <F extends Future.Any, E = never>(core: Core, initial: Iterable<
       Effect.sync(() => {
         closed = true
         for (const entry of [...watching]) stop(entry)
-        ready.length = 0
+        ready = []
+        taken = 0
         wake()
       })
     )
     add(initial)
     return {
       add,
-      count: () => ready.length + watching.size,
+      count: () => ready.length - taken + watching.size,
       next,
       expectMore: () => {
         more = true

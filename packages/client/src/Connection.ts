@@ -86,7 +86,7 @@ export const connect = Effect.fnUntraced(function*(
     scheduler,
     bulk,
     codeOf: makeCodes({ sha256: hashing.sha256, packageAt: platform.packageAt }),
-    digest: (bytes) => Hex.encode(hashing.sha256(bytes).subarray(0, 16)),
+    digest: (bytes) => hashing.sha256Hex(bytes).slice(0, 32),
     fresh: () => `${unique.slice(12)}-${calls++}`,
     collecting,
     terminal: platform.terminal,

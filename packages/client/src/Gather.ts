@@ -55,7 +55,7 @@ export const gatherExits = (core: Core, futures: Iterable<Future.Any>): Effect.E
 
 const values = Effect.fnUntraced(function*(core: Core, futures: ReadonlyArray<FutureOf>) {
   const found = new Map<Future.Any, unknown>()
-  for (const [future, exit] of yield* exits(core, futures)) found.set(future, yield* exit)
+  for (const [future, exit] of yield* exits(core, futures)) found.set(future, Exit.isSuccess(exit) ? exit.value : yield* exit)
   return found
 })
 

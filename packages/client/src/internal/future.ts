@@ -14,7 +14,7 @@ import * as Stream from "effect/Stream"
 import type { SchedulerLost, TaskError } from "@skein/protocol/Failure"
 import { type CancelOptions, type Future, type FutureStatus, FutureTypeId } from "../Future.ts"
 import { askAbout, type Core } from "./core.ts"
-import { type Held, lostCause, statusOf, type Watcher } from "./references.ts"
+import { type Held, lostCause, statusOf, unwatch, watch, type Watcher } from "./references.ts"
 import { valueOf } from "./values.ts"
 
 /** One reference. Apart from the future, so that it can be given up when that has been collected. */
@@ -102,14 +102,12 @@ export class FutureOf implements Future<unknown, unknown> {
               else if (references.lost !== undefined) Queue.failCauseUnsafe(queue, Cause.fail(references.lost))
             }
           }
-          handle.held.watchers.add(watcher)
+          watch(handle.held, watcher)
           watcher.notify()
           return watcher
         }),
         (watcher) =>
-          Effect.sync(() => {
-            this.handle.held.watchers.delete(watcher)
-          })
+          Effect.sync(() => unwatch(this.handle.held, watcher))
       ), { bufferSize: statusesKept, strategy: "sliding" })
   }
 

@@ -43,8 +43,8 @@ export interface Held {
   /** References. */
   count: number
   state: State
-  /** Those who want to hear of every change. */
-  readonly watchers: Set<Watcher>
+  /** Those who want to hear of every change; most keys never have any. */
+  watchers: Set<Watcher> | undefined
 }
 
 /** Hears of every change of one key, and keeps alive what it names. */
@@ -94,7 +94,9 @@ export class References {
   /** A new key, with one reference. */
   add(of: Pick<Held, "key" | "task" | "spec" | "codecs">): Held {
     // The cast makes a number that this counter alone hands out a reference.
-    const held: Held = { ...of, ref: this.next++ as Ref, count: 1, state: pending, watchers: new Set() }
+    const ref = this.next++ as Ref
+    const { codecs, key, spec, task } = of
+    const held: Held = { ref, key, task, spec, codecs, count: 1, state: pending, watchers: undefined }
     this.byRef.set(held.ref, held)
     this.byKey.set(held.key, held)
     return held
@@ -166,16 +168,14 @@ export class References {
           notify: () => {
             const found = look()
             if (found === undefined) return
-            held.watchers.delete(watcher)
+            unwatch(held, watcher)
             resume(found)
           }
         }
-        held.watchers.add(watcher)
+        watch(held, watcher)
         // The fiber may have been preempted since it looked.
         watcher.notify()
-        return Effect.sync(() => {
-          held.watchers.delete(watcher)
-        })
+        return Effect.sync(() => unwatch(held, watcher))
       })
     )
   }
@@ -210,9 +210,20 @@ export const statusOf = ({ state }: Held): FutureStatus =>
 /** The session's end, as it meets whoever waits for a key. */
 export const lostCause = (lost: SchedulerLost, held: Held): Cause.Cause<TaskError> => Cause.fail(TaskError.because(lost, held))
 
+/** From now on this watcher hears of every change of the key. */
+export const watch = (held: Held, watcher: Watcher): void => {
+  held.watchers ??= new Set()
+  held.watchers.add(watcher)
+}
+
+/** It hears no more. */
+export const unwatch = (held: Held, watcher: Watcher): void => {
+  held.watchers?.delete(watcher)
+}
+
 /** A copy, as a watcher that is notified often removes itself. */
 const notify = (held: Held): void => {
-  if (held.watchers.size === 0) return
+  if (held.watchers === undefined || held.watchers.size === 0) return
   for (const watcher of [...held.watchers]) watcher.notify()
 }
 

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type { SchedulerLost } from "@skein/protocol/Failure"
 import type { Core } from "./core.ts"
 import type { FutureOf } from "./future.ts"
-import type { Watcher } from "./references.ts"
+import { unwatch, watch, type Watcher } from "./references.ts"
 
 /** Whether the key is pending no longer, or nobody will hear if it is. */
 export const isSettled = ({ handle }: FutureOf): boolean => handle.released || handle.held.state._tag !== "Pending"
@@ -26,7 +26,7 @@ export const settledUntil = (
     const { references } = core
     const watching = new Map<FutureOf, Watcher>()
     const stop = () => {
-      for (const [{ handle: { held } }, watcher] of watching) held.watchers.delete(watcher)
+      for (const [{ handle: { held } }, watcher] of watching) unwatch(held, watcher)
       watching.clear()
     }
     const look = (changed: FutureOf | undefined) => {
@@ -45,13 +45,13 @@ export const settledUntil = (
         notify: () => {
           if (isSettled(future)) {
             watching.delete(future)
-            future.handle.held.watchers.delete(watcher)
+            unwatch(future.handle.held, watcher)
           }
           look(future)
         }
       }
       watching.set(future, watcher)
-      future.handle.held.watchers.add(watcher)
+      watch(future.handle.held, watcher)
     }
     look(undefined)
     return Effect.sync(stop)

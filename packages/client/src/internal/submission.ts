@@ -10,7 +10,7 @@ import * as Result from "effect/Result"
 import { BadOption, ClientClosed, ForeignFuture, FutureReleased, PayloadInvalid, SubmitError, type SubmitReason, TooLarge } from "@skein/protocol/Errors"
 import { KeyConflict } from "@skein/protocol/Failure"
 import { ARGS_LIMIT, type DeclaredCode } from "@skein/protocol/Graph"
-import type { CodeRef, Key } from "@skein/protocol/Ids"
+import type { CodeRef, Key, Ref } from "@skein/protocol/Ids"
 import { type CheckedOptions, checkSubmit } from "@skein/protocol/TaskOptions"
 import { payloadArgs } from "@skein/protocol/TaskValues"
 import * as Value from "@skein/protocol/Value"
@@ -29,6 +29,8 @@ export type Said = Result.Result<CheckedOptions, BadOption>
 const SLICE = 1_000
 /** Pieces of code whose numbers are remembered. */
 const CODES_KEPT = 10_000
+
+const noRefs: ReadonlyArray<Ref> = []
 
 /** The two ways of submitting, over one core. */
 export const makeSubmission = (core: Core) => {
@@ -76,7 +78,7 @@ export const makeSubmission = (core: Core) => {
         key: key as Key,
         code: ref,
         args: bytes,
-        dependencies: dependencies.map(({ handle }) => handle.held.ref),
+        dependencies: dependencies.length === 0 ? noRefs : dependencies.map(({ handle }) => handle.held.ref),
         priority: options.priority ?? 0,
         retries: options.retries ?? 0,
         isolation: options.isolation ?? code.def.isolation
@@ -166,7 +168,7 @@ interface EncodedArgs {
 const encodeArgs = (core: Core, code: Code, args: ReadonlyArray<unknown>): Result.Result<EncodedArgs, SubmitReason> => {
   const dependencies: Array<FutureOf> = []
   /** A key's place among them: a list of thousands of futures is looked through once, not for each of them. */
-  const places = new Map<Held, number>()
+  let places: Map<Held, number> | undefined
   let refused: SubmitReason | undefined
   const hole = (value: object): number | undefined => {
     if (!Future.isFuture(value)) return undefined
@@ -174,6 +176,7 @@ const encodeArgs = (core: Core, code: Code, args: ReadonlyArray<unknown>): Resul
     else if (value.isReleased) refused ??= new FutureReleased({ key: value.key })
     else {
       const { held } = value.handle
+      places ??= new Map()
       const known = places.get(held)
       if (known !== undefined) return known
       places.set(held, dependencies.length)
@@ -198,11 +201,22 @@ const encodeArgs = (core: Core, code: Code, args: ReadonlyArray<unknown>): Resul
   return Result.succeed({ bytes: bytes.success, dependencies })
 }
 
-/** What is computed, as a digest: the code, the arguments, and the keys of the tasks whose values are among them. */
+/**
+ * What is computed, as a digest: the code, the arguments, and the keys of the tasks whose values are among them. It is made of
+ * bytes in which each part says where it ends: the code's digest is always as long, and the length of the arguments precedes them.
+ */
 const specOf = (core: Core, { def }: Code, args: Uint8Array, dependencies: ReadonlyArray<FutureOf>): string => {
-  const parts: ReadonlyArray<unknown> = [def.digest, args, dependencies.map(({ key }) => key)]
-  return core.digest(Result.getOrThrow(Value.encodeList(parts)))
+  const keys = dependencies.length === 0 ? noBytes : Result.getOrThrow(Value.encodeList(dependencies.map(({ key }) => key)))
+  const argsAt = def.digest.length + 4
+  const bytes = new Uint8Array(argsAt + args.length + keys.length)
+  for (let at = 0; at < def.digest.length; at++) bytes[at] = def.digest.charCodeAt(at)
+  for (let at = 0; at < 4; at++) bytes[def.digest.length + at] = args.length >>> (8 * at)
+  bytes.set(args, argsAt)
+  bytes.set(keys, argsAt + args.length)
+  return core.digest(bytes)
 }
+
+const noBytes = new Uint8Array(0)
 
 /** One `client.with` after another: field by field the last one wins. */
 export const saying = (before: Said, options: Said): Said =>

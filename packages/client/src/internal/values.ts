@@ -7,6 +7,7 @@
  * again and this waits.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import { TaskDefect, TaskError } from "@skein/protocol/Failure"
 import { named } from "@skein/protocol/TaskValues"
@@ -30,9 +31,9 @@ export const valueOf = (core: Core, held: Held, keeps: unknown): Effect.Effect<u
   )
 
 /** The value of its encoding. */
-export const decode = (held: Held, bytes: Uint8Array): Effect.Effect<unknown, TaskError> => {
+export const decode = (held: Held, bytes: Uint8Array): Exit.Exit<unknown, TaskError> => {
   const value = Value.decode(bytes, { named: named(held.codecs) })
-  return Result.isSuccess(value) ? Effect.succeed(value.success) : Effect.fail(unusable(held, value.failure, ""))
+  return Result.isSuccess(value) ? Exit.succeed(value.success) : Exit.fail(unusable(held, value.failure, ""))
 }
 
 /** Rounds of asking who has a value, with pauses that grow to a second: about a minute. */
@@ -104,9 +105,23 @@ export const valuesOf = Effect.fnUntraced(function*(core: Core, keys: ReadonlyAr
       // One by one then, with all that can be tried.
       Effect.ignore
     ), { concurrency: 16, discard: true })
-  return yield* Effect.forEach(keys, (held) => {
-    const found = bytes.get(held)
+  const exits = new Array<Exit.Exit<unknown, unknown>>(keys.length)
+  const others: Array<number> = []
+  for (const [at, held] of keys.entries()) {
+    // No fiber for a value that is here. Of very many, others may run in between.
+    if (at % DECODED_AT_ONCE === DECODED_AT_ONCE - 1) yield* Effect.yieldNow
+    const here = bytes.get(held) ?? (held.state._tag === "InMemory" ? held.state.value : undefined)
     bytes.delete(held)
-    return Effect.exit(found === undefined ? valueOf(core, held, keeps) : decode(held, found))
-  }, { concurrency: 16 })
+    if (here !== undefined) exits[at] = decode(held, here)
+    else if (held.state._tag === "Failed") exits[at] = Exit.failCause(held.state.cause())
+    else others.push(at)
+  }
+  yield* Effect.forEach(others, (at) =>
+    Effect.map(Effect.exit(valueOf(core, keys[at]!, keeps)), (exit) => {
+      exits[at] = exit
+    }), { concurrency: 16, discard: true })
+  return exits
 })
+
+/** Values that are decoded in one go. */
+const DECODED_AT_ONCE = 1_000
