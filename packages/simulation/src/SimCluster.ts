@@ -22,7 +22,7 @@ import { Platform } from "@skein/client/Platform"
 import { Cluster, type ClusterService } from "@skein/cluster/Cluster"
 import { Directory } from "@skein/cluster/Directory"
 import * as Entries from "@skein/cluster/node/Entries"
-import type { Plan } from "@skein/cluster/Options"
+import { type Plan, plan } from "@skein/cluster/Options"
 import * as Processes from "@skein/cluster/Processes"
 import type { ClusterError, ConnectError } from "@skein/protocol/Errors"
 import { ProcessSpawner } from "@skein/runtime/nanny/ChildProcess"
@@ -139,7 +139,7 @@ export const make = Effect.fnUntraced(function*(options: SimClusterOptions): Eff
   const surroundings = makeSurroundings(world, net, disk, options, trees)
   const owner = world.begin("owner")
   const spawner = SimSpawner.make({ world, owner, program: surroundings.program })
-  const started = yield* startOwner(world, owner, planOf(options), surroundings.sockets(owner), spawner)
+  const started = yield* startOwner(world, owner, yield* planOf(options), surroundings.sockets(owner), spawner)
 
   const clients: Array<SimClient> = []
   const startClient = (index: number): SimClient =>
@@ -181,15 +181,15 @@ export const make = Effect.fnUntraced(function*(options: SimClusterOptions): Eff
   }
 })
 
-const planOf = ({ modules, slots, threads, workers }: SimClusterOptions): Plan => ({
-  workers,
-  threadsPerWorker: threads ?? slots,
-  fibersPerWorker: slots,
-  processes: true,
-  modules: Object.keys(modules ?? {}),
-  layer: undefined,
-  listening: { _tag: "Unix" }
-})
+/** As the product reads its options, but for what only a cluster inside one process may be told. */
+const planOf = ({ modules, slots, threads, workers }: SimClusterOptions): Effect.Effect<Plan, ClusterError> =>
+  Effect.map(
+    Effect.fromResult(plan(
+      { workers, threadsPerWorker: threads ?? slots, fibersPerWorker: slots, tasks: Object.keys(modules ?? {}) },
+      { cores: 1, folder: "file:///simulated/" }
+    )),
+    (planned) => ({ ...planned, layer: undefined })
+  )
 
 /** What processes of the cluster find around them. */
 const makeSurroundings = (

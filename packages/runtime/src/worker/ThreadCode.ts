@@ -15,7 +15,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { CodeDef } from "@skein/protocol/Code"
-import { encodeRaised, type Raised } from "@skein/protocol/Raised"
+import { encodeRaised } from "@skein/protocol/Raised"
 import * as Registry from "@skein/protocol/TaskRegistry"
 import * as Body from "./Body.ts"
 import { fromText, importModule } from "./LoadFunction.ts"
@@ -46,20 +46,29 @@ export const prepare: ThreadCode["prepare"] = async (def) => {
     const body = await find(def)
     return (job) => run(body, job)
   } catch (thrown) {
-    return (job) => failed({ _tag: "Defect", defect: thrown }, false, job, clock.currentTimeMillisUnsafe())
+    return (job) => toOutcome(endingOf(thrown), job, clock.currentTimeMillisUnsafe(), clock)
   }
 }
 
 /** This thread's own. */
 const clock = Effect.runSync(Clock.Clock)
 
-/** With `moduleFirst` the task of this text made by this very module, else what the text says; the worker has chosen. */
 const find = async (def: CodeDef): Promise<Body.Body> => {
-  if (!def.moduleFirst && def.text !== null) return Body.ofFunction(fromText(def.text), effectsOf(def))
-  const found = made(def) ?? (def.module === null ? undefined : await registration(def.module.url, () => made(def)))
+  const found = here(def) ?? (def.module === null ? undefined : await registration(def.module.url, () => here(def)))
   if (found !== undefined) return found
-  throw new Error(`SKEIN1002 no code for task "${def.name}": ${def.module?.url ?? "its module"} makes it in the worker, but not in a thread of it`)
+  throw unknown(def)
 }
+
+/**
+ * With `moduleFirst` the task of this text made by this very module, if that has been imported; else what the text says. The worker
+ * has chosen. Throws for a text that is no function.
+ */
+export const here = (def: CodeDef): Body.Body | undefined =>
+  !def.moduleFirst && def.text !== null ? Body.ofFunction(fromText(def.text), effectsOf(def)) : made(def)
+
+/** There is no such code in this thread, and none is to come. */
+export const unknown = (def: CodeDef): Error =>
+  new Error(`SKEIN1002 no code for task "${def.name}": ${def.module?.url ?? "its module"} makes it in the worker, but not in a thread of it`)
 
 /**
  * The task of this name made by this module, and of this text. Where sources are transpiled on the way, as in tests, the text may
@@ -93,18 +102,17 @@ const run = (body: Body.Body, job: ThreadJob): BodyOutcome | Promise<BodyOutcome
   const begun = Body.begin(body, job.args, job.inputs, modules, clock)
   // What does not end in one step ends in some other, and never rejects but by a defect of ours: that ends the thread.
   return Effect.isEffect(begun)
-    ? Effect.runPromise(Effect.map(begun, (ending) => toOutcome(ending, job, startedAtMs)))
-    : toOutcome(begun, job, startedAtMs)
+    ? Effect.runPromise(Effect.map(begun, (ending) => toOutcome(ending, job, startedAtMs, clock)))
+    : toOutcome(begun, job, startedAtMs, clock)
 }
 
-const toOutcome = (ending: Body.Ending, job: ThreadJob, startedAtMs: number): BodyOutcome => {
+/** The ending of a body that could not be had. */
+export const endingOf = (thrown: unknown): Body.Ending => ({ _tag: "Failed", raised: { _tag: "Defect", defect: thrown }, retryable: false, ms: 0 })
+
+/** What the thread tells of an ending. `startedAtMs`: epoch ms. */
+export const toOutcome = (ending: Body.Ending, { attempt, worker }: Pick<ThreadJob, "attempt" | "worker">, startedAtMs: number, clock: Clock.Clock): BodyOutcome => {
   if (ending._tag === "Succeeded") return ending
-  if (ending.raised._tag === "Error" && ending.raised.error instanceof Body.GivesEffect) return givesEffect
-  return failed(ending.raised, ending.retryable, job, startedAtMs)
+  const { raised, retryable } = ending
+  if (raised._tag === "Error" && raised.error instanceof Body.GivesEffect) return givesEffect
+  return { _tag: "Failed", failure: encodeRaised(raised, { worker, attempt, startedAtMs, endedAtMs: clock.currentTimeMillisUnsafe() }), retryable }
 }
-
-const failed = (raised: Raised, retryable: boolean, { attempt, worker }: ThreadJob, startedAtMs: number): BodyOutcome => ({
-  _tag: "Failed",
-  failure: encodeRaised(raised, { worker, attempt, startedAtMs, endedAtMs: clock.currentTimeMillisUnsafe() }),
-  retryable
-})
