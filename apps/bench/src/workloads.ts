@@ -35,8 +35,8 @@ export const tree = (k: number): Graph => {
   return graph(`tree ${count(2 * leaves - 1)}`, Array.from({ length: 2 * leaves - 1 }, (_, i) => i < leaves ? none : [2 * (i - leaves), 2 * (i - leaves) + 1]))
 }
 
-/** The largest tree with no more tasks than n and one. */
-export const treeOf = (n: number): Graph => tree(Math.floor(Math.log2(n + 1)))
+/** The largest tree of about n tasks: at most a twentieth more, so that a million is 2^20 − 1. */
+export const treeOf = (n: number): Graph => tree(Math.floor(Math.log2(n * 1.05)))
 
 /** n tasks, each of which needs the one before. */
 export const chain = (n: number): Graph => graph(`chain ${count(n)}`, Array.from({ length: n }, (_, i) => i === 0 ? none : [i - 1]))

@@ -1,0 +1,62 @@
+import { assert, describe, it } from "@effect/vitest"
+import { resultsText } from "../src/results.ts"
+import { judge, type Target, targets } from "../src/targets.ts"
+import { row, run } from "./utils.ts"
+
+const target = (what: string): Target => {
+  const found = targets.find((target) => target.what === what)
+  if (found === undefined) throw new Error(`no target "${what}"`)
+  return found
+}
+const zeroMap = (us: number) => run([row("zero-worker/map 10K, 24 workers", [us]), row("zero-worker/merge 10K, 24 workers", [7])])
+const mergeAndMap = target("zero-worker, 24 workers, merge and map, 10 K")
+
+describe("the numbers to reach", () => {
+  it("are reached, or further, or not, by the worst figure that belongs to one", () => {
+    assert.deepStrictEqual(judge(mergeAndMap, [zeroMap(13)]), { found: 13, goFor: 8, verdict: "not reached" })
+    assert.deepStrictEqual(judge(mergeAndMap, [zeroMap(12)]), { found: 12, goFor: 8, verdict: "reached" })
+    assert.deepStrictEqual(judge(mergeAndMap, [zeroMap(5)]), { found: 7, goFor: 8, verdict: "reached, and the further aim" })
+  })
+
+  it("take the best of several invocations", () => {
+    assert.strictEqual(judge(mergeAndMap, [zeroMap(20), zeroMap(11)]).found, 11)
+  })
+
+  it("have no figure where a part of it is missing", () => {
+    const broken = run([row("zero-worker/map 10K, 24 workers", [5]), row("zero-worker/merge 10K, 24 workers", [], { missing: "it broke" })])
+    assert.deepStrictEqual(judge(mergeAndMap, [broken]), { found: undefined, goFor: 8, verdict: "no figure" })
+    assert.strictEqual(judge(mergeAndMap, [broken, zeroMap(9)]).verdict, "reached")
+  })
+
+  it("compare with Dask's better setting, shape by shape, within one run", () => {
+    const shapes = ["map 10K", "merge 10K", "tree 8191"]
+    const against = run(shapes.flatMap((shape, i) => [
+      row(`real-workers/${shape}, no-op in a fiber, 2 × 1, warm`, [20]),
+      row(`peers/dask, ${shape}, saturation 1.1, warm`, [1_000]),
+      row(`peers/dask, ${shape}, saturation inf, warm`, [300 + 100 * i])
+    ]))
+    assert.deepStrictEqual(judge(target("real workers, no-op, 2 × 1, ratio to Dask's best setting, warm"), [against]), { found: 15, goFor: 20, verdict: "reached" })
+  })
+
+  it("may go for another's figure", () => {
+    const both = run([row("real-workers/map 10K, no-op in a thread, 2 × 1, warm", [25]), row("pools/piscina, map 10K, no-op, 2 threads, warm", [20])])
+    assert.deepStrictEqual(judge(target("real workers, no-op, 2 × 1, thread isolation, warm"), [both]), { found: 40_000, goFor: 50_000, verdict: "reached" })
+  })
+})
+
+describe("RESULTS.md", () => {
+  it("has the targets with what was found, and the best row of all runs", () => {
+    const text = resultsText([zeroMap(20), zeroMap(11)])
+    assert.include(text, "| zero-worker, 24 workers, merge and map, 10 K | ≤ 12 µs a task | ≤ 8 µs a task | 11 µs a task | reached |")
+    assert.include(text, "| map 10K, 24 workers | 11 µs a task | 11 to 11 | 1 |")
+    assert.notInclude(text, "| map 10K, 24 workers | 20 µs a task")
+    assert.include(text, "- 2026-11-21T12:00:00.000Z: 2 × a processor, 24 GiB, Linux; node v24.21.0")
+  })
+
+  it("says what has no figure, and which groups were not measured", () => {
+    const text = resultsText([run([row("data/scatter, 1 MiB", [], { missing: "not built yet" })])])
+    assert.include(text, "| scatter, 1 MiB | – |  |  |  |  | not built yet |")
+    assert.include(text, "Not measured: zero-worker, real-workers")
+    assert.include(text, "| 100 K queued tasks cancelled | ≤ 500 ms | ≤ 200 ms | – | no figure |")
+  })
+})
