@@ -19,7 +19,8 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   client: ["protocol", "transport"],
   runtime: ["protocol", "transport", "core"],
   cluster: ["protocol", "transport", "core", "runtime", "client"],
-  skein: ["protocol", "client", "cluster"]
+  simulation: ["protocol", "transport", "core", "runtime", "client", "cluster"],
+  skein: ["protocol", "client", "cluster", "simulation"]
 }
 
 /** Where Node and its platform package may be imported from; everywhere else the code runs in a browser, or under simulation. */
@@ -28,7 +29,8 @@ const nodeAllowed: ReadonlyArray<RegExp> = [
   /^client\/src\/node\//,
   /^runtime\/src\/.*node\//,
   /^runtime\/src\/(scheduler|worker)\/main\.ts$/,
-  /^cluster\/src\/node\//
+  /^cluster\/src\/node\//,
+  /^simulation\/src\/.*node\//
 ]
 
 /** Words that stand for the real clock, chance, timers and promises. Only the edge may say them. */
@@ -37,14 +39,14 @@ const impure: ReadonlyArray<RegExp> = [
   /\bsetImmediate\b/, /\bqueueMicrotask\b/, /\bprocess\.nextTick\b/, /\bnew Promise\b/, /\bEffect\.promise\b/,
   /\bEffect\.tryPromise\b/, /\bcrypto\.(randomUUID|subtle)\b/, /[^a-zA-Z.]import\(/
 ]
-const simulated = ["protocol", "core", "transport", "client", "runtime"]
+const simulated = ["protocol", "core", "transport", "client", "runtime", "simulation"]
 
 /** The one place where text becomes code. */
 const loaders: ReadonlyArray<RegExp> = [/^runtime\/src\/worker\/(.*\/)?(Code|ThreadCode|LoadFunction|loadFunction)[^/]*\.ts$/]
 const codeLoading = [/\bnew Function\b/, /\beval\(/, /\bvm\b\./]
 
 /** Loaded by child processes, where the barrel of effect costs 200 ms. */
-const bySubPath = ["protocol", "core", "transport", "runtime"]
+const bySubPath = ["protocol", "core", "transport", "runtime", "simulation"]
 
 interface Source {
   /** e.g. `core/src/scheduler/Reducer.ts` */
@@ -144,7 +146,10 @@ describe("the house is tidy", () => {
   it("every file is used by another, or is an entry", () => {
     const users = [
       ...sources,
-      ...globSync("*/src/**/*.ts", { cwd: resolve(root, "apps") }).map((path) => read("apps", path))
+      ...globSync("*/src/**/*.ts", { cwd: resolve(root, "apps") }).map((path) => read("apps", path)),
+      // What is there to put the others to the test may be used by tests alone.
+      ...globSync("*/test/**/*.ts", { cwd: resolve(root, "packages") }).map((path) => read("packages", path))
+        .map((test) => ({ ...test, code: "", imports: test.imports.filter((from) => from.startsWith("@skein/simulation/")) }))
     ]
     const resolved = new Set<string>()
     for (const { imports, path } of users) {
@@ -158,7 +163,7 @@ describe("the house is tidy", () => {
     const forLaws = /^core\/src\/(scheduler|worker)\/(Invariants|View)\.ts$/
     // An entry is started by its path rather than imported.
     const mentioned = users.map(({ code }) => code).join("\n")
-    const isEntry = (path: string) => /\/(index|main)\.ts$/.test(path) || forLaws.test(path) || mentioned.includes(`/${path.split("/").at(-1)!}"`)
+    const isEntry = (path: string) => /\/(index|main|testing|simulate)\.ts$/.test(path) || forLaws.test(path) || mentioned.includes(`/${path.split("/").at(-1)!}"`)
     assert.deepStrictEqual(sources.map(({ path }) => path).filter((path) => !resolved.has(path) && !isEntry(path)), [])
   })
 
