@@ -248,6 +248,19 @@ describe("failures", () => {
       assert.strictEqual(yield* Fiber.join(waiting), 2)
     }))
 
+  it.effect("a cancellation that is begun after the release asks nobody", () =>
+    Effect.gen(function*() {
+      const { client, scheduler } = yield* fake()
+      const future = yield* client.submit(inc, 1)
+      const ref = (yield* scheduler.submitted).tasks[0]!.ref
+      const cancelling = future.cancel()
+      yield* future.release
+      assert.strictEqual(yield* cancelling, "already-done")
+      assert.deepStrictEqual(yield* Queue.take(scheduler.said), { _tag: "Release", refs: [ref] })
+      yield* client.inspect.counts
+      assert.strictEqual(yield* Queue.size(scheduler.said), 0)
+    }))
+
   it.effect("cancel tells the note, completes with the answer, and the future ends as cancelled", () =>
     Effect.gen(function*() {
       const { client, scheduler } = yield* fake({ name: "me" })

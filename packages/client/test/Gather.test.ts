@@ -112,6 +112,36 @@ describe("large values", () => {
       assert.strictEqual(yield* future.result, 3)
     }))
 
+  it.effect("of a future that is released while they are looked for are not asked about, and the session goes on", () =>
+    Effect.gen(function*() {
+      const { client, network, scheduler } = yield* fake()
+      const future = yield* client.submit(inc, 1)
+      const ref = (yield* scheduler.submitted).tasks[0]!.ref
+      // Released after the fetch has begun, and before the scheduler could be asked.
+      yield* bulkServer(network, "w0", () => {
+        Effect.runSync(future.release)
+        return Bulk.missing
+      })
+      yield* scheduler.report(peer(0, "inproc://w0"), elsewhere(ref, { id: 5, run: 4, worker: 0, nbytes: 1 }))
+      const error = yield* Effect.flip(future.result)
+      assert.match(error.message, /the future was released/)
+      assert.deepStrictEqual(yield* Queue.take(scheduler.said), { _tag: "Release", refs: [ref] })
+      const after = yield* client.submit(inc, 2)
+      yield* scheduler.finish((yield* scheduler.submitted).tasks[0]!.ref, 3)
+      assert.strictEqual(yield* after.result, 3)
+    }))
+
+  it.effect("of a future that is released while the scheduler is asked for them are not waited for", () =>
+    Effect.gen(function*() {
+      const { client, scheduler } = yield* fake()
+      const future = yield* client.submit(inc, 1)
+      const ref = (yield* scheduler.submitted).tasks[0]!.ref
+      scheduler.locate = () => Effect.as(future.release, null)
+      yield* scheduler.report(elsewhere(ref, { id: 5, run: 4, worker: 99, nbytes: 1 }))
+      assert.match((yield* Effect.flip(future.result)).message, /the future was released/)
+      assert.deepStrictEqual([yield* Queue.take(scheduler.said), yield* Queue.take(scheduler.said)], [{ _tag: "Locate", ref }, { _tag: "Release", refs: [ref] }])
+    }))
+
   it.effect("that cannot be fetched for a long time fail, and say why", () =>
     Effect.gen(function*() {
       const { client, network, scheduler } = yield* fake()

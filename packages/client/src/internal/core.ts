@@ -51,15 +51,22 @@ export const ask = <A>(core: Core, question: (scheduler: SchedulerClient) => Eff
 
 /**
  * Asks the scheduler about keys: once they have been submitted, and without
- * giving any of them up before the answer.
+ * giving any of them up before the answer. Undefined, and nobody is asked, if
+ * one of them has been given up already: the scheduler ends a session that names
+ * what it does not hold.
  */
 export const askAbout = <A>(
   core: Core,
   keys: ReadonlyArray<Held>,
   question: (scheduler: SchedulerClient) => Effect.Effect<A, SessionEnded>
-): Effect.Effect<A, SchedulerLost> =>
+): Effect.Effect<A | undefined, SchedulerLost> =>
   Effect.acquireUseRelease(
-    Effect.sync(() => keys.forEach((held) => core.references.retain(held))),
-    () => Effect.andThen(core.outbox.flushed, ask(core, question)),
-    () => Effect.sync(() => keys.forEach((held) => core.references.release(held)))
+    // Looked at and kept in one step, or others may release in between.
+    Effect.sync(() => {
+      const areHeld = keys.every(({ count }) => count > 0)
+      if (areHeld) for (const held of keys) core.references.retain(held)
+      return areHeld
+    }),
+    (areHeld) => areHeld ? Effect.andThen(core.outbox.flushed, ask(core, question)) : Effect.undefined,
+    (areHeld) => Effect.sync(() => areHeld ? keys.forEach((held) => core.references.release(held)) : undefined)
   )

@@ -11,6 +11,7 @@ import * as Inspectable from "effect/Inspectable"
 import * as Pipeable from "effect/Pipeable"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
+import type { CancelOutcome } from "@skein/protocol/ClientRpcs"
 import type { SchedulerLost, TaskError } from "@skein/protocol/Failure"
 import { type CancelOptions, type Future, type FutureStatus, FutureTypeId } from "../Future.ts"
 import { askAbout, type Core } from "./core.ts"
@@ -146,17 +147,21 @@ export class FutureOf implements Future<unknown, unknown> {
 }
 
 /** Cancels keys; completes once nothing of them runs any more. Outcomes in the order of the futures. Those released are done. */
-export const cancelAll = (core: Core, futures: ReadonlyArray<FutureOf>, { force = false, note }: CancelOptions) => {
-  const live = futures.filter((future) => !future.isReleased)
-  if (live.length === 0) return Effect.succeed(futures.map(() => "already-done" as const))
-  const keys = live.map(({ handle }) => handle.held)
-  return askAbout(core, keys, (scheduler) => scheduler.Cancel({ refs: keys.map(({ ref }) => ref), note: note ?? null, force })).pipe(
-    Effect.map((outcomes) => {
-      const byFuture = new Map(live.map((future, i) => [future, outcomes[i]]))
-      return futures.map((future) => byFuture.get(future) ?? "already-done" as const)
-    })
-  )
-}
+export const cancelAll = (core: Core, futures: ReadonlyArray<FutureOf>, options: CancelOptions): Effect.Effect<ReadonlyArray<CancelOutcome>, SchedulerLost> =>
+  Effect.suspend(() => {
+    const { force = false, note } = options
+    const live = futures.filter((future) => !future.isReleased)
+    if (live.length === 0) return Effect.succeed(futures.map(() => "already-done" as const))
+    const keys = live.map(({ handle }) => handle.held)
+    return askAbout(core, keys, (scheduler) => scheduler.Cancel({ refs: keys.map(({ ref }) => ref), note: note ?? null, force })).pipe(
+      Effect.flatMap((outcomes) => {
+        // Some were released just now.
+        if (outcomes === undefined) return cancelAll(core, futures, options)
+        const byFuture = new Map(live.map((future, i) => [future, outcomes[i]]))
+        return Effect.succeed(futures.map((future) => byFuture.get(future) ?? "already-done" as const))
+      })
+    )
+  })
 
 /** Has keys that failed computed again. From then on they are pending here, until the scheduler says otherwise. */
 export const retryAll = (core: Core, futures: ReadonlyArray<FutureOf>): Effect.Effect<void, SchedulerLost> =>

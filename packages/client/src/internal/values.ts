@@ -57,6 +57,8 @@ const fetched = (core: Core, held: Held, first: InMemory, keeps: unknown): Effec
       const location = yield* askAbout(core, [held], (scheduler) => scheduler.Locate({ ref: held.ref })).pipe(
         Effect.catchTag("SchedulerLost", (lost) => Effect.failCause(lostCause(lost, held)))
       )
+      // Given up meanwhile: no news of it will come.
+      if (location === undefined || held.count <= 0) return yield* Effect.failCause(core.references.releasedCause(held))
       if (held.state !== known) return yield* valueOf(core, held, keeps)
       if (location === null) {
         core.references.pendingAgain(held)
