@@ -4,8 +4,10 @@ import * as Memory from "@skein/transport/Memory"
 import type { Hashing as HashingService } from "@skein/transport/Hashing"
 import * as Hashing from "@skein/transport/node/Hashing"
 import type { SessionOptions } from "@skein/transport/Session"
-import { Cause, Deferred, Effect, Exit, Fiber, Queue, References, Result, Schema, Scope, Stream } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Queue, References, Result, Schema, Scope, Stream } from "effect"
+import { SchemaBinary } from "effect/encoding"
 import { Rpc, RpcGroup } from "effect/rpc"
+import * as Message from "../src/internal/message.ts"
 import { pair } from "./utils/sessions.ts"
 
 class NoSuchKey extends Schema.TaggedError<NoSuchKey>()("NoSuchKey", { key: Schema.String }) {}
@@ -228,6 +230,154 @@ describe("tells", () => {
       const { there, worker } = yield* duplex()
       yield* Effect.ignore(Effect.forEach(Array.from({ length: Duplex.inFlightLimit + 1 }), (_, n) => worker.Suspend({ n })))
       assert.strictEqual((yield* Effect.flip(there.ended)).kind, "overrun")
+    })))
+})
+
+/** A worker served here, and a peer that can say anything to it, frame by frame. */
+const withPeer = Effect.gen(function*() {
+  const network = Memory.makeNetwork()
+  const { here, there } = yield* pair({ server: yield* network.listen("s"), socket: network.connect("s") })
+  const group = RpcGroup.make(
+    Rpc.make("Run", { payload: { n: Schema.Int }, success: Schema.Int }),
+    Rpc.make("Hang", { success: Schema.Void }),
+    Duplex.tell("Report", { n: Schema.Int })
+  )
+  const reports: Array<number> = []
+  yield* Duplex.make(here, { serve: group, call: RpcGroup.make() }).pipe(Effect.provide(group.toLayer({
+    Run: ({ n }) => Effect.succeed(n * 2),
+    Hang: () => Effect.never,
+    Report: ({ n }) => Effect.sync(() => void reports.push(n))
+  })))
+  const answers = yield* Queue.unbounded<Message.Message | undefined>()
+  yield* Effect.forkScoped(there.run((frame) => Queue.offer(answers, Message.decode(frame))))
+  return { here, there, reports, answers }
+})
+/** How a call without arguments is encoded. */
+const nothing = SchemaBinary.encoder(Schema.Void).encode(undefined)
+const asked = (tag: string, id: number, body: Uint8Array = nothing) => Message.ask(Message.headOf(tag, false), id, body)
+const told = (tag: string, body: Uint8Array = nothing) => Message.tell(Message.headOf(tag, true), body)
+
+describe("a peer that breaks the rules", () => {
+  const garbage = new Uint8Array(30).fill(255)
+  const broken: ReadonlyArray<readonly [string, ReadonlyArray<Uint8Array>]> = [
+    ["by a message of no kind", [garbage]],
+    ["by telling what is asked", [told("Run")]],
+    ["by asking what is told", [asked("Report", 1)]],
+    ["by telling what nobody serves", [told("Nothing")]],
+    ["by asking what nobody serves", [asked("Nothing", 1)]],
+    ["by telling what cannot be read", [told("Report", garbage)]],
+    ["by giving two calls one number", [asked("Hang", 1), asked("Hang", 1)]]
+  ]
+  for (const [how, frames] of broken) {
+    it.live(`${how} loses its session`, () =>
+      live(Effect.gen(function*() {
+        const { here, reports, there } = yield* withPeer
+        for (const frame of frames) yield* there.send(frame)
+        assert.strictEqual((yield* Effect.flip(here.ended)).kind, "protocol")
+        assert.deepStrictEqual(reports, [])
+      })))
+  }
+
+  it.live("by more calls than may be under way is cut off", () =>
+    live(Effect.gen(function*() {
+      const { here, there } = yield* withPeer
+      for (let id = 1; id <= Duplex.inFlightLimit + 1; id++) yield* Effect.ignore(there.send(asked("Hang", id)))
+      assert.strictEqual((yield* Effect.flip(here.ended)).kind, "overrun")
+    })))
+
+  it.live("by asking with what cannot be read has that call failed, and no other", () =>
+    live(Effect.gen(function*() {
+      const { answers, here, there } = yield* withPeer
+      yield* there.send(asked("Run", 7, garbage))
+      const answer = yield* Queue.take(answers)
+      assert.isTrue(answer?._tag === "Exit" && answer.id === 7)
+      const ended = yield* Effect.forkChild(here.ended)
+      yield* there.send(Message.interrupt(99)) // of a call that never came: it is answered, for the peer waits for that
+      const late = yield* Queue.take(answers)
+      assert.isTrue(late?._tag === "Exit" && late.id === 99)
+      assert.isUndefined(ended.pollUnsafe())
+    })))
+
+  it.live("by answers and chunks to nothing, or that cannot be read, changes nothing", () =>
+    live(Effect.gen(function*() {
+      const network = Memory.makeNetwork()
+      const { here, there } = yield* pair({ server: yield* network.listen("s"), socket: network.connect("s") })
+      const client = yield* Duplex.make(here, { serve: RpcGroup.make(), call: WorkerRpcs })
+      const asked = yield* Queue.unbounded<Message.Message | undefined>()
+      yield* Effect.forkScoped(there.run((frame) => Queue.offer(asked, Message.decode(frame))))
+      yield* there.send(Message.exit(12, garbage))
+      yield* there.send(Message.chunk(12, garbage))
+      const call = yield* Effect.forkChild(client.Run({ n: 1 }))
+      const question = yield* Queue.take(asked)
+      assert.isTrue(question?._tag === "Ask" && question.tag === "Run")
+      if (question?._tag === "Ask") yield* there.send(Message.exit(question.id, garbage))
+      assert.isTrue(Exit.hasDies(yield* Fiber.await(call)))
+      yield* there.send(Message.chunk(1, garbage))
+      yield* there.send(Message.exit(1, garbage))
+      const ended = yield* Effect.forkChild(here.ended)
+      yield* Effect.yieldNow
+      assert.isUndefined(ended.pollUnsafe())
+    })))
+})
+
+describe("handlers", () => {
+  class Noted extends Context.Service<Noted, (what: string) => void>()("test/Noted") {}
+  const group = RpcGroup.make(
+    Rpc.make("Ask", { success: Schema.String }),
+    Rpc.make("Later", { success: Schema.String }),
+    Rpc.make("TooLarge", { success: Schema.Uint8Array }),
+    Rpc.make("Queued", { success: Schema.Int, stream: true }),
+    Duplex.tell("Tell", {})
+  )
+  const serving = Effect.gen(function*() {
+    const network = Memory.makeNetwork()
+    const { here, there } = yield* pair({ server: yield* network.listen("s"), socket: network.connect("s") }, { frameLimit: 1000 })
+    const notes: Array<string> = []
+    const later = yield* Deferred.make<string>()
+    const finalized = (what: string) => Effect.flatMap(Noted, (note) => Effect.addFinalizer(() => Effect.sync(() => note(what))))
+    yield* Duplex.make(here, { serve: group, call: RpcGroup.make() }).pipe(
+      Effect.provide(group.toLayer({
+        Ask: () => Effect.as(finalized("asked"), "answer"),
+        Later: () => Effect.succeed(later),
+        TooLarge: () => Effect.succeed(new Uint8Array(2000)),
+        Queued: () => Effect.gen(function*() {
+          const queue = yield* Queue.unbounded<number, Cause.Done>()
+          yield* Queue.offerAll(queue, [1, 2, 3])
+          yield* Queue.end(queue)
+          return queue
+        }),
+        Tell: () => finalized("told")
+      })),
+      Effect.provideService(Noted, (what) => void notes.push(what))
+    )
+    const client = yield* Duplex.make(there, { serve: RpcGroup.make(), call: group })
+    return { client, notes, later }
+  })
+
+  it.live("have a scope of their own, which closes with each of them", () =>
+    live(Effect.gen(function*() {
+      const { client, notes } = yield* serving
+      yield* client.Tell({})
+      assert.strictEqual(yield* client.Ask(), "answer")
+      assert.deepStrictEqual(notes, ["told", "asked"])
+    })))
+
+  it.live("may answer by a Deferred, and a stream by a queue", () =>
+    live(Effect.gen(function*() {
+      const { client, later } = yield* serving
+      const waiting = yield* Effect.forkChild(client.Later())
+      yield* client.Ask()
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* Deferred.succeed(later, "now")
+      assert.strictEqual(yield* Fiber.join(waiting), "now")
+      assert.deepStrictEqual(yield* Stream.runCollect(client.Queued()), [1, 2, 3])
+    })))
+
+  it.live("whose answer fits into no frame have the call fail, and no other", () =>
+    live(Effect.gen(function*() {
+      const { client } = yield* serving
+      assert.isTrue(Exit.hasDies(yield* Effect.exit(client.TooLarge())))
+      assert.strictEqual(yield* client.Ask(), "answer")
     })))
 })
 

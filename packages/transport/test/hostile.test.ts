@@ -9,15 +9,15 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Bulk from "@skein/transport/Bulk"
 import * as BulkClient from "@skein/transport/BulkClient"
 import * as BulkServer from "@skein/transport/BulkServer"
-import { encode, HEADER, Kind, type Packet, packet } from "@skein/transport/Framing"
+import { encode, HEADER, Kind, makeDecoder, type Packet, packet } from "@skein/transport/Framing"
 import * as Handshake from "@skein/transport/Handshake"
 import type { Hashing } from "@skein/transport/Hashing"
 import * as Memory from "@skein/transport/Memory"
 import { layer as hashing, node } from "@skein/transport/node/Hashing"
 import * as Session from "@skein/transport/Session"
-import { Deferred, Effect, Exit, Queue, Redacted, References, type Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Queue, Redacted, References, type Scope } from "effect"
 import { Socket } from "effect/socket"
-import { accepting, authorize, collecting, frame, worker } from "./utils/sessions.ts"
+import { accepting, authorize, collecting, frame, numberOf, worker } from "./utils/sessions.ts"
 import { Stream } from "@skein/simulation/Stream"
 
 /** Nothing here waits: only a machine with much else to do takes longer than seconds. */
@@ -67,7 +67,7 @@ const corrupt = (prng: Stream, valid: () => ReadonlyArray<Packet>): Uint8Array =
 /** A header of any kind that announces far more, or less, than comes. */
 const lying = (prng: Stream): Uint8Array => {
   const body = new Uint8Array(8)
-  const bytes = new Uint8Array(join([packet(1 + prng.int(12), prng.int(1000), body)]))
+  const bytes = new Uint8Array(join([packet(1 + prng.int(13), prng.int(1000), body)]))
   new DataView(bytes.buffer).setUint32(7, [2 ** 32 - 1, 17 * 1024 * 1024, 1024 * 1024, 65_537, 3][prng.int(5)]!, true)
   let check = 0x5eed
   for (let index = 2; index < HEADER; index++) check = (check * 31 + bytes[index]!) & 0xffff
@@ -77,7 +77,7 @@ const lying = (prng: Stream): Uint8Array => {
 
 /** A valid packet of any kind, numbers and body drawn. */
 const anyPacket = (prng: Stream): Packet =>
-  packet(1 + prng.int(12), [0, 1, 2, prng.int(100), 2 ** 47][prng.int(5)]!, Uint8Array.from({ length: prng.int(40) }, () => prng.int(256)))
+  packet(1 + prng.int(13), [0, 1, 2, prng.int(100), 2 ** 47][prng.int(5)]!, Uint8Array.from({ length: prng.int(40) }, () => prng.int(256)))
 
 /** Connects, says these bytes, reads what comes, until it is cut off or has hung up. What was answered. */
 const attack = (socket: Socket.Socket, bytes: ReadonlyArray<Uint8Array>) =>
@@ -278,9 +278,26 @@ describe("an authenticated side that breaks the rules", () => {
       assert.deepStrictEqual(arrived, [1, 2, 3])
     })))
 
-  it.live("by a frame out of turn, an acknowledgement of what was never sent, or a frame too large, loses its connection but not its session", () =>
+  it.live("is acknowledged alone when it wants that, and not before what it sent is handled", () =>
     live(Effect.gen(function*() {
-      for (const nonsense of [packet(Kind.Frame, 5, frame(0)), packet(Kind.Ack, 1), packet(Kind.Hello, 0), packet(Kind.Frame, 1, new Uint8Array(1001))]) {
+      const { pull, say, session } = yield* withPeer
+      yield* pull // the first word on the connection
+      const gate = yield* Deferred.make<void>()
+      const handled: Array<number> = []
+      yield* Effect.forkScoped(session.run((frame) => Effect.andThen(Deferred.await(gate), Effect.sync(() => void handled.push(numberOf(frame))))))
+      yield* say([packet(Kind.Frame, 1, frame(1)), packet(Kind.Frame, 2, frame(2)), packet(Kind.AckWanted, 2)])
+      const answer = yield* Effect.forkChild(pull)
+      yield* Effect.yieldNow
+      assert.isUndefined(answer.pollUnsafe())
+      yield* Deferred.succeed(gate, undefined)
+      const { feed } = makeDecoder({ limit: 1000, crc32: node.crc32 })
+      assert.deepStrictEqual(feed((yield* Fiber.join(answer))[0] as Uint8Array).map(({ kind, number }) => [kind, number]), [[Kind.Ack, 2]])
+      assert.deepStrictEqual(handled, [1, 2])
+    })))
+
+  it.live("by a frame out of turn, an acknowledgement of what was never sent, the wish for one of what never came, or a frame too large, loses its connection but not its session", () =>
+    live(Effect.gen(function*() {
+      for (const nonsense of [packet(Kind.Frame, 5, frame(0)), packet(Kind.Ack, 1), packet(Kind.AckWanted, 1), packet(Kind.Hello, 0), packet(Kind.Frame, 1, new Uint8Array(1001))]) {
         const { pull, say, session } = yield* withPeer
         yield* say([nonsense])
         assert.isTrue(Exit.isFailure(yield* Effect.exit(Effect.forever(pull))))

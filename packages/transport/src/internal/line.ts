@@ -11,10 +11,6 @@
  * between; a bell that rings meanwhile is heard afterwards. *No loop is forked bare*:
  * the loops of a connection race, and whatever stops one of them, other than the
  * connection's own end, ends the session with that cause.
- *
- * Every message of every task passes here twice, so the way of a frame is plain
- * calls as far as it can be: the fiber that reads a connection hands frames over
- * itself, and only what cannot be done in one step goes to the fiber of `run`.
  */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
@@ -24,11 +20,12 @@ import * as Latch from "effect/Latch"
 import type * as Socket from "effect/socket/Socket"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Connection } from "../Connection.ts"
-import { broken, HEADER, Kind, type Packet, packet, sizeOf } from "../Framing.ts"
+import { broken, Kind, type Packet, packet, sizeOf } from "../Framing.ts"
 import { decodeGoodbye, encodeGoodbye, type Greeting } from "../Handshake.ts"
 import type { Session, Status } from "../Session.ts"
 import { SessionEnded } from "../SessionEnded.ts"
 import { type Bell, makeBell } from "./bell.ts"
+import { makeIncoming } from "./incoming.ts"
 import { makeOutgoing } from "./outgoing.ts"
 
 export interface LineOptions {
@@ -65,30 +62,16 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
   const ended = Deferred.await(done)
   const attached = Latch.makeUnsafe(false)
   const detached = Latch.makeUnsafe(true)
-  // handled ≤ received, and the inbox has what is between, from `next` on. It is bounded by `take`, in bytes.
-  const inbox: Array<Uint8Array> = []
-  let next = 0
-  let received = 0
-  let handled = 0
-  let unhandled = 0
-  /** Bytes handled of which the other side has not been told. */
-  let untold = 0
-  /** The other side wants to hear when this many frames are handled. */
-  let wanted = 0
-  /** An acknowledgement is to be sent even if nothing else is. */
-  let due = false
-  let router: number | undefined
-  let handle: ((frame: Uint8Array) => Effect.Effect<void>) | undefined
-  /** Takes what a frame wants done; there while the fiber of `run` waits for that. */
-  let resumeRouter: ((effect: Effect.Effect<void, SessionEnded>) => void) | undefined
   let current: { readonly bell: Bell; readonly replace: () => void } | undefined
   let closing = false
   let why: SessionEnded | undefined
 
+  const toWrite = () => current?.bell.ring()
+  const incoming = makeIncoming({ window, frameLimit, onDue: toWrite })
   const outgoing = makeOutgoing({
     window,
     frameLimit,
-    onFrame: () => current?.bell.ring(),
+    onFrame: toWrite,
     onEmpty: () => {
       if (closing) Deferred.doneUnsafe(emptied, Exit.void)
     }
@@ -101,7 +84,7 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
       if (why !== undefined) return Effect.void
       why = SessionEnded.from(cause)
       outgoing.end(why)
-      stopRouter()
+      incoming.end(why)
       Deferred.doneUnsafe(done, Exit.fail(why))
       const told = SubscriptionRef.set(status, "lost")
       return why.kind === "defect" ? Effect.andThen(Effect.logError("a session ended by a defect", why.cause), told) : told
@@ -109,7 +92,7 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
   const close: Effect.Effect<void> = Effect.suspend(() => {
     closing = true
     if (outgoing.isEmpty()) Deferred.doneUnsafe(emptied, Exit.void)
-    current?.bell.ring() // to say that we wait
+    toWrite() // that we wait
     return Deferred.await(emptied).pipe(
       Effect.timeoutOption(closeMs),
       Effect.raceFirst(Effect.ignore(ended)),
@@ -126,86 +109,23 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
   const sendNow = (frame: Uint8Array): Effect.Effect<void, SessionEnded> =>
     Effect.suspend(() => Effect.tapCause(whileOpen(outgoing.sendNow, frame), (cause) => Cause.hasDies(cause) || closing ? Effect.void : end(cause)))
   const send = (frame: Uint8Array): Effect.Effect<void, SessionEnded> =>
-    Effect.withFiber((fiber) => fiber.id === router ? sendNow(frame) : whileOpen(outgoing.send, frame))
+    Effect.withFiber((fiber) => incoming.isRunner(fiber.id) ? sendNow(frame) : whileOpen(outgoing.send, frame))
 
   // ---- receiving
-  const noteHandled = (frame: Uint8Array): void => {
-    handled++
-    unhandled -= sizeOf(frame)
-    untold += sizeOf(frame)
-    if (untold < window / 4 && handled !== wanted) return
-    due = true
-    current?.bell.ring()
-  }
-  /** Hands frames over, until one of them wants more than a step: that is left to the fiber of `run`, which goes on here. */
-  const deliver = (): void => {
-    while (handle !== undefined && resumeRouter !== undefined && next < inbox.length && why === undefined) {
-      const resume = resumeRouter
-      resumeRouter = undefined
-      const frame = inbox[next++]!
-      if (next === inbox.length) next = inbox.length = 0
-      let effect: Effect.Effect<void>
-      try {
-        effect = handle(frame)
-      } catch (defect) {
-        return resume(Effect.die(defect))
-      }
-      if (effect !== Effect.void) return resume(Effect.map(effect, () => noteHandled(frame)))
-      noteHandled(frame)
-      resumeRouter = resume
-    }
-    if (why !== undefined) stopRouter()
-  }
-  const stopRouter = (): void => {
-    const resume = resumeRouter
-    resumeRouter = undefined
-    resume?.(Effect.fail(why!)) // called when there is one
-  }
-  /** Completes when one frame that wanted more than a step is handled. */
-  const handling = Effect.callback<void, SessionEnded>((resume) => {
-    if (why !== undefined) return resume(Effect.fail(why))
-    resumeRouter = resume
-    deliver()
-    return Effect.sync(() => {
-      resumeRouter = undefined
-    })
-  })
-  const run = (handler: (frame: Uint8Array) => Effect.Effect<void>): Effect.Effect<never, SessionEnded> =>
-    Effect.withFiber<never, SessionEnded>((fiber) => {
-      router = fiber.id
-      handle = handler
-      return Effect.forever(handling, { disableYield: true })
-    }).pipe(
-      Effect.onExit((exit) => {
-        handle = undefined
-        return endBy(exit)
-      }),
-      Effect.catchCause(() => ended)
-    )
+  const run = (handle: (frame: Uint8Array) => Effect.Effect<void>): Effect.Effect<never, SessionEnded> =>
+    Effect.catchCause(incoming.run(handle, endBy), () => ended)
 
-  /** Four windows and two frames: more than a sender who keeps the rules can have under way, so it is not one. */
-  const overrun = window * 4 + 2 * (HEADER + frameLimit)
   /** One packet from the other side. */
   const take = ({ body, kind, number }: Packet): Effect.Effect<void, SessionEnded | Socket.SocketError> | undefined => {
-    if (kind === Kind.Frame && number === received + 1) {
-      received = number
-      unhandled += sizeOf(body)
-      if (unhandled > overrun) return Effect.fail(SessionEnded.of("overrun", `${unhandled} bytes came faster than they are handled`))
-      inbox.push(body)
-      return undefined
+    if (kind === Kind.Frame && incoming.receive(number, body)) {
+      const tooMuch = incoming.overrun()
+      return tooMuch === undefined ? undefined : Effect.fail(tooMuch)
     }
-    if (kind === Kind.Frame && number <= received) return undefined // an earlier connection has brought it
     if (kind === Kind.Ack && number <= outgoing.last()) {
       outgoing.acknowledge(number)
       return undefined
     }
-    if (kind === Kind.AckWanted && number <= received) {
-      wanted = number
-      if (handled < number) return undefined
-      due = true
-      current?.bell.ring()
-      return undefined
-    }
+    if (kind === Kind.AckWanted && incoming.wantAck(number)) return undefined
     if (kind === Kind.Bye) {
       return Effect.matchEffect(decodeGoodbye(body), {
         onFailure: () => Effect.fail(broken("no goodbye")),
@@ -231,9 +151,10 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
       attached.openUnsafe()
       /** Frames that go, or have gone, over this connection, or that the other side had before. */
       let cursor = theyHave
+      /** Up to which we have asked for acknowledgement over this connection. */
       let asked = -1
       let heard = 0
-      due = true
+      incoming.beDue()
 
       const nextWrite = (): ReadonlyArray<Packet> => {
         cursor = Math.max(cursor, outgoing.acked())
@@ -248,10 +169,8 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
           asked = cursor
           packets.push(packet(Kind.AckWanted, asked))
         }
-        if (!due && (packets.length === 0 || untold === 0)) return packets
-        due = false
-        untold = 0
-        packets.unshift(packet(Kind.Ack, handled))
+        const ack = incoming.ack(packets.length > 0)
+        if (ack !== undefined) packets.unshift(ack)
         return packets
       }
       const writing = Effect.gen(function*() {
@@ -266,11 +185,11 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
           for (const one of yield* connection.packets) {
             const stop = take(one)
             if (stop === undefined) continue
-            deliver() // what came before it
+            incoming.deliver() // what came before it
             return yield* stop
           }
           heard++
-          deliver()
+          incoming.deliver()
         }
       })
       const beating = Effect.gen(function*() {
@@ -278,8 +197,7 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
           const before = heard
           yield* Effect.sleep(options.beatMs)
           if (heard !== before) silent = -1
-          due = true // an acknowledgement, even with nothing new to say
-          bell.ring()
+          incoming.beDue()
         }
         return yield* Effect.fail(broken("silent for three beats"))
       })
@@ -330,7 +248,7 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
   return {
     session,
     carry,
-    received: () => received,
+    received: incoming.received,
     acked: outgoing.acked,
     live: (main) => Effect.raceFirst(main, waitingForGrace).pipe(Effect.onExit((exit) => endBy(exit)))
   }
