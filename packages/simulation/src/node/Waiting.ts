@@ -8,6 +8,7 @@
  */
 import type * as Fiber from "effect/Fiber"
 import { Session } from "node:inspector"
+import { SourceMap, type SourceMapPayload } from "node:module"
 
 /** A line for each kind of wait in a process: how many fibers, and where they stand, innermost first. */
 export const describe = (process: string, fibers: ReadonlyArray<Fiber.Fiber<unknown, unknown>>): ReadonlyArray<string> => {
@@ -67,7 +68,17 @@ const functionIn = (frame: unknown): object | undefined => {
 
 interface Property {
   readonly name: string
-  readonly value?: { readonly value?: { readonly scriptId: string; readonly lineNumber: number } }
+  readonly value?: { readonly value?: Location }
+}
+interface Location {
+  readonly scriptId: string
+  readonly lineNumber: number
+  readonly columnNumber: number
+}
+/** A script as the inspector names it; where a tool has compiled it on the way, with the map of its lines. */
+interface Script {
+  readonly url: string
+  readonly sourceMapURL?: string | undefined
 }
 
 /** Where the inspector finds what it is asked about. */
@@ -75,10 +86,10 @@ const SLOT = "__skeinSimulationInspected"
 
 const inspecting = (use: (locate: Locate) => void): void => {
   const session = new Session()
-  const scripts = new Map<string, string>()
+  const scripts = new Map<string, Script>()
   try {
     session.connect()
-    session.on("Debugger.scriptParsed", ({ params }) => void scripts.set(params.scriptId, params.url))
+    session.on("Debugger.scriptParsed", ({ params }) => void scripts.set(params.scriptId, params))
     session.post("Debugger.enable")
   } catch {
     // Another inspector is in the way: names are all that is told.
@@ -94,7 +105,8 @@ const inspecting = (use: (locate: Locate) => void): void => {
         session.post("Runtime.getProperties", { objectId, ownProperties: true }, (failed, properties) => {
           if (failed !== null) return
           const location = (properties.internalProperties as ReadonlyArray<Property> | undefined)?.find(({ name }) => name === "[[GeneratorLocation]]" || name === "[[FunctionLocation]]")?.value?.value
-          if (location !== undefined) place = `${short(scripts.get(location.scriptId) ?? "")}:${location.lineNumber + 1}`
+          const script = location === undefined ? undefined : scripts.get(location.scriptId)
+          if (location !== undefined && script !== undefined) place = `${short(script.url)}:${lineIn(script, location)}`
         })
       })
       return place
@@ -103,6 +115,15 @@ const inspecting = (use: (locate: Locate) => void): void => {
     Reflect.deleteProperty(globalThis, SLOT)
     session.disconnect()
   }
+}
+
+/** In the source, as an editor counts. */
+const lineIn = ({ sourceMapURL }: Script, { columnNumber, lineNumber }: Location): number => {
+  const inline = /^data:application\/json[^,]*;base64,(.*)$/s.exec(sourceMapURL ?? "")?.[1]
+  if (inline === undefined) return lineNumber + 1
+  const map = new SourceMap(JSON.parse(Buffer.from(inline, "base64").toString("utf8")) as SourceMapPayload)
+  const entry = map.findEntry(lineNumber, columnNumber)
+  return "originalLine" in entry ? entry.originalLine + 1 : lineNumber + 1
 }
 
 /** The last folders of a path say enough. */
