@@ -20,7 +20,7 @@ import type { BulkClient } from "@skein/transport/BulkClient"
 import type { DataStore } from "./DataStore.ts"
 
 export interface Gather {
-  /** Asks the peer for these results; the answer is an event. */
+  /** Asks the peer for these results; the answer is an event, unless a new incarnation has begun meanwhile. */
   readonly fetch: (peer: WorkerId, rows: ReadonlyArray<Held>) => Effect.Effect<void>
   /** Dies with the first defect of the gathering itself. */
   readonly failed: Effect.Effect<never>
@@ -39,12 +39,14 @@ export interface Options {
 export const make = Effect.fnUntraced(function*({ addressOf, client, emit, store }: Options): Effect.fn.Return<Gather, never, Scope.Scope> {
   const fibers = yield* FiberSet.make<void, never>()
 
-  const ask = Effect.fnUntraced(function*(peer: WorkerId, rows: ReadonlyArray<Held>) {
+  /** A new incarnation knows nothing of the request: what it hears from the peer would be taken for the answer to its own. */
+  const isPast = (generation: number) => store.generation() !== generation
+  const ask = Effect.fnUntraced(function*(peer: WorkerId, rows: ReadonlyArray<Held>, generation: number) {
     const address = addressOf(peer)
-    if (address === undefined) return yield* failed(peer, "the scheduler has not said where it listens")
-    const generation = store.generation()
+    if (address === undefined) return yield* failed(peer, generation, "the scheduler has not said where it listens")
     const answers = yield* client.fetch(address, rows)
     const at = yield* Clock.currentTimeMillis
+    if (isPast(generation)) return
     const got: Array<Held> = []
     const missing: Array<Run> = []
     let busy = false
@@ -60,18 +62,22 @@ export const make = Effect.fnUntraced(function*({ addressOf, client, emit, store
     if (got.length > 0 || missing.length > 0 || !busy) emit({ _tag: "GatherSucceeded", at, peer, got, missing })
     if (busy) emit({ _tag: "GatherBusy", at, peer })
   })
-  const failed = Effect.fnUntraced(function*(peer: WorkerId, why: string) {
+  const failed = Effect.fnUntraced(function*(peer: WorkerId, generation: number, why: string) {
     yield* Effect.logDebug(`results could not be fetched from worker ${peer}: ${why}`)
-    emit({ _tag: "GatherFailed", at: yield* Clock.currentTimeMillis, peer })
+    const at = yield* Clock.currentTimeMillis
+    if (!isPast(generation)) emit({ _tag: "GatherFailed", at, peer })
   })
 
   return {
     fetch: (peer, rows) =>
-      ask(peer, rows).pipe(
-        Effect.catchTag("BulkFailed", (error: BulkFailed) => failed(peer, error.message)),
-        (asking) => FiberSet.run(fibers, asking, { startImmediately: false }),
-        Effect.asVoid
-      ),
+      Effect.suspend(() => {
+        const generation = store.generation()
+        return ask(peer, rows, generation).pipe(
+          Effect.catchTag("BulkFailed", (error: BulkFailed) => failed(peer, generation, error.message)),
+          (asking) => FiberSet.run(fibers, asking, { startImmediately: false }),
+          Effect.asVoid
+        )
+      }),
     failed: Effect.andThen(FiberSet.join(fibers), Effect.never)
   }
 })

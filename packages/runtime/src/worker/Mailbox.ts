@@ -9,7 +9,9 @@
  * slot and each request.
  *
  * Among the events stands the mark of a new incarnation. It cuts a batch in two:
- * what is before it is about the old one.
+ * what is before it is about the old one. What peers have answered since then is
+ * too, for the new one has asked nobody before its turn: it goes with the mark,
+ * or it would pass for the answer to the new one's first question to that peer.
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -33,6 +35,9 @@ export interface Mailbox {
   readonly holdBack: (session: Session) => Session
 }
 
+/** What peers answer. */
+const fromPeers: ReadonlySet<string> = new Set<Event["_tag"]>(["GatherSucceeded", "GatherBusy", "GatherFailed"])
+
 /** Events that may wait before the scheduler must wait. */
 export const HIGH_WATER = 4_096
 
@@ -47,7 +52,7 @@ export const make = (): Mailbox => {
     const at = items.findIndex((item) => item._tag === "Beginning")
     const first = items[0]
     if (at > 0) return items.splice(0, at) as Array<Event> // those before the first beginning are events
-    items.shift()
+    items = items.slice(1).filter((item) => !fromPeers.has(item._tag))
     beginnings--
     return first as Beginning
   }

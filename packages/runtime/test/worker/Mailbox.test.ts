@@ -38,6 +38,18 @@ describe("Mailbox", () => {
       assert.isUndefined(waiting.pollUnsafe())
     }))
 
+  /** Found by exploration: the answer would have been taken for that to the new incarnation's first question. */
+  it.effect("drops what peers have answered to the incarnation that is over", () =>
+    Effect.sync(() => {
+      const mailbox = Mailbox.make()
+      const answered = (at: number): Event => ({ _tag: "GatherFailed", at, peer: WorkerId.make(2) })
+      for (const item of [answered(1), beginning, answered(2), ticked(3)]) mailbox.offer(item)
+      assert.deepStrictEqual(mailbox.take(), [answered(1)])
+      assert.deepStrictEqual(mailbox.take(), beginning)
+      mailbox.offer(answered(4))
+      assert.deepStrictEqual(mailbox.take(), [ticked(3), answered(4)])
+    }))
+
   it.effect("hands over no frame while too much waits, and all of them afterwards", () =>
     Effect.gen(function*() {
       const mailbox = Mailbox.make()
