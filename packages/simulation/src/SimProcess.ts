@@ -42,6 +42,8 @@ export interface Surroundings {
   /** Whether a fiber is to be stopped here, by chance. */
   readonly preempts: () => boolean
   readonly opsBeforeYield: number
+  /** Whether the world takes a step; not while the event loop has its turn. */
+  readonly isUnderWay: boolean
   readonly note: (process: string, text: string) => void
   readonly ended: (process: SimProcess) => void
 }
@@ -296,6 +298,7 @@ export const processOf = (fiber: Fiber.Fiber<unknown, unknown>): SimProcess => f
  *
  * A fiber is never stopped before its first operation: Effect 4.1.0 loses the interruption of a fiber that has not started if that
  * very step yields, and a program that forks and interrupts would seem to hang. A process that has ended stops at every operation.
+ * So does a fiber that goes on outside of the world's steps, which only a promise can have it do.
  */
 class ProcessScheduler implements Scheduler.Scheduler {
   readonly executionMode = "async" as const
@@ -312,7 +315,8 @@ class ProcessScheduler implements Scheduler.Scheduler {
     const ops = fiber.currentOpCount
     if (ops <= 1) {
       this.#process.seen(fiber)
-      return false
+      // What a promise has resumed waits for its turn in the world.
+      return !this.#world.isUnderWay
     }
     return ops >= this.#world.opsBeforeYield || this.#world.preempts()
   }

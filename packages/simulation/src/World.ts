@@ -85,6 +85,8 @@ export class World implements Surroundings {
   /** All there have been, in the order in which they began. */
   readonly processes: Array<SimProcess> = []
   steps = 0
+  /** Called when there is more to do, for whoever drives the world in another way than `run`. */
+  onWork: (() => void) | undefined
   #now = 0
   readonly #options: WorldOptions
   readonly #queue: RunQueue<SimProcess | undefined>
@@ -190,10 +192,13 @@ export class World implements Surroundings {
     if (this.#over || owner?.status === "ended") return
     if (owner?.status === "paused") owner.main.held.push({ owner, rank, run })
     else this.#queue.push({ owner, rank, run })
+    this.onWork?.()
   }
 
-  readonly setTimer = (at: number, owner: SimProcess | undefined, fire: () => void): Timer<SimProcess | undefined> =>
-    this.#timers.set(Math.round(at * 1000) / 1000, owner, fire)
+  readonly setTimer = (at: number, owner: SimProcess | undefined, fire: () => void): Timer<SimProcess | undefined> => {
+    this.onWork?.()
+    return this.#timers.set(Math.round(at * 1000) / 1000, owner, fire)
+  }
 
   readonly cancelTimer = (timer: Timer<SimProcess | undefined>): void => this.#timers.cancel(timer)
 
@@ -205,6 +210,21 @@ export class World implements Surroundings {
 
   readonly ended = (process: SimProcess): void => {
     for (const f of this.#onEnded) f(process)
+  }
+
+  /** With `trace`: what has happened so far. */
+  get lines(): ReadonlyArray<string> {
+    return this.#lines
+  }
+
+  /** Whether it is the one that takes steps; not while the event loop has its turn. */
+  get isUnderWay(): boolean {
+    return running === this
+  }
+
+  /** Whether anything can run before time goes on. */
+  get ready(): boolean {
+    return this.#queue.size > 0
   }
 
   /** Takes one step. False: nothing can run, and no timer is set. */
