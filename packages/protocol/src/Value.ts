@@ -57,6 +57,11 @@ export interface DecodeOptions {
   readonly fill?: (index: number) => unknown
   /** What the codec of this name makes of `encoded`. May throw. */
   readonly named?: (name: string, encoded: unknown) => unknown
+  /**
+   * The bytes are the caller's alone, who needs them no more: typed arrays of 64 KiB and more are then views of them and not
+   * copies. @default false
+   */
+  readonly own?: boolean
 }
 
 /** A value that is to travel under the name of a codec, already encoded by it. */
@@ -81,7 +86,7 @@ export const encodeList = (
 
 /** The value of bytes, which may come from anybody. */
 export const decode = (bytes: Uint8Array, options?: DecodeOptions): Result.Result<unknown, ValueInvalid> => {
-  const reader = new Reader(bytes, { fill: options?.fill, named: options?.named })
+  const reader = new Reader(bytes, { fill: options?.fill, named: options?.named, own: options?.own ?? false })
   try {
     return Result.succeed(reader.all())
   } catch (thrown) {

@@ -198,6 +198,62 @@ describe("holes and names", () => {
   })
 })
 
+describe("long bytes", () => {
+  const rawOf = (value: ArrayBuffer | ArrayBufferView) => value instanceof ArrayBuffer ? Buffer.from(value) : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  const long = Float64Array.from({ length: 20_000 }, (_, i) => i)
+  const bytes = Result.getOrThrow(Value.encode({ name: "long", long, again: [long.subarray(1)], short: long.subarray(0, 10) }))
+  const decoded = (own: boolean) =>
+    Result.getOrThrow(Value.decode(bytes, { own })) as { readonly long: Float64Array; readonly again: readonly [Float64Array]; readonly short: Float64Array }
+
+  it("are views of the bytes that are the reader's own, wherever they stand, and short ones are not", () => {
+    const { again: [again], long: first, short } = decoded(true)
+    assert.deepStrictEqual(first, long)
+    assert.deepStrictEqual(again, long.subarray(1))
+    assert.deepStrictEqual([first.buffer === bytes.buffer, again.buffer === bytes.buffer, short.buffer === bytes.buffer], [true, true, false])
+  })
+
+  it("are copies of the bytes that others see too", () => {
+    const { long: first } = decoded(false)
+    assert.deepStrictEqual(first, long)
+    assert.notStrictEqual(first.buffer, bytes.buffer)
+  })
+
+  it("are copied where they do not lie as their elements need it, and arrive the same", () => {
+    const shifted = new Uint8Array(bytes.length + 1)
+    shifted.set(bytes, 1)
+    const { long: first } = Result.getOrThrow(Value.decode(shifted.subarray(1), { own: true })) as { readonly long: Float64Array }
+    assert.deepStrictEqual(first, long)
+    assert.notStrictEqual(first.buffer, shifted.buffer)
+  })
+
+  it("of every kind arrive as they were, viewed or not", () => {
+    const buffer = new Uint8Array(80_000).map((_, i) => i).buffer
+    for (const value of [buffer, new DataView(buffer, 8, 70_000), Buffer.from(buffer), new BigInt64Array(buffer), new Uint8Array(buffer, 3)]) {
+      const own = Result.getOrThrow(Value.encode([1, value]))
+      for (const read of [Value.decode(own, { own: false }), Value.decode(own, { own: true })]) {
+        const [, found] = Result.getOrThrow(read) as [number, typeof value]
+        assert.strictEqual(found.constructor, value.constructor)
+        assert.strictEqual(Buffer.compare(rawOf(found), rawOf(value)), 0)
+      }
+    }
+  })
+
+  it("may have up to seven bytes before them and no more", () => {
+    const pad = 35
+    const one = Result.getOrThrow(Value.encode(new Uint8Array([1])))
+    const padded = (pads: number) => Value.decode(new Uint8Array([...new Array<number>(pads).fill(pad), ...one]))
+    assert.deepStrictEqual(Result.getOrThrow(padded(7)), new Uint8Array([1]))
+    assert.isTrue(Result.isFailure(padded(8)))
+    assert.isTrue(Result.isFailure(Value.decode(new Uint8Array([pad, 0]))))
+  })
+
+  it("with a part of an element are refused", () => {
+    const one = Result.getOrThrow(Value.encode(new Float64Array(1)))
+    one[1 + 1] = 7
+    assert.isTrue(Result.isFailure(Value.decode(one.subarray(0, one.length - 1))))
+  })
+})
+
 describe("bytes from anybody", () => {
   const outcome = (bytes: Uint8Array) => Value.decode(bytes, { fill: (i) => i, named: (_, value) => value })
 

@@ -30,9 +30,9 @@ export const valueOf = (core: Core, held: Held, keeps: unknown): Effect.Effect<u
     )
   )
 
-/** The value of its encoding. */
-export const decode = (held: Held, bytes: Uint8Array): Exit.Exit<unknown, TaskError> => {
-  const value = Value.decode(bytes, { named: named(held.codecs) })
+/** The value of its encoding. `own`: nobody else sees the bytes, so large arrays need not be copied once more. */
+export const decode = (held: Held, bytes: Uint8Array, own = false): Exit.Exit<unknown, TaskError> => {
+  const value = Value.decode(bytes, { named: named(held.codecs), own })
   return Result.isSuccess(value) ? Exit.succeed(value.success) : Exit.fail(unusable(held, value.failure, ""))
 }
 
@@ -48,7 +48,7 @@ const fetched = (core: Core, held: Held, first: InMemory, keeps: unknown): Effec
       for (const address of where.addresses) {
         const answer = yield* Effect.result(core.bulk.fetch(address, [{ id: where.id, run: where.run }]))
         if (Result.isFailure(answer)) failed = answer.failure.message
-        else if (answer.success[0]?._tag === "Found") return yield* decode(held, answer.success[0].bytes)
+        else if (answer.success[0]?._tag === "Found") return yield* decode(held, answer.success[0].bytes, true)
         else failed = `${address} answered "${answer.success[0]?._tag ?? "nothing"}"`
       }
       if (round > 0) yield* Effect.sleep(Math.min(1000, 10 * 2 ** round))
@@ -112,9 +112,10 @@ export const valuesOf = Effect.fnUntraced(function*(core: Core, keys: ReadonlyAr
   for (const [at, held] of keys.entries()) {
     // No fiber for a value that is here. Of very many, others may run in between.
     if (at % DECODED_AT_ONCE === DECODED_AT_ONCE - 1) yield* Effect.yieldNow
-    const here = bytes.get(held) ?? (held.state._tag === "InMemory" ? held.state.value : undefined)
+    const found = bytes.get(held)
+    const here = found ?? (held.state._tag === "InMemory" ? held.state.value : undefined)
     bytes.delete(held)
-    if (here !== undefined) exits[at] = decode(held, here)
+    if (here !== undefined) exits[at] = decode(held, here, here === found)
     else if (held.state._tag === "Failed") exits[at] = Exit.failCause(held.state.cause())
     else others.push(at)
   }

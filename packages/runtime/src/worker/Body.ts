@@ -42,14 +42,22 @@ export type Inputs = ReadonlyArray<Uint8Array | undefined>
  * a small body. Else gives what there is still to do, which must be begun at once, for a promise is under way already.
  *
  * Its own doings are an ending; interrupted, it is interrupted. `moreCodecs` is awaited once if a value travels under a name that
- * nobody here knows: modules that know it may be on their way.
+ * nobody here knows: modules that know it may be on their way. `own`: nobody else sees these bytes, so large arrays among the
+ * arguments need not be copied once more.
  */
-export const begin = (body: Body, encodedArgs: Uint8Array, inputs: Inputs, moreCodecs: Effect.Effect<void>, clock: Clock.Clock): Ending | Effect.Effect<Ending> => {
-  const args = decodeArgs(encodedArgs, inputs)
+export const begin = (
+  body: Body,
+  encodedArgs: Uint8Array,
+  inputs: Inputs,
+  moreCodecs: Effect.Effect<void>,
+  clock: Clock.Clock,
+  own = false
+): Ending | Effect.Effect<Ending> => {
+  const args = decodeArgs(encodedArgs, inputs, own)
   if (Result.isSuccess(args)) return call(body, args.success, clock)
   if (!(args.failure instanceof CodecUnknown)) return undecodable(args.failure)
   return Effect.flatMap(moreCodecs, () => {
-    const again = decodeArgs(encodedArgs, inputs)
+    const again = decodeArgs(encodedArgs, inputs, own)
     return complete(Result.isSuccess(again) ? call(body, again.success, clock) : undecodable(again.failure))
   })
 }
@@ -57,7 +65,7 @@ export const begin = (body: Body, encodedArgs: Uint8Array, inputs: Inputs, moreC
 const complete = (begun: Ending | Effect.Effect<Ending>): Effect.Effect<Ending> => Effect.isEffect(begun) ? begun : Effect.succeed(begun)
 
 const call = (body: Body, args: ReadonlyArray<unknown>, clock: Clock.Clock): Ending | Effect.Effect<Ending> => {
-  const start = clock.currentTimeNanosUnsafe()
+  const start = clock.monotonicTimeNanosUnsafe()
   let returned: unknown
   let remaining: Effect.Effect<unknown, unknown> | undefined
   try {
@@ -100,7 +108,7 @@ const failed = (cause: Cause.Cause<unknown>, codecs: ResultCodecs, ms: number): 
 
 const undecodable = (error: Error): Ending => ({ _tag: "Failed", raised: { _tag: "Defect", defect: error }, retryable: false, ms: 0 })
 
-const msSince = (start: bigint, clock: Clock.Clock): number => Number(clock.currentTimeNanosUnsafe() - start) / 1e6
+const msSince = (start: bigint, clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe() - start) / 1e6
 
 /** What to do with an Effect that a function gives. */
 export type Effects = "run" | "refuse"
@@ -123,7 +131,9 @@ export const ofHandler = (handler: Handler): Body => ({
 })
 
 /** Every body gets values of its own, for it may change them. */
-const decodeArgs = (args: Uint8Array, inputs: Inputs): Result.Result<ReadonlyArray<unknown>, Error> => {
+const decodeArgs = (args: Uint8Array, inputs: Inputs, own: boolean): Result.Result<ReadonlyArray<unknown>, Error> => {
+  // A dependency that stands in two places is two values.
+  const filled = own ? new Set<number>() : undefined
   let unknown: CodecUnknown | undefined
   const named = (name: string, encoded: unknown): unknown => {
     const codec = Registry.codec(name)
@@ -133,9 +143,11 @@ const decodeArgs = (args: Uint8Array, inputs: Inputs): Result.Result<ReadonlyArr
   const fill = (index: number): unknown => {
     const input = inputs[index]
     if (input === undefined) throw new Error(`the result that fills hole ${index} of the arguments is not here`)
-    return Result.getOrThrow(Value.decode(input, { named }))
+    const first = filled !== undefined && !filled.has(index)
+    filled?.add(index)
+    return Result.getOrThrow(Value.decode(input, { named, own: first }))
   }
-  const decoded = Value.decode(args, { fill, named })
+  const decoded = Value.decode(args, { fill, named, own })
   if (Result.isFailure(decoded)) return Result.fail(unknown ?? decoded.failure)
   return Array.isArray(decoded.success) ? Result.succeed(decoded.success) : Result.fail(new TypeError("The arguments are no list."))
 }

@@ -99,7 +99,7 @@ const registration = (url: string, find: () => Body.Body | undefined): Promise<B
 /** At once, if the body ends in one step: a promise costs as much as a small body. */
 const run = (body: Body.Body, job: ThreadJob): BodyOutcome | Promise<BodyOutcome> => {
   const startedAtMs = clock.currentTimeMillisUnsafe()
-  const begun = Body.begin(body, job.args, job.inputs, modules, clock)
+  const begun = Body.begin(body, job.args, job.inputs, modules, clock, true)
   // What does not end in one step ends in some other, and never rejects but by a defect of ours: that ends the thread.
   return Effect.isEffect(begun)
     ? Effect.runPromise(Effect.map(begun, (ending) => toOutcome(ending, job, startedAtMs, clock)))

@@ -18,13 +18,15 @@ import * as HashSet from "effect/HashSet"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { Malformed, Source } from "./Source.ts"
-import { ArrayBufferKind, BufferKind, byteKinds, DataViewKind, ErrorHas, MAX_DEPTH, NodeBuffer, Tag, Url } from "./tags.ts"
+import { ArrayBufferKind, BufferKind, byteKinds, DataViewKind, ErrorHas, LONG_BYTES, MAX_DEPTH, NodeBuffer, Tag, Url } from "./tags.ts"
 
 export interface Reading {
   /** The value of the future at this position. */
   readonly fill: ((index: number) => unknown) | undefined
   /** What the codec of this name makes of an encoded value; it may throw. */
   readonly named: ((name: string, encoded: unknown) => unknown) | undefined
+  /** Long bytes may be given out as views of those that are read. */
+  readonly own: boolean
 }
 
 export class Reader extends Source {
@@ -71,6 +73,8 @@ export class Reader extends Source {
         return new Date(this.float())
       case Tag.Bytes:
         return this.binary()
+      case Tag.Pad:
+        return this.padded()
       case Tag.None:
         return Option.none()
       case Tag.Future:
@@ -241,18 +245,43 @@ export class Reader extends Source {
     return value
   }
 
+  /** Bytes in bulk, after what makes them lie well. */
+  private padded(): unknown {
+    for (let pads = 1; pads < 8; pads++) {
+      const tag = this.byte()
+      if (tag === Tag.Bytes) return this.binary()
+      if (tag !== Tag.Pad) break
+    }
+    throw new Malformed(this.at, "bytes in bulk")
+  }
+
   private binary(): unknown {
     const kind = this.byte()
     const length = this.size(1)
+    if (this.options.own && length >= LONG_BYTES) return this.viewed(kind, length)
     // A copy: aligned as its elements need it, and not keeping a whole message alive.
     const { buffer } = this.bytes.slice(this.at, this.at + length) as Uint8Array<ArrayBuffer>
     this.at += length
+    return this.bytesOf(kind, buffer, 0, length)
+  }
+
+  /** Long bytes where they are, unless their elements need another place, or they are to be a buffer of their own. */
+  private viewed(kind: number, length: number): unknown {
+    const { buffer, byteOffset } = this.bytes.subarray(this.at, this.at + length) as Uint8Array<ArrayBuffer>
+    this.at += length
+    return kind === ArrayBufferKind || byteOffset % 8 !== 0
+      ? this.bytesOf(kind, buffer.slice(byteOffset, byteOffset + length), 0, length)
+      : this.bytesOf(kind, buffer, byteOffset, length)
+  }
+
+  private bytesOf(kind: number, buffer: ArrayBuffer, offset: number, length: number): unknown {
     if (kind === ArrayBufferKind) return buffer
-    if (kind === DataViewKind) return new DataView(buffer)
-    if (kind === BufferKind) return NodeBuffer === undefined ? new Uint8Array(buffer) : NodeBuffer.from(buffer)
+    if (kind === DataViewKind) return new DataView(buffer, offset, length)
+    if (kind === BufferKind) return NodeBuffer === undefined ? new Uint8Array(buffer, offset, length) : NodeBuffer.from(buffer, offset, length)
     const constructor = byteKinds[kind]
     if (constructor === undefined) throw new Malformed(this.at, `a kind of bytes, and ${kind} is none`)
-    return new constructor(buffer)
+    if (length % constructor.BYTES_PER_ELEMENT !== 0) throw new Malformed(this.at, "whole elements")
+    return new constructor(buffer, offset, length / constructor.BYTES_PER_ELEMENT)
   }
 }
 

@@ -15,7 +15,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { describe } from "./describe.ts"
 import { Output, Refused } from "./Output.ts"
-import { ArrayBufferKind, BufferKind, byteKinds, DataViewKind, ErrorHas, MAX_DEPTH, NodeBuffer, Tag, Url } from "./tags.ts"
+import { ArrayBufferKind, BufferKind, byteKinds, DataViewKind, ErrorHas, LONG_BYTES, MAX_DEPTH, NodeBuffer, Tag, Url } from "./tags.ts"
 
 export interface Writing {
   /** The number that stands for this value, if it is a future. */
@@ -296,6 +296,9 @@ export class Writer extends Output {
 
   private view8(kind: number, bytes: Uint8Array): void {
     if (!(bytes.buffer instanceof ArrayBuffer)) throw new Refused(this.where(), "a view on memory shared with other threads")
+    // One growth for all of it: growing twice would copy twice.
+    this.room(16 + bytes.length)
+    if (bytes.length >= LONG_BYTES) for (let before = this.at + headOf(bytes.length); before % 8 !== 0; before++) this.byte(Tag.Pad)
     this.byte(Tag.Bytes)
     this.byte(kind)
     this.count(bytes.length)
@@ -311,6 +314,9 @@ export class Writer extends Output {
     return this.path.slice(0, this.depth + 1).filter((part) => part !== undefined).map(String)
   }
 }
+
+/** Bytes that a tag, a kind and this length take. */
+const headOf = (length: number): number => 3 + (length < 2 ** 7 ? 0 : length < 2 ** 14 ? 1 : length < 2 ** 21 ? 2 : length < 2 ** 28 ? 3 : 4)
 
 /** Said apart from an error's other fields. */
 const ownOfErrors: ReadonlySet<string> = new Set(["name", "message", "stack", "cause"])

@@ -69,6 +69,8 @@ export const Tag = {
   Future: 33,
   /** name (as a value), value: what the codec of that name makes of it */
   Named: 34,
+  /** up to seven of them, then long Bytes, whose first lies at a multiple of eight: so they can be looked at where they are */
+  Pad: 35,
   /** 128 to 255: the integers 0 to 127 */
   Small: 128
 } as const
@@ -84,6 +86,8 @@ export const byteKinds = [
   Uint8Array, Int8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array, Float64Array,
   BigInt64Array, BigUint64Array
 ] as const
+/** Bytes in bulk from this many on, where a copy costs more than it is worth. */
+export const LONG_BYTES = 64 * 1024
 export const ArrayBufferKind = 32
 export const DataViewKind = 33
 /** Node's Buffer; a Uint8Array where there is none. */
@@ -92,7 +96,7 @@ export const BufferKind = 34
 /** Where the runtime has them; neither is part of the language. */
 const globals = globalThis as {
   readonly URL?: new(text: string) => { readonly href: string }
-  readonly Buffer?: { readonly prototype: object; from(buffer: ArrayBuffer): Uint8Array }
+  readonly Buffer?: { readonly prototype: object; from(buffer: ArrayBuffer, byteOffset?: number, length?: number): Uint8Array }
 }
 export const Url = globals.URL
 export const NodeBuffer = globals.Buffer
