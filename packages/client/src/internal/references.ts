@@ -43,13 +43,13 @@ export interface Held {
   /** References. */
   count: number
   state: State
-  /** Those who want to hear of every change; most keys never have any. */
-  watchers: Set<Watcher> | undefined
+  /** Who wants to hear of every change: mostly nobody, or one. See `watch`. */
+  watchers: Watcher | Set<Watcher> | undefined
 }
 
 /** Hears of every change of one key, and keeps alive what it names. */
 export interface Watcher {
-  readonly notify: () => void
+  notify(): void
   /** The future on whose behalf it waits: a future that somebody waits for must not be collected. */
   readonly keeps: unknown
 }
@@ -212,19 +212,23 @@ export const lostCause = (lost: SchedulerLost, held: Held): Cause.Cause<TaskErro
 
 /** From now on this watcher hears of every change of the key. */
 export const watch = (held: Held, watcher: Watcher): void => {
-  held.watchers ??= new Set()
-  held.watchers.add(watcher)
+  const { watchers } = held
+  if (watchers === undefined || watchers === watcher) held.watchers = watcher
+  else if (watchers instanceof Set) watchers.add(watcher)
+  else held.watchers = new Set([watchers, watcher])
 }
 
 /** It hears no more. */
 export const unwatch = (held: Held, watcher: Watcher): void => {
-  held.watchers?.delete(watcher)
+  if (held.watchers === watcher) held.watchers = undefined
+  else if (held.watchers instanceof Set) held.watchers.delete(watcher)
 }
 
-/** A copy, as a watcher that is notified often removes itself. */
-const notify = (held: Held): void => {
-  if (held.watchers === undefined || held.watchers.size === 0) return
-  for (const watcher of [...held.watchers]) watcher.notify()
+/** Of many a copy is notified, as a watcher that is often removes itself. */
+const notify = ({ watchers }: Held): void => {
+  if (watchers === undefined) return
+  if (!(watchers instanceof Set)) return watchers.notify()
+  for (const watcher of [...watchers]) watcher.notify()
 }
 
 /** Small values come in large frames: one that is kept must not keep its frame. */

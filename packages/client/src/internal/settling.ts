@@ -1,5 +1,5 @@
 /**
- * Waiting for many keys at once, with one callback and no fiber for each.
+ * Waiting for many keys at once, with one small object and no fiber for each.
  */
 import * as Effect from "effect/Effect"
 import type { SchedulerLost } from "@skein/protocol/Failure"
@@ -24,13 +24,14 @@ export const settledUntil = (
 ): Effect.Effect<void, SchedulerLost> =>
   Effect.callback<void, SchedulerLost>((resume) => {
     const { references } = core
-    const watching = new Map<FutureOf, Watcher>()
+    const waiting: Array<Waiting> = []
+    let unsettled = 0
     const stop = () => {
-      for (const [{ handle: { held } }, watcher] of watching) unwatch(held, watcher)
-      watching.clear()
+      for (const one of waiting) one.stop()
+      waiting.length = 0
     }
     const look = (changed: FutureOf | undefined) => {
-      if (enough(watching.size, changed)) {
+      if (enough(unsettled, changed)) {
         stop()
         resume(Effect.void)
       } else if (references.lost !== undefined) {
@@ -38,21 +39,43 @@ export const settledUntil = (
         resume(Effect.fail(references.lost))
       }
     }
-    for (const future of futures) {
-      if (isSettled(future) || watching.has(future)) continue
-      const watcher: Watcher = {
-        keeps: future,
-        notify: () => {
-          if (isSettled(future)) {
-            watching.delete(future)
-            unwatch(future.handle.held, watcher)
-          }
-          look(future)
-        }
+    const onChange = (one: Waiting) => {
+      if (isSettled(one.keeps)) {
+        one.stop()
+        unsettled--
       }
-      watching.set(future, watcher)
-      watch(future.handle.held, watcher)
+      look(one.keeps)
+    }
+    for (const future of futures) {
+      if (isSettled(future)) continue
+      unsettled++
+      const one = new Waiting(future, onChange)
+      waiting.push(one)
+      watch(future.handle.held, one)
     }
     look(undefined)
     return Effect.sync(stop)
   })
+
+/** One future that is waited for: a small object, for there may be a million of them. */
+class Waiting implements Watcher {
+  readonly keeps: FutureOf
+  private readonly onChange: (one: Waiting) => void
+  private over = false
+
+  constructor(keeps: FutureOf, onChange: (one: Waiting) => void) {
+    this.keeps = keeps
+    this.onChange = onChange
+  }
+
+  /** A change that was under way when it was stopped is of no interest. */
+  notify(): void {
+    if (!this.over) this.onChange(this)
+  }
+
+  stop(): void {
+    if (this.over) return
+    this.over = true
+    unwatch(this.keeps.handle.held, this)
+  }
+}
