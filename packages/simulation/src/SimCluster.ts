@@ -67,7 +67,7 @@ export interface SimClusterOptions {
   /** Contracts that each worker builds. @default none */
   readonly layer?: Layer.Layer<never, unknown>
   /** What is run in the place of bodies, in workers' processes and in their threads. @default they themselves */
-  readonly around?: { readonly inProcess: Around; readonly inThread: Around }
+  readonly around?: (process: SimProcess) => { readonly inProcess: Around; readonly inThread: Around }
   /** Virtual milliseconds of a plain body that does not say how long it takes, least and greatest. @default 0.1 to 5 */
   readonly bodyMs?: readonly [number, number]
   /** Whether the scheduler writes a journal, on a disk that can be slow, full or failing. @default false */
@@ -221,11 +221,11 @@ const makeSurroundings = (
         Context.add(Hashing, Context.get(own, Hashing)),
         Context.add(Modules, modules),
         Context.add(Host, { pid: process.pid, memoryBytes: Effect.sync(() => process.memoryBytes) }),
-        Context.add(ThreadSpawner, SimThreads.spawner(world, process, { bodyMs: options.bodyMs ?? [0.1, 5], around: options.around?.inThread }))
+        Context.add(ThreadSpawner, SimThreads.spawner(world, process, { bodyMs: options.bodyMs ?? [0.1, 5], around: options.around?.(process).inThread }))
       )
       return WorkerProgram.program(input, () => Layer.succeedContext(services), {
         ...(options.layer === undefined ? {} : { tasks: options.layer }),
-        around: options.around?.inProcess,
+        around: options.around?.(process).inProcess,
         onStarted: (tree) => void trees.workers.set(process, tree)
       })
     })

@@ -40,7 +40,8 @@ const shareOf = ({ clients }: Options, kind: FaultKind): number =>
 
 const isEnding = (kind: FaultKind): boolean => kind === "SchedulerCrash" || kind === "ClientCrash"
 
-const drawFault = (options: Options, kind: FaultKind, n: number): Fault => {
+/** The nth fault of a kind: when, where and how badly. */
+export const drawFault = (options: Options, kind: FaultKind, n: number): Fault => {
   const { activityMs, draws } = options
   const stream = `fault.${kind}`
   const at = Math.round(draws.unit(`${stream}.at`, n) * activityMs * 1_000) / 1_000

@@ -45,7 +45,7 @@ const tellHistogram = (histogram: Tally["histogram"]): ReadonlyArray<string> => 
 }
 
 /** A failing run made small: what failed, the story, and how to see it again. */
-export const tellFailure = (original: Case, shrunk: Shrunk, file: string): ReadonlyArray<string> => {
+export const tellFailure = (original: Case, shrunk: Shrunk<Outcome>, file: string): ReadonlyArray<string> => {
   const { ms, outcome, runs, smallest } = shrunk
   const { tasks } = smallest
   return [

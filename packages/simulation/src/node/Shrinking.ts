@@ -3,7 +3,6 @@
  */
 import type { Case } from "../Case.ts"
 import type { Violation } from "../cases/Checks.ts"
-import { type Outcome, runCase } from "../cases/Run.ts"
 import { shrink, type Shrinking } from "../cases/Shrink.ts"
 import { breathe } from "./Breathing.ts"
 
@@ -14,7 +13,12 @@ export interface Limits {
   readonly ms?: number
 }
 
-export interface Shrunk {
+/** What is known of a run: whether a check failed, and which. */
+export interface Judged {
+  readonly violation: (Violation & { readonly atMs: number }) | undefined
+}
+
+export interface Shrunk<Outcome extends Judged> {
   readonly smallest: Case
   readonly outcome: Outcome
   readonly runs: number
@@ -22,7 +26,12 @@ export interface Shrunk {
 }
 
 /** The smallest case found that fails the same check as this one does. */
-export const shrinkFailing = async (failing: Case, first: Outcome, limits: Limits = {}, run: (of: Case) => Outcome = runCase): Promise<Shrunk> => {
+export const shrinkFailing = async <Outcome extends Judged>(
+  failing: Case,
+  first: Outcome,
+  run: (of: Case) => Outcome,
+  limits: Limits = {}
+): Promise<Shrunk<Outcome>> => {
   const { ms: mostMs = 120_000, runs: mostRuns = 2_000 } = limits
   const began = performance.now()
   const wanted: Violation | undefined = first.violation

@@ -102,7 +102,7 @@ const conclude = async (ended: Ended, tally: Tally, out: string): Promise<number
       const { failure } = ended
       print([`${failure.violation.id} fails with seed ${failure.case.seed} (${failure.profile}): ${failure.violation.saw}`, "making it small …"])
       const first = runCase(failure.case)
-      const shrunk = await shrinkFailing(failure.case, first)
+      const shrunk = await shrinkFailing(failure.case, first, runCase)
       writeFileSync(out, `${Schema.encodeSync(Json)(shrunk.smallest)}\n`)
       print(["", ...tellFailure(failure.case, shrunk, out)])
       return 1

@@ -48,7 +48,7 @@ describe("a run", { timeout: 120_000 }, () => {
   it("that fails is made small: of a whole case with one wrong value one task is left", async () => {
     const drawn = draw(9, "full")
     const failing = settled({ ...drawn, operations: [], faults: [], tasks: drawn.tasks.map((task) => task.id === 50 ? { ...task, body: { _tag: "Lies" } } : task) })
-    const { smallest } = await shrinkFailing(failing, runCase(failing))
+    const { smallest } = await shrinkFailing(failing, runCase(failing), runCase)
     assert.deepStrictEqual(smallest.tasks.map(({ body, id }) => ({ body, id })), [{ body: { _tag: "Lies" }, id: 50 }])
     assert.strictEqual(smallest.cluster.workers, 1)
   })
