@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url"
 import { Bench } from "../harness/Bench.ts"
 import { absent } from "../harness/measure.ts"
 import { load } from "../harness/procfs.ts"
-import { ProcessFailed } from "../harness/processes.ts"
+import { lastWord, ProcessFailed } from "../harness/processes.ts"
 import { peerVersions } from "../harness/python.ts"
 
 const Line = Schema.fromJsonString(Schema.Struct({
@@ -27,15 +27,18 @@ const program = (name: string) => fileURLToPath(new URL(`../../peers/${name}`, i
 
 /** What a program found. An interruption ends it. */
 const run = (python: string, args: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Line>, ProcessFailed> =>
-  Effect.callback((resume) => {
+  Effect.callback<ReadonlyArray<Line>, ProcessFailed>((resume) => {
     const env = { ...process.env, PYTHONWARNINGS: "ignore", RAY_DEDUP_LOGS: "0" }
     const child = execFile(python, [...args], { env, maxBuffer: 2 ** 24 }, (error, stdout, stderr) => {
-      if (error !== null) return resume(Effect.fail(new ProcessFailed({ command: args[0]!, detail: stderr.trim().split("\n").at(-1) ?? error.message })))
+      if (error !== null) return resume(Effect.fail(new ProcessFailed({ command: args[0]!, detail: lastWord(stderr) || error.message })))
       const lines = stdout.split("\n").filter((line) => line.startsWith("{")).map((line) => Schema.decodeUnknownSync(Line)(line))
       resume(Effect.succeed(lines))
     })
     return Effect.sync(() => child.kill("SIGINT"))
-  })
+  }).pipe(Effect.timeoutOrElse({
+    duration: "20 minutes",
+    orElse: () => Effect.fail(new ProcessFailed({ command: args[0]!, detail: "was not done after 20 minutes" }))
+  }))
 
 /** Emits what a program finds, under these names. */
 const emitAll = Effect.fnUntraced(function*(what: string, nameOf: (line: Line) => string, found: Effect.Effect<ReadonlyArray<Line>, ProcessFailed>) {

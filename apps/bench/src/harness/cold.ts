@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url"
 import type { Isolation } from "../submitting.ts"
 import type { Graph } from "../workloads.ts"
 import { rows } from "./measure.ts"
-import { ProcessFailed } from "./processes.ts"
+import { lastWord, ProcessFailed } from "./processes.ts"
 
 const entry = fileURLToPath(new URL("../coldStart.ts", import.meta.url))
 
@@ -27,7 +27,7 @@ export const coldRun = (graph: string | null, isolation: Isolation, env: Readonl
   Effect.callback((resume) => {
     const child = execFile(process.execPath, [entry, graph ?? "nothing", isolation], { env: { ...process.env, ...env } }, (error, stdout, stderr) => {
       if (error === null) return resume(Effect.succeed(JSON.parse(stdout) as Cold)) // what coldStart.ts writes
-      resume(Effect.fail(new ProcessFailed({ command: "a cold start", detail: stderr.trim().split("\n").at(-1) ?? error.message })))
+      resume(Effect.fail(new ProcessFailed({ command: "a cold start", detail: lastWord(stderr) || error.message })))
     })
     return Effect.sync(() => child.kill("SIGTERM"))
   })

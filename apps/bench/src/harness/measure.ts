@@ -56,12 +56,12 @@ export const rows = <E, R>(measured: Measured<E, R>): Effect.Effect<void, never,
       for (let round = -(measured.warm ?? 0); round < runs; round++) {
         const processes = measured.processes?.() ?? { client: [process.pid] }
         const since = sample(processes)
-        const found = yield* measured.round
+        const found = yield* limited(measured.round)
         if (round >= 0) {
           values.push(found)
           cpus.push(perUnit(measured.used?.() ?? difference(since, sample(processes)), measured.work ?? 1))
         }
-        yield* measured.tidy ?? Effect.void
+        yield* limited(measured.tidy ?? Effect.void)
       }
     }))
     const missing = outcome._tag === "Success" ? null : oneLine(Cause.pretty(outcome.cause))
@@ -81,6 +81,11 @@ export const rows = <E, R>(measured: Measured<E, R>): Effect.Effect<void, never,
       if (bench.wants(name)) yield* bench.emit(row)
     }
   })
+
+/** A benchmark that hangs says nothing at all. */
+const LIMIT = "5 minutes"
+const limited = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.timeoutOrElse(effect, { duration: LIMIT, orElse: () => Effect.fail(new Error(`a round was not over after ${LIMIT}`)) })
 
 /** Measures one figure. */
 export const row = <E, R>(

@@ -59,10 +59,19 @@ export const start = (
       const failed = (detail: string) => resume(Effect.fail(new ProcessFailed({ command: name, detail })))
       lines.once("line", (line) => resume(Effect.succeed(line)))
       child.once("error", (error) => failed(error.message))
-      child.once("exit", (code, signal) => failed(`ended (${signal ?? code}) before it was up: ${errors.trim().split("\n").at(-1) ?? ""}`))
-    })
-    return { pid: child.pid!, line, exited: () => exited === undefined ? undefined : `${exited}: ${errors.trim().split("\n").slice(-1)[0] ?? ""}` }
+      child.once("exit", (code, signal) => failed(`ended (${signal ?? code}) before it was up: ${lastWord(errors)}`))
+    }).pipe(Effect.timeoutOrElse({
+      duration: "1 minute",
+      orElse: () => Effect.fail(new ProcessFailed({ command: name, detail: `was not up after a minute: ${lastWord(errors)}` }))
+    }))
+    return { pid: child.pid!, line, exited: () => exited === undefined ? undefined : `${exited}: ${lastWord(errors)}` }
   })
+
+/** The line of what a process wrote to standard error that says most: the last one that names an error, or the last one. */
+export const lastWord = (errors: string): string => {
+  const lines = errors.trim().split("\n")
+  return (lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1) ?? "").trim()
+}
 
 const end = (child: ChildProcess): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
