@@ -29,6 +29,11 @@ export interface LocalClusterOptions<E = never, R = never> {
   readonly memoryLimit?: number | string | null
   /** @default "unix", a socket in a directory of mode 0700; "tcp" where a host or port is given */
   readonly protocol?: "tcp" | "unix" | "inproc"
+  /**
+   * The limit of the scheduler's heap, in bytes; nearly there, it refuses new tasks with `Overloaded`. Counts in whole MiB, 64 at
+   * least; with `processes: false` there is no such limit. @default half of the machine's memory, from 512 MiB to 16 GiB
+   */
+  readonly schedulerHeap?: number
   /** With TCP. @default "127.0.0.1" */
   readonly host?: string
   /** With TCP; 0: any free port. @default 0 */
@@ -67,6 +72,8 @@ export interface Plan<E = never, R = never> {
   readonly modules: ReadonlyArray<string>
   /** Contracts built from a layer of this process; with `processes: false` only. */
   readonly layer: Layer.Layer<never, E, R> | undefined
+  /** Of the scheduler's process; undefined: the default. */
+  readonly schedulerHeapMiB: number | undefined
   readonly listening: Listening
 }
 
@@ -79,7 +86,7 @@ export interface Machine {
 }
 
 const known = [
-  "workers", "threadsPerWorker", "fibersPerWorker", "processes", "tasks", "memoryLimit", "protocol", "host", "schedulerPort", "dashboardAddress"
+  "workers", "threadsPerWorker", "fibersPerWorker", "processes", "tasks", "memoryLimit", "protocol", "host", "schedulerPort", "schedulerHeap", "dashboardAddress"
 ] as const
 
 /** Later releases know these; the message says so instead of calling them mistakes. */
@@ -108,6 +115,9 @@ export const plan = <E, R>(options: LocalClusterOptions<E, R>, machine: Machine)
   if (Result.isFailure(counted)) return Result.fail(counted.failure)
   const listening = listen(options, processes)
   if (Result.isFailure(listening)) return Result.fail(listening.failure)
+  const heap = schedulerHeap(options.schedulerHeap, processes)
+  if (Result.isFailure(heap)) return Result.fail(heap.failure)
+  const schedulerHeapMiB = heap.success
   if (options.memoryLimit !== undefined && options.memoryLimit !== null) {
     return bad("memoryLimit", "can only be null in this release: no limit")
   }
@@ -118,11 +128,18 @@ export const plan = <E, R>(options: LocalClusterOptions<E, R>, machine: Machine)
   if (Layer.isLayer(tasks)) {
     return processes
       ? bad("tasks", "is a layer, which cannot travel to another process; give the URL of the module that exports it, or `processes: false`")
-      : Result.succeed({ ...counted.success, processes, modules: [], layer: tasks as Layer.Layer<never, E, R>, listening: listening.success })
+      : Result.succeed({ ...counted.success, processes, modules: [], layer: tasks as Layer.Layer<never, E, R>, listening: listening.success, schedulerHeapMiB })
   }
   const modules = moduleUrls(tasks as Exclude<Tasks, Layer.Layer<never>> | undefined, machine.folder)
   if (Result.isFailure(modules)) return Result.fail(modules.failure)
-  return Result.succeed({ ...counted.success, processes, modules: modules.success, layer: undefined, listening: listening.success })
+  return Result.succeed({ ...counted.success, processes, modules: modules.success, layer: undefined, listening: listening.success, schedulerHeapMiB })
+}
+
+const schedulerHeap = (bytes: number | undefined, processes: boolean): Result.Result<number | undefined, ClusterError> => {
+  if (bytes === undefined) return Result.succeed(undefined)
+  if (!processes) return bad("schedulerHeap", "needs a scheduler with a process of its own: leave `processes: false` out, or give this process `--max-old-space-size`")
+  const mebibytes = Math.floor(bytes / 2 ** 20)
+  return mebibytes >= 64 && mebibytes < 2 ** 22 ? Result.succeed(mebibytes) : bad("schedulerHeap", `must be a number of bytes, 64 MiB at least, got ${bytes}`)
 }
 
 /** One failure for every option that is wrong: which, and what to do. */

@@ -21,6 +21,7 @@ import { ClusterError } from "@skein/protocol/Errors"
 import type { ProcessId } from "@skein/protocol/Ids"
 import type { ExitReport } from "@skein/protocol/NannyRpcs"
 import type { ProcessSpawner } from "@skein/runtime/nanny/ChildProcess"
+import { defaultHeapMiB } from "@skein/runtime/node/NodeMemory"
 import * as Nanny from "@skein/runtime/nanny/Nanny"
 import * as Supervisor from "@skein/runtime/supervision/Supervisor"
 import type { Sockets } from "@skein/runtime/worker/Sockets"
@@ -81,6 +82,7 @@ const startScheduler = Effect.fnUntraced(function*(plan: Plan, directory: string
   const nanny = yield* Nanny.make({
     name: "scheduler",
     entry: Entries.scheduler,
+    nodeArgs: [`--max-old-space-size=${plan.schedulerHeapMiB ?? defaultHeapMiB()}`],
     config: { ...listening, token: Redacted.value(token) },
     image: Entries.all,
     policy: { intensity: 0 }

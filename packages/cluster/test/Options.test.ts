@@ -21,7 +21,8 @@ describe("a local cluster's plan", () => {
       processes: true,
       modules: [],
       layer: undefined,
-      listening: { _tag: "Unix" }
+      listening: { _tag: "Unix" },
+      schedulerHeapMiB: undefined
     })
   })
 

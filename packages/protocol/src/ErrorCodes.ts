@@ -47,6 +47,7 @@ export const taskCodes = {
   DataLost: "SKEIN3006",
   ResultInvalid: "SKEIN1004",
   KeyConflict: "SKEIN1007",
+  Overloaded: "SKEIN1009",
   SchedulerLost: "SKEIN2010"
 } as const
 

@@ -4,13 +4,12 @@
  *
  * Every message says what, why, and what to do about it.
  */
-import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import { clusterCodes, connectCodes, submitCodes } from "./ErrorCodes.ts"
-import { KeyConflict, SchedulerLost, showPath } from "./Failure.ts"
+import { KeyConflict, Overloaded, SchedulerLost, showPath } from "./Failure.ts"
 
 // Reasons of both kinds of error.
-export { KeyConflict, SchedulerLost }
+export { KeyConflict, Overloaded, SchedulerLost }
 
 /** The function uses names that it does not carry. None are named for a body whose text says nothing of it. */
 export class NotShippable extends Schema.TaggedError<NotShippable>()("NotShippable", {
@@ -72,13 +71,6 @@ export class TooLarge extends Schema.TaggedError<TooLarge>()("TooLarge", {
     return `the arguments take ${mebibytes(this.bytes)}, ${mebibytes(this.limitBytes)} is the limit\n` +
       "  Everything in a graph is kept by the scheduler and sent with every attempt.\n" +
       "  fix  have a task make or load the data, and pass its future"
-  }
-}
-
-/** The scheduler takes no more at present. */
-export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", { retryAfter: Schema.Duration }) {
-  override get message() {
-    return `the scheduler takes no more at present\n  fix  try again in ${Duration.format(this.retryAfter)}`
   }
 }
 

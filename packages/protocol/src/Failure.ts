@@ -120,6 +120,16 @@ export class KeyConflict extends Schema.TaggedError<KeyConflict>()("KeyConflict"
   }
 }
 
+/** The scheduler takes no more at present: its memory is nearly full. What it has taken before goes on. */
+export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", { retryAfter: Schema.Duration }) {
+  override get message() {
+    return "the scheduler takes no more at present: its memory is nearly full\n  What it has taken before goes on, and nothing of it is lost.\n" +
+      `  fix 1  release futures that are not needed any more, and submit this again, in ${Duration.format(this.retryAfter)} or later\n` +
+      "  fix 2  fewer tasks at once, or less in their arguments: all of it is kept until the task is released\n" +
+      "  fix 3  more memory for the scheduler: `schedulerHeap` of LocalCluster, or `node --max-old-space-size`"
+  }
+}
+
 /** The scheduler went away and did not come back within the client's `resumeTimeout`. An error of its own, and a reason of others. */
 export class SchedulerLost extends Schema.TaggedError<SchedulerLost>()("SchedulerLost", {
   code: Schema.String,
@@ -139,7 +149,8 @@ export class SchedulerLost extends Schema.TaggedError<SchedulerLost>()("Schedule
 }
 
 const TaskReason = Schema.Union([
-  TaskDefect, TaskCancelled, TaskTimeout, KilledWorker, NoEligibleWorker, DataLost, ResultInvalid, KeyConflict, SchedulerLost
+  TaskDefect, TaskCancelled, TaskTimeout, KilledWorker, NoEligibleWorker, DataLost, ResultInvalid, KeyConflict, Overloaded,
+  SchedulerLost
 ])
 export type TaskReason = typeof TaskReason.Type
 
@@ -184,6 +195,8 @@ export const Failure = Schema.TaggedUnion({
   Killed: attempts,
   TimedOut: { limitMs: Schema.Number, ...attempts },
   Unrunnable: { wanted: Schema.String, offers: Schema.Array(Schema.String) },
+  /** The scheduler has no room for it, and may have some after `retryMs`. */
+  Refused: { retryMs: Schema.Number },
   /** `heldBy`: the name of a client that has the key, or what it is. */
   Conflict: { heldBy: Schema.String },
   Lost: {}

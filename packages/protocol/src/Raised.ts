@@ -12,7 +12,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { type Attempt, DataLost, type Failure, KeyConflict, KilledWorker, NoEligibleWorker, ResultInvalid, TaskCancelled, TaskDefect, TaskError,
+import { type Attempt, DataLost, type Failure, KeyConflict, KilledWorker, NoEligibleWorker, Overloaded, ResultInvalid, TaskCancelled, TaskDefect, TaskError,
   TaskOrigin, type TaskReason, TaskTimeout } from "./Failure.ts"
 import * as Value from "./Value.ts"
 
@@ -85,6 +85,8 @@ export const decodeFailure = (failure: Failure, at: RaisedAt): Cause.Cause<unkno
       return error(new TaskTimeout({ limit: Duration.millis(failure.limitMs), attempts: failure.attempts }), lastOf(failure.attempts))
     case "Unrunnable":
       return error(new NoEligibleWorker({ wanted: failure.wanted, offers: failure.offers }))
+    case "Refused":
+      return error(new Overloaded({ retryAfter: Duration.millis(failure.retryMs) }))
     case "Conflict":
       return error(new KeyConflict({ key: at.key, heldBy: failure.heldBy }))
     case "Lost":

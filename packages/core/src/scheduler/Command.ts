@@ -48,6 +48,8 @@ export const Command = Schema.TaggedUnion({
   ReportPending: { client: ClientId, id: TaskId },
   /** The key stands for another computation, which clients called `heldBy` want. This client does not hold it. */
   ReportConflict: { client: ClientId, id: TaskId, heldBy: Schema.String },
+  /** There is no room for the task, and nothing of it is kept. This client does not hold it. */
+  ReportRefused: { client: ClientId, id: TaskId, retryMs: Millis },
   Reply: { client: ClientId, ask: AskId, answer: Answer },
 
   /** A cancelled task cannot be stopped otherwise: have the worker's process ended. */

@@ -116,6 +116,8 @@ export const Event = Schema.TaggedUnion({
   HoldersAsked: { at: Millis, worker: WorkerId, rows: Schema.Array(Run) },
   /** The shell dropped code that no task calls. */
   CodesForgotten: { at: Millis, codes: Schema.Array(CodeId) },
+  /** How much of the memory that the shell may have is in use: 1 is all. */
+  MemoryMeasured: { at: Millis, loadRatio: Schema.Number },
   /** Time went by; the answer to `Wake`. */
   Ticked: { at: Millis }
 })

@@ -63,6 +63,7 @@ const handlers: { readonly [Tag in Event["_tag"]]: (draft: Draft, event: Of<Tag>
   ReplicasMissing: Worker.onReplicasMissing,
   HoldersAsked: Worker.onHoldersAsked,
   CodesForgotten: Clock.onCodesForgotten,
+  MemoryMeasured: Clock.onMemoryMeasured,
   Ticked: Clock.onTicked
 }
 

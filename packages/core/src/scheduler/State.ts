@@ -35,6 +35,12 @@ export interface Config {
   readonly takeBackMs: number
   /** After how long a cancelled run that does not stop costs its worker its process. @default 2000 */
   readonly stopWithinMs: number
+  /** From this load of its memory on the scheduler takes no new tasks. @default 0.85 */
+  readonly fullRatio: number
+  /** Below this load it takes new tasks again: so much less that a few releases do not open it for a moment. @default 0.75 */
+  readonly roomRatio: number
+  /** When a client may well try again that was refused. @default 1000 */
+  readonly refusedMs: number
   /** How many changes of status are remembered; at least 1. @default 4096 */
   readonly logLength: number
 }
@@ -246,6 +252,8 @@ export interface State {
   readonly nextAsk: number
   /** Where the search for the next worker begins. */
   readonly turn: number
+  /** Its memory is nearly full: new tasks are refused, so that those it has can be finished. */
+  readonly full: boolean
   /** The last `Wake` asked for and not answered. */
   readonly wakeAt: Millis | undefined
   /** The last `config.logLength` entries; entry `n` is at `n % logLength`. */
@@ -262,6 +270,9 @@ export const defaultConfig: Config = {
   prefetchTasks: 63,
   takeBackMs: 5,
   stopWithinMs: 2_000,
+  fullRatio: 0.85,
+  roomRatio: 0.75,
+  refusedMs: 1_000,
   logLength: 4_096
 }
 
@@ -296,6 +307,7 @@ export const empty = (config: Partial<Config> = {}): State => ({
   nextRank: 0,
   nextAsk: 0,
   turn: 0,
+  full: false,
   wakeAt: undefined,
   log: Vector.empty(),
   logged: 0

@@ -66,6 +66,7 @@ export const event = (event: Event, names: Names = numbers): string => {
         .join("; "),
     HoldersAsked: (event) => `${worker(event.worker)} asks who has ${runs(event.rows)}`,
     CodesForgotten: (event) => `codes ${event.codes.join(", ")} are dropped`,
+    MemoryMeasured: ({ loadRatio }) => `${Math.round(100 * loadRatio)} % of the memory is in use`,
     Ticked: (event) => `it is ${event.at} ms`
   })
 }
@@ -89,6 +90,7 @@ export const command = (command: Command, names: Names = numbers): string => {
       `${client(to)}: ${task(id)} ${failed(failure)}${origin === id ? "" : `, with ${task(origin)}`}`,
     ReportPending: ({ client: to, id }) => `${client(to)}: ${task(id)} is pending again`,
     ReportConflict: ({ client: to, heldBy, id }) => `${client(to)}: ${task(id)} is something else for ${heldBy}`,
+    ReportRefused: ({ client: to, id }) => `${client(to)}: ${task(id)} is refused, for there is no room`,
     Reply: ({ answer, ask, client: to }) =>
       `${client(to)}: answer ${ask}, ${answer._tag === "Cancelled" ? listed(answer.outcomes) : "the workers are there"}`,
     EndWorker: ({ reason, worker: to }) => `end ${worker(to)}: ${reason}`,

@@ -156,6 +156,28 @@ describe("scheduler laws", { timeout: 600_000 }, () => {
     })
   })
 
+  it("a full scheduler takes up nothing new, says so of each, keeps all it has, and takes tasks again once there is room", () => {
+    let refused = 0
+    let reopened = 0
+    forAllWalks(200, length, (choices) => {
+      const world = new World()
+      for (const choice of choices) {
+        const { full, tasks } = world.state
+        const event = world.next(choice)
+        const { commands, state } = world.apply([event])
+        if (full && !state.full) reopened++
+        if (event._tag !== "TasksSubmitted" || !full || Vector.get(state.clients, event.client) === undefined) continue
+        const told = commands.flatMap((command) => command._tag === "ReportRefused" && command.client === event.client ? [command.id] : [])
+        const strangers = event.tasks.map(({ id }) => id).filter((id) => Vector.get(tasks, id) === undefined && id >= 0 && Number.isSafeInteger(id))
+        assert.deepStrictEqual(told.filter((id) => strangers.includes(id)), strangers)
+        for (const id of tasksOf(state)) assert.isDefined(Vector.get(tasks, id as never), `task ${id} is new`)
+        refused += told.length
+      }
+    })
+    assert.isAbove(refused, 50)
+    assert.isAbove(reopened, 20)
+  })
+
   it("when everybody has left, nothing is left", () => {
     forAllWalks(200, length, (choices) => {
       const world = new World()
@@ -226,6 +248,7 @@ const isAddressed = (state: State, command: Command): boolean => {
     case "ReportErred":
     case "ReportPending":
     case "ReportConflict":
+    case "ReportRefused":
     case "Reply":
       return isClient(command.client)
     case "TellHolders":

@@ -98,7 +98,7 @@ export class World {
 
   private any(choose: Choose): Event {
     const roll = choose(100)
-    if (roll < 12) return this.submitted(choose)
+    if (roll < 12) return this.state.full && choose(2) === 0 ? this.memoryMeasured(choose) : this.submitted(choose)
     if (roll < 45) return this.finished(choose)
     if (roll < 50) return this.failed(choose)
     if (roll < 52) return this.killed(choose)
@@ -115,7 +115,8 @@ export class World {
     if (roll < 92) return this.workerLeft(choose)
     if (roll < 93) return choose(4) === 0 ? this.clientLeft(choose) : this.clientJoined()
     if (roll < 95) return this.asked(choose)
-    if (roll < 97) return this.ticked(choose)
+    if (roll < 96) return this.ticked(choose)
+    if (roll < 97) return this.memoryMeasured(choose)
     return choose(6) === 0 ? this.codesForgotten(choose) : this.finished(choose)
   }
 
@@ -155,6 +156,7 @@ export class World {
     }
     Vector.forEach(this.state.workers, ({ id }) =>
       tell({ _tag: "WorkerLeft", at: this.at, worker: id, leaving: { _tag: "Closed" } }))
+    tell({ _tag: "MemoryMeasured", at: this.at, loadRatio: 0 })
     tell({ _tag: "Ticked", at: this.at + 10_000 })
     tell({ _tag: "CodesForgotten", at: this.at, codes: [0, 1, 2, 3, 4, 5] as Array<CodeId> })
   }
@@ -383,6 +385,11 @@ export class World {
   private ticked(choose: Choose): Event {
     if (choose(2) === 0) this.at += 2_500
     return { _tag: "Ticked", at: this.at }
+  }
+
+  /** Room mostly, for little happens to a scheduler that is full. */
+  private memoryMeasured(choose: Choose): Event {
+    return { _tag: "MemoryMeasured", at: this.at, loadRatio: [0.5, 0.6, 0.7, 0.8, 0.9][choose(5)]! }
   }
 
   private codesForgotten(choose: Choose): Event {

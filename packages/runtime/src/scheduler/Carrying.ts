@@ -20,6 +20,7 @@ import type { AskId, ClientId, CodeId, Millis, RunId, TaskId, WorkerId } from "@
 import type { Assignment } from "@skein/protocol/WorkerRpcs"
 import * as Handlers from "./Handlers.ts"
 import { forgetAll } from "./Journal.ts"
+import type { Conflict } from "./KeyTable.ts"
 import type { Values } from "./Mailbox.ts"
 import type { ClientPeer, Registry, WorkerPeer } from "./Registry.ts"
 import type { ClientRow, WorkerRow } from "./Rows.ts"
@@ -105,12 +106,13 @@ export const make = (options: Options): Carrying => {
     const originTask = code === undefined ? "" : tables.codes.defOf(code)?.name ?? ""
     toClient(peer, { _tag: "Erred", row: { ref, failure: command.failure, origin, originTask } })
   }
-  const conflict = (client: ClientId, id: TaskId, heldBy: string): void => {
+  /** The client does not hold the task, and no task of its own can build on it. */
+  const refused = (client: ClientId, id: TaskId, failure: Conflict["failure"]): void => {
     const peer = registry.clients.get(client)
     const ref = peer?.refs.refOf(id)
     const origin = tables.keys.keyOf(id)
     if (peer === undefined || ref === undefined || origin === undefined) return
-    const why = { heldBy, origin, originCode: tables.keys.codeOf(id) }
+    const why = { failure, origin, originCode: tables.keys.codeOf(id) }
     peer.refs.conflict(ref, why)
     toClient(peer, Handlers.erredByConflict(tables, ref, why))
   }
@@ -148,7 +150,9 @@ export const make = (options: Options): Carrying => {
         return peer === undefined || ref === undefined ? undefined : toClient(peer, { _tag: "Pending", row: ref })
       }
       case "ReportConflict":
-        return conflict(command.client, command.id, command.heldBy)
+        return refused(command.client, command.id, { _tag: "Conflict", heldBy: command.heldBy })
+      case "ReportRefused":
+        return refused(command.client, command.id, { _tag: "Refused", retryMs: command.retryMs })
       case "Reply":
         others.push(() => options.reply(command.ask, command.answer))
         return

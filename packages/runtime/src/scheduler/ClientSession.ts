@@ -46,6 +46,7 @@ const handlersOf = (desk: Desk, peer: ClientPeer, border: Border.Border) => {
   return ClientRpcs.of({
     Submit: ({ graph }) =>
       border.take(() => {
+        desk.submitted(graph.tasks)
         const { conflicts, event } = Handlers.submitted(tables, peer, graph, now())
         mailbox.offer(event)
         conflicts.forEach(peer.send)

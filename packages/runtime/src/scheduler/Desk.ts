@@ -1,4 +1,5 @@
 /** What all sessions of a scheduler share. */
+import type { SubmittedTask } from "@skein/protocol/Graph"
 import type { Millis } from "@skein/protocol/Ids"
 import type { Asking } from "./Asking.ts"
 import type { Tables } from "./Handlers.ts"
@@ -14,5 +15,7 @@ export interface Desk {
   readonly mailbox: Mailbox
   readonly asking: Asking
   readonly inspecting: Inspecting
+  /** Called with the tasks of each submission, before its event. */
+  readonly submitted: (tasks: ReadonlyArray<SubmittedTask>) => void
   readonly now: () => Millis
 }

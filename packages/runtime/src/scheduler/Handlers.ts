@@ -116,7 +116,7 @@ export const erredByConflict = (tables: Tables, ref: Ref, conflict: Conflict): C
   _tag: "Erred",
   row: {
     ref,
-    failure: { _tag: "Conflict", heldBy: conflict.heldBy },
+    failure: conflict.failure,
     origin: conflict.origin,
     originTask: conflict.originCode === undefined ? "" : tables.codes.defOf(conflict.originCode)?.name ?? ""
   }

@@ -14,6 +14,7 @@
  * last: the table depends on the order of events alone, and replaying the
  * journal rebuilds it.
  */
+import type { Failure } from "@skein/protocol/Failure"
 import type { CodeId, Key, Ref, TaskId } from "@skein/protocol/Ids"
 import { refuse } from "./Violation.ts"
 
@@ -143,9 +144,9 @@ const noNames: ReadonlyArray<Named> = []
 /** Keys that one client may hold at once. */
 export const REFS_PER_CLIENT = 1 << 23
 
-/** What a client may not build on: another client's computation has its key. */
+/** What a client may not build on: another client's computation has its key, or there was no room for its own. */
 export interface Conflict {
-  readonly heldBy: string
+  readonly failure: Extract<Failure, { readonly _tag: "Conflict" | "Refused" }>
   /** The key in question, and what it calls here. */
   readonly origin: Key
   readonly originCode: CodeId | undefined

@@ -5,6 +5,7 @@
  *   ├─ state         the loop that owns the state
  *   └─ surroundings  one-for-one, 3 restarts in 5 minutes
  *      ├─ clock
+ *      ├─ memory     if the process is the scheduler's own
  *      └─ sessions   a fiber group for each connection
  *
  * The loop is never started again: a state without the events that led to it
@@ -32,6 +33,7 @@ import * as Inspecting from "./Inspecting.ts"
 import type { Journal } from "./Journal.ts"
 import * as KeyTable from "./KeyTable.ts"
 import * as Mailbox from "./Mailbox.ts"
+import * as Memory from "./Memory.ts"
 import * as Registry from "./Registry.ts"
 import * as Scheduler from "./Scheduler.ts"
 import type { SchedulerConfig } from "./SchedulerConfig.ts"
@@ -66,7 +68,9 @@ export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server:
     tables,
     carrying
   })
-  const desk: Desk = { config, tables, registry, mailbox, asking, now, inspecting: Inspecting.make(scheduler.state, tables, registry) }
+  const memory = yield* Memory.Memory
+  const watch = memory === undefined ? undefined : Memory.make({ memory, mailbox, now, full: () => scheduler.state().full })
+  const desk: Desk = { config, tables, registry, mailbox, asking, now, submitted: watch?.submitted ?? (() => {}), inspecting: Inspecting.make(scheduler.state, tables, registry) }
 
   const started = Latch.makeUnsafe(false)
   const surroundings = Supervisor.supervise({
@@ -77,6 +81,7 @@ export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server:
     started,
     children: [
       { id: "clock", start: ticking.run },
+      ...(watch === undefined ? [] : [{ id: "memory", start: watch.run }]),
       { id: "sessions", start: Sessions.run(desk, server) }
     ]
   })

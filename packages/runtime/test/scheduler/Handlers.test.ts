@@ -95,7 +95,7 @@ describe("Handlers.submitted", () => {
     const tables = makeTables()
     const client = makeClient()
     Handlers.submitted(tables, client, graph([task(1, "a")]), 0)
-    client.refs.conflict(ref(1), { heldBy: "bob", origin: key("a"), originCode: client.codes.get(CodeRef.make(0))?.code })
+    client.refs.conflict(ref(1), { failure: { _tag: "Conflict", heldBy: "bob" } as const, origin: key("a"), originCode: client.codes.get(CodeRef.make(0))?.code })
     const { conflicts, event } = Handlers.submitted(tables, client, graph([task(2, "b", [1]), task(3, "c", [2])], { codes: [] }), 0)
     assert(event._tag === "TasksSubmitted")
     assert.deepStrictEqual(event.tasks, [])

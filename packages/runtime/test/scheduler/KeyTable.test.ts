@@ -122,7 +122,7 @@ describe("Refs", () => {
 
   it("keeps a conflict until the client lets go of it or asks again", () => {
     const refs = KeyTable.makeRefs()
-    const conflict = { heldBy: "bob", origin: key("a"), originCode: undefined }
+    const conflict = { failure: { _tag: "Conflict", heldBy: "bob" } as const, origin: key("a"), originCode: undefined }
     refs.hold(ref(1), id(10))
     refs.conflict(ref(1), conflict)
     assert.deepStrictEqual(refs.idOf(ref(1)), conflict)

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Queue } from "effect"
+import { TestClock } from "effect/testing"
 import { Key, TaskId } from "@skein/protocol/Ids"
 import type { WorkerCommand } from "@skein/protocol/WorkerRpcs"
+import { Memory } from "@skein/runtime/scheduler/Memory"
 import * as Rig from "./utils/Rig.ts"
 import { code, declared, id, key, ref, task } from "./utils/make.ts"
 
@@ -154,6 +156,39 @@ describe("Scheduler", () => {
       yield* bob.rpc.Release({ refs: [ref(1), ref(2), ref(3)] })
       assert.deepInclude(yield* settle(bob), { noWorker: 1, erred: 0 })
       assert.strictEqual(rig.tree.desk.tables.keys.size(), 1)
+    }).pipe(Effect.provide(Rig.layer)))
+
+  it.effect("refuses what is new while its memory is nearly full, and all that builds on it, and takes it when there is room", () =>
+    Effect.gen(function*() {
+      const memory = { ratio: 0.5 }
+      const rig = yield* Effect.provideService(Rig.start(), Memory, { loadRatio: () => memory.ratio })
+      const client = yield* Rig.client(rig)
+      const submit = (...tasks: ReadonlyArray<ReturnType<typeof task>>) => client.rpc.Submit({ graph: { codes: [], tasks, last: true } })
+      yield* client.rpc.Submit({ graph: { codes: inc, tasks: [task(1, "a")], last: true } })
+      yield* settle(client)
+      memory.ratio = 0.9
+      yield* TestClock.adjust("1 second")
+      yield* submit(task(2, "b"), task(3, "c", [2]))
+      const { rows } = yield* client.next("Erred")
+      const failure = { _tag: "Refused" as const, retryMs: 1_000 }
+      assert.deepStrictEqual(rows, [
+        { ref: ref(2), failure, origin: key("b"), originTask: "inc" },
+        { ref: ref(3), failure, origin: key("c"), originTask: "inc" }
+      ])
+      yield* submit(task(4, "d", [1, 2]))
+      const { rows: [built] } = yield* client.next("Erred")
+      assert.deepStrictEqual([built!.ref, built!.failure._tag, built!.origin], [4, "Refused", "b"])
+      // What it had goes on, and nothing is kept of the rest.
+      assert.deepInclude(yield* settle(client), { noWorker: 1, erred: 0 })
+      assert.strictEqual(rig.tree.desk.tables.keys.size(), 1)
+      memory.ratio = 0.5
+      yield* TestClock.adjust("1 second")
+      // Under the number that the client has for it.
+      yield* submit(task(2, "b"), task(5, "e", [2]))
+      assert.deepInclude(yield* settle(client), { noWorker: 2, waiting: 1 })
+      yield* client.rpc.Release({ refs: [ref(1), ref(2), ref(3), ref(4), ref(5)] })
+      yield* settle(client)
+      assert.strictEqual(rig.tree.desk.tables.keys.size(), 0)
     }).pipe(Effect.provide(Rig.layer)))
 
   it.effect("passes a failure on, with the key and task it came from", () =>

@@ -223,6 +223,8 @@ const carry = (world: World, command: Command, out: Out): void => {
       return news(world, out, command.client, command.id, (ref) => ({ _tag: "Pending", ref }))
     case "ReportConflict":
       return breaks("equal tasks are no conflict", `task ${command.id} for client ${command.client}`)
+    case "ReportRefused":
+      return breaks("there is room for every task", `task ${command.id} for client ${command.client}`)
     case "Reply":
       return answered(world, command)
     case "EndWorker": {

@@ -129,6 +129,11 @@ const accept = (draft: Draft, client: Client, task: NewTask): boolean => {
 
 const create = (draft: Draft, client: Client, task: NewTask): boolean => {
   if (!isId(task.id)) return false
+  if (draft.state.full) {
+    draft.send({ _tag: "ReportRefused", client: client.id, id: task.id, retryMs: draft.state.config.refusedMs })
+    giveBack(draft, task.id)
+    return false
+  }
   if (!isId(task.code) || !task.dependencies.every((id) => draft.task(id) !== undefined)) {
     // Its inputs were forgotten, which the shell should not have let happen.
     draft.send({ _tag: "ReportErred", client: client.id, id: task.id, failure: { _tag: "Lost" }, origin: task.id })

@@ -1,5 +1,6 @@
 /**
- * What the shell itself has to say: that time went by, and what it has dropped.
+ * What the shell itself has to say: that time went by, how full its memory is,
+ * and what it has dropped.
  */
 import type { Of } from "../../Event.ts"
 import type { Draft } from "../draft.ts"
@@ -9,6 +10,15 @@ import { endOverdue } from "../stopping.ts"
 export const onTicked = (draft: Draft, _event: Of<"Ticked">): void => {
   draft.state.wakeAt = undefined
   endOverdue(draft)
+}
+
+/**
+ * So much memory is in use. Nearly full, the scheduler refuses what is new and
+ * keeps what it has: a process that ran out of memory would lose all of it.
+ */
+export const onMemoryMeasured = (draft: Draft, { loadRatio }: Of<"MemoryMeasured">): void => {
+  const { config, full } = draft.state
+  draft.state.full = full ? loadRatio >= config.roomRatio : loadRatio >= config.fullRatio
 }
 
 /** The shell dropped code that no task calls: what was learnt of it goes too. */

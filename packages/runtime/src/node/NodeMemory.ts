@@ -1,0 +1,87 @@
+/**
+ * The memory of this process.
+ *
+ * Two limits: that of V8's old generation, which is set by
+ * `--max-old-space-size` and ends the process when it is passed, and what the
+ * machine or the container has. Whichever is nearer counts.
+ *
+ * Much of a heap's use may be garbage that nobody has had a reason to collect: V8
+ * lets a heap grow up to its limit before it looks closely. So when much is in use
+ * it is collected here, for at most a tenth of the time, and counted after that.
+ * Half of what has come since counts as needed, and all of it when there is hardly
+ * anything left. Near the limit V8 gives up before it is reached; and what is under
+ * way when new tasks are refused must find room, too: that is the reserve.
+ */
+import { totalmem } from "node:os"
+import { performance } from "node:perf_hooks"
+import { constrainedMemory, execArgv, memoryUsage } from "node:process"
+import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import type { Measuring } from "../scheduler/Memory.ts"
+
+const MIB = 2 ** 20
+/** From here on garbage is told from what is needed. */
+const COLLECT_FROM = 0.75
+/** From here on that makes no difference any more. */
+const HARDLY_ANYTHING_LEFT = 0.95
+/** Counts as in use always. */
+const RESERVE_BYTES = 8 * MIB
+
+/** Bytes that all processes here may have together. */
+export const machineBytes = (): number => {
+  const constrained = constrainedMemory()
+  // Without a limit it is 0, or more than there is.
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
+}
+
+/**
+ * The limit of a scheduler's heap if nobody has said it, in MiB: half of the memory of the machine or container, but at least
+ * 512 MiB and at most 16 GiB, beyond which collections take seconds. About a million retained tasks for each GiB.
+ */
+export const defaultHeapMiB = (bytes: number = machineBytes()): number => Math.round(Math.min(16_384, Math.max(512, bytes / 2 / MIB)))
+
+export const make = (): Measuring => {
+  const heapLimit = heapLimitBytes()
+  const machineLimit = machineBytes()
+  let collect: (() => void) | undefined
+  let collectAgainAt = 0
+  let counted = 0
+  const collected = (): number => {
+    const since = performance.now()
+    collect ??= collector()
+    collect()
+    collectAgainAt = performance.now() + 9 * (performance.now() - since)
+    return used()
+  }
+  const used = (): number => (oldBytes() + RESERVE_BYTES) / heapLimit
+  const heapRatio = (): number => {
+    const now = used()
+    if (now < COLLECT_FROM) return counted = now
+    if (performance.now() >= collectAgainAt) return counted = collected()
+    return now >= HARDLY_ANYTHING_LEFT || now < counted ? now : (counted + now) / 2
+  }
+  return { loadRatio: () => Math.max(heapRatio(), memoryUsage.rss() / machineLimit) }
+}
+
+/** What `--max-old-space-size` says; without it, V8's own limit, which has the young generation in it. */
+const heapLimitBytes = (): number => {
+  const flag = [...execArgv, ...(process.env["NODE_OPTIONS"] ?? "").split(/\s+/)].findLast((arg) => /^--max[-_]old[-_]space[-_]size=\d+$/.test(arg))
+  return flag === undefined ? getHeapStatistics().heap_size_limit : Number(flag.split("=")[1]) * MIB
+}
+
+/** In use in the spaces to which that limit applies. */
+const oldBytes = (): number => {
+  let sum = 0
+  for (const { space_name, space_used_size } of getHeapSpaceStatistics()) {
+    if (!space_name.startsWith("new_") && !space_name.startsWith("read_only")) sum += space_used_size
+  }
+  return sum
+}
+
+/** V8 gives its collector to contexts that are made while it is told to. */
+const collector = (): () => void => {
+  setFlagsFromString("--expose-gc")
+  const gc: unknown = runInNewContext("gc")
+  setFlagsFromString("--no-expose-gc")
+  return typeof gc === "function" ? () => void gc() : () => {}
+}
