@@ -3,6 +3,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
+import { Client } from "@skein/client/Client"
+import { inFiber } from "@skein/simulation/cases/Work"
 import * as SimCluster from "@skein/simulation/SimCluster"
 import * as World from "@skein/simulation/World"
 
@@ -36,5 +38,34 @@ describe("a cluster that is being scaled up", () => {
       yield* cluster.shutdown
       assert.isBelow(cluster.world.now - before, 3_000)
       assert.deepStrictEqual(cluster.leftovers(), [])
+    })))
+})
+
+describe("a wall clock that is set back an hour", () => {
+  it("does not keep a nanny from starting its worker again", () =>
+    underSeeds(Effect.fnUntraced(function*(cluster) {
+      cluster.inject({ _tag: "WorkerCrash", at: 0, worker: "worker-0" })
+      yield* Effect.sleep(10)
+      cluster.inject({ _tag: "ClockJump", at: 0, part: "nanny-0", byMs: -3_600_000 })
+      const before = cluster.world.now
+      while (cluster.workers().size === 0) yield* Effect.sleep(100)
+      assert.isBelow(cluster.world.now - before, 10_000)
+      yield* cluster.shutdown
+    })))
+
+  it("does not end the session of a worker whose body ran meanwhile, nor leave it without slots", () =>
+    underSeeds(Effect.fnUntraced(function*(cluster) {
+      const [client] = cluster.clients
+      const results = client!.run(Effect.gen(function*() {
+        const service = yield* Client
+        const spec = (id: number) => ({ id, durationMs: 50, bytes: 0, body: { _tag: "Succeeds" as const } })
+        const futures = yield* Effect.forEach([1, 2, 3, 4], (id) => service.with({ isolation: "fiber" }).submit(inFiber, spec(id), []))
+        return (yield* service.gather(futures)).length
+      }))
+      yield* Effect.sleep(60)
+      cluster.inject({ _tag: "ClockJump", at: 0, part: "worker-0", byMs: -3_600_000 })
+      assert.deepStrictEqual(yield* results.exit, Exit.succeed(4))
+      assert.isFalse([...yield* cluster.logs].some(([, lines]) => lines.some((line) => line.includes("protocol"))))
+      yield* cluster.shutdown
     })))
 })

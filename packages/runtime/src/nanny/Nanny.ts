@@ -24,6 +24,7 @@ import { reduce } from "@skein/core/nanny/Reducer"
 import * as State from "@skein/core/nanny/State"
 import type { ProcessId } from "@skein/protocol/Ids"
 import type { ExitReport } from "@skein/protocol/NannyRpcs"
+import * as SteadyTime from "../SteadyTime.ts"
 import type { Child } from "../supervision/Supervisor.ts"
 import { type ChildProcess, ProcessSpawner, type Source } from "./ChildProcess.ts"
 import { Ring } from "./Lines.ts"
@@ -104,7 +105,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
   const self: Self = {
     options,
     mailbox: yield* Queue.unbounded<Happened>(),
-    clock: yield* Clock.Clock,
+    now: SteadyTime.of(yield* Clock.Clock),
     lines: new Ring(1_000),
     tail: new Ring(20),
     state: State.make(options.name, salt, policy),
@@ -118,7 +119,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
 
 const publicSide = (self: Self): Nanny => {
   const tell = (event: (at: number) => Event) =>
-    Effect.sync(() => void Queue.offerUnsafe(self.mailbox, event(self.clock.currentTimeMillisUnsafe())))
+    Effect.sync(() => void Queue.offerUnsafe(self.mailbox, event(self.now())))
   const want = (wanted: boolean) => Effect.sync(() => void (self.wanted = wanted))
   const isOver = (status: State.Status) => status._tag === "Stopped" || status._tag === "GivenUp"
   const awaitStatus = (is: (status: State.Status) => boolean): Effect.Effect<State.Status> =>
@@ -163,7 +164,7 @@ interface Self {
   readonly options: Options
   /** A few entries for each life, and notices up to `noticesBound`. */
   readonly mailbox: Queue.Queue<Happened>
-  readonly clock: Clock.Clock
+  readonly now: () => number
   readonly lines: Ring<LogLine>
   /** The last lines of the present life. */
   readonly tail: Ring<string>
@@ -188,7 +189,7 @@ const run = (self: Self): Effect.Effect<never, never, ProcessSpawner | Scope.Sco
     // An earlier run of this loop may have broken; its process went with its scope.
     change(self, { ...self.state, status: { _tag: "Stopped" } })
     yield* Queue.clear(self.mailbox)
-    if (self.wanted) yield* carryOut(shell, [{ _tag: "StartRequested", at: yield* Clock.currentTimeMillis }])
+    if (self.wanted) yield* carryOut(shell, [{ _tag: "StartRequested", at: yield* SteadyTime.millis }])
     return yield* Effect.forever(turn(shell)).pipe(
       Effect.onInterrupt(() => stopInOrder(shell)),
       Effect.tapCause((cause) => Effect.sync(() => giveUpFor(self, cause)))
@@ -198,7 +199,7 @@ const run = (self: Self): Effect.Effect<never, never, ProcessSpawner | Scope.Sco
 /** Lets nobody wait for a nanny that broke; its supervisor may start it again. */
 const giveUpFor = (self: Self, cause: Cause.Cause<never>): void => {
   if (Cause.hasInterruptsOnly(cause)) return
-  const since = self.clock.currentTimeMillisUnsafe()
+  const since = self.now()
   change(self, { ...self.state, status: { _tag: "GivenUp", since, detail: `has a broken nanny: ${Cause.pretty(cause)}` } })
 }
 
@@ -213,7 +214,7 @@ interface Shell {
 }
 
 const stopInOrder = Effect.fnUntraced(function*(shell: Shell) {
-  yield* carryOut(shell, [{ _tag: "StopRequested", at: yield* Clock.currentTimeMillis }])
+  yield* carryOut(shell, [{ _tag: "StopRequested", at: yield* SteadyTime.millis }])
   while (shell.self.state.status._tag !== "Stopped" && shell.self.state.status._tag !== "GivenUp") yield* turn(shell)
 })
 
@@ -227,7 +228,7 @@ const turn = (shell: Shell): Effect.Effect<void, never, ProcessSpawner> => Effec
 /** Nothing is taken here: a loser of the race that had taken an event would lose it. */
 const somethingToDo = Effect.fnUntraced(function*({ self, wakeAt }: Shell) {
   if (wakeAt === undefined) return yield* Effect.asVoid(Queue.peek(self.mailbox))
-  const waitMs = Math.max(0, Math.ceil(wakeAt - (yield* Clock.currentTimeMillis)))
+  const waitMs = Math.max(0, Math.ceil(wakeAt - (yield* SteadyTime.millis)))
   yield* Effect.raceFirst(Effect.asVoid(Queue.peek(self.mailbox)), Effect.sleep(waitMs))
 })
 
@@ -238,7 +239,7 @@ const doIt = Effect.fnUntraced(function*(shell: Shell) {
     events.push(happened)
   }
   shell.self.waiting = 0
-  const at = yield* Clock.currentTimeMillis
+  const at = yield* SteadyTime.millis
   if (shell.wakeAt !== undefined && shell.wakeAt <= at) {
     shell.wakeAt = undefined
     events.push({ _tag: "Ticked", at })
@@ -297,7 +298,7 @@ const life = Effect.fnUntraced(function*(shell: Shell, command: Extract<Command,
   const { options } = self
   const spawner = yield* ProcessSpawner
   const tell = (event: Event) => Queue.offer(self.mailbox, event)
-  const now = Clock.currentTimeMillis
+  const now = SteadyTime.millis
   self.tail.clear()
   if (options.onLife !== undefined) yield* options.onLife(process)
   const input = { process, name: options.name, parent: yield* spawner.ownPid, config: options.config }
@@ -329,7 +330,7 @@ const life = Effect.fnUntraced(function*(shell: Shell, command: Extract<Command,
 })
 
 const onLine = (self: Self, life: number, process: ProcessId, source: Source, text: string): void => {
-  const at = self.clock.currentTimeMillisUnsafe()
+  const at = self.now()
   if (source === "notices") return onNotice(self, at, life, text)
   const line: LogLine = { at, process, source, text }
   self.lines.push(line)

@@ -23,6 +23,7 @@ import type * as Scope from "effect/Scope"
 import type * as SocketServer from "effect/socket/SocketServer"
 import { empty, type State } from "@skein/core/scheduler/State"
 import { Hashing } from "@skein/transport/Hashing"
+import * as SteadyTime from "../SteadyTime.ts"
 import * as Supervisor from "../supervision/Supervisor.ts"
 import * as Asking from "./Asking.ts"
 import * as Carrying from "./Carrying.ts"
@@ -54,8 +55,7 @@ export interface Tree {
 /** Puts a scheduler together; nothing runs before `run` does. */
 export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server: SocketServer.SocketServer["Service"]) {
   const { sha256 } = yield* Hashing
-  const clock = yield* Clock.Clock
-  const now = () => clock.currentTimeMillisUnsafe()
+  const now = SteadyTime.of(yield* Clock.Clock)
   const tables: Tables = { keys: KeyTable.make(), codes: CodeTable.make(sha256) }
   const mailbox = Mailbox.make()
   const registry = Registry.make()

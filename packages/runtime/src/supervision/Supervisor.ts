@@ -15,7 +15,6 @@
  * Source: Erlang/OTP `supervisor.erl`, its strategies, restart types and defaults.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -27,6 +26,7 @@ import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import * as SteadyTime from "../SteadyTime.ts"
 
 /**
  * Who is restarted when one child ends: it alone, all of them, or it and those
@@ -191,7 +191,7 @@ const startPending = Effect.fnUntraced(function*<R>(tree: Tree<R>) {
     // In a one-for-one tree the order matters for the first start only.
     const othersWait = tree.options.strategy !== "one-for-one" || !member.wasUp
     if (member.phase._tag === "Pending") {
-      const waitMs = member.phase.notBefore - (yield* Clock.currentTimeMillis)
+      const waitMs = member.phase.notBefore - (yield* SteadyTime.millis)
       if (waitMs > 0) {
         waitFor.push(Effect.sleep(Math.ceil(waitMs)))
         if (othersWait) return waitFor
@@ -215,7 +215,7 @@ const launch = Effect.fnUntraced(function*<R>(tree: Tree<R>, index: number, memb
   if (member.child.started !== undefined) yield* member.child.started.close
   const life = ++tree.lives
   const scope = yield* Scope.make()
-  const since = yield* Clock.currentTimeMillis
+  const since = yield* SteadyTime.millis
   const fiber = yield* member.child.start.pipe(
     Scope.provide(scope),
     Effect.onExit((exit) => Queue.offer(tree.ends, { index, life, exit })),
@@ -238,7 +238,7 @@ const onEnded = Effect.fnUntraced(function*<R>(tree: Tree<R>, ended: Ended) {
     member.phase = { _tag: "Over" }
     return
   }
-  const now = yield* Clock.currentTimeMillis
+  const now = yield* SteadyTime.millis
   const giveUp = (reason: SupervisorShutdown["reason"], child: string) =>
     new SupervisorShutdown({
       supervisor: tree.options.name,

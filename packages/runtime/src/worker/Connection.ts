@@ -27,6 +27,7 @@ import * as Duplex from "@skein/transport/Duplex"
 import type { Hashing } from "@skein/transport/Hashing"
 import * as Outbox from "@skein/transport/Outbox"
 import * as Session from "@skein/transport/Session"
+import * as SteadyTime from "../SteadyTime.ts"
 import type { DataStore } from "./DataStore.ts"
 import type { Host } from "./Host.ts"
 import type { Mailbox } from "./Mailbox.ts"
@@ -69,7 +70,7 @@ export const make = (options: Options): Connection => {
   let contact = nobody
   const incarnations = Effect.gen(function*() {
     for (let shortOnes = 0;;) {
-      const since = yield* Clock.currentTimeMillis
+      const since = yield* SteadyTime.millis
       const end = yield* Effect.scoped(incarnation(options, (next) => {
         contact = next
       }))
@@ -78,7 +79,7 @@ export const make = (options: Options): Connection => {
       if (end.why.kind === "refused") return yield* end.why
       if (Cause.hasDies(end.why.cause)) return yield* Effect.failCause(end.why.cause as Cause.Cause<never>) // our own bug, for us to end by
       yield* Effect.logWarning(`worker ${config.name}: its session is over (${end.why.kind}: ${end.why.reason}); it looks for the scheduler again`)
-      shortOnes = (yield* Clock.currentTimeMillis) - since > 10_000 ? 0 : shortOnes + 1
+      shortOnes = (yield* SteadyTime.millis) - since > 10_000 ? 0 : shortOnes + 1
       if (shortOnes > 1) yield* Effect.sleep(Math.min(2_000, 50 * 2 ** shortOnes))
     }
   })
@@ -102,7 +103,7 @@ const incarnation = Effect.fnUntraced(function*(
   setContact: (contact: Contact) => void
 ): Effect.fn.Return<End, Session.ConnectFailed | SocketsFailed, Hashing | Scope.Scope> {
   const { config, host, mailbox, onRegistered, state, store } = options
-  const clock = yield* Clock.Clock
+  const now = SteadyTime.of(yield* Clock.Clock)
   const session = mailbox.holdBack(yield* dial(options))
   const sentAway = Deferred.makeUnsafe<string>()
   const tables = makeTables()
@@ -112,7 +113,7 @@ const incarnation = Effect.fnUntraced(function*(
     Command: ({ segments }) =>
       Effect.sync(() => {
         for (const segment of segments) {
-          const event = tables.told(segment, clock.currentTimeMillisUnsafe())
+          const event = tables.told(segment, now())
           if (event === undefined) continue
           if (early === undefined) mailbox.offer(event)
           else early.push(event)
@@ -145,7 +146,7 @@ const incarnation = Effect.fnUntraced(function*(
           return id === undefined || id < 0 ? [] : [{ entry, id }]
         })
         const holds = store.adopt(kept)
-        return { _tag: "Started", at: clock.currentTimeMillisUnsafe(), worker, nthreads: config.nthreads, nfibers: config.nfibers, holds }
+        return { _tag: "Started", at: now(), worker, nthreads: config.nthreads, nfibers: config.nfibers, holds }
       }
     })
     for (const event of early ?? []) mailbox.offer(event)

@@ -36,6 +36,7 @@ import type { Attempt } from "@skein/protocol/Failure"
 import { INLINE_LIMIT } from "@skein/protocol/Graph"
 import type { CodeId, RunId, TaskId } from "@skein/protocol/Ids"
 import { encodeRaised, type Raised } from "@skein/protocol/Raised"
+import * as SteadyTime from "../SteadyTime.ts"
 import * as Body from "./Body.ts"
 import { type Code, CodeUnknown } from "./Code.ts"
 import type { DataStore } from "./DataStore.ts"
@@ -104,6 +105,7 @@ const KNOWN_EFFECTS = 4_096
 export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Executor, never, Scope.Scope> {
   const { code, defOf, emit, store, threads, worker } = options
   const clock = yield* Clock.Clock
+  const now = SteadyTime.of(clock)
   const fibers = yield* FiberSet.make<void, never>()
   /** Runs an effect from here on, not from some later step. */
   const fork = yield* FiberSet.runtime(fibers)<never>()
@@ -129,7 +131,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const begin = (run: Running): void => {
     const { code: id, isolation, key } = run.command
     run.begun = true
-    run.startedAtMs = clock.currentTimeMillisUnsafe()
+    run.startedAtMs = now()
     const def = defOf(id)
     if (def === undefined) return lacksCode(run, new CodeUnknown({ task: key, worker, detail: `the scheduler has not said what code ${id} is` }))
     if (isolation === "thread" && !giveEffects.has(def.digest)) withCode(run, code.forThread(def), (found) => handOver(run, found))
@@ -182,18 +184,18 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const lacksCode = (run: Running, problem: CodeUnknown): void => failed(run, { _tag: "Defect", defect: problem }, 0, false)
   const failed = (run: Running, raised: Raised, ms: number, retryable: boolean): void => {
     const { command: { attempt }, startedAtMs } = run
-    const failure = encodeRaised(raised, { worker, attempt, startedAtMs, endedAtMs: clock.currentTimeMillisUnsafe() })
+    const failure = encodeRaised(raised, { worker, attempt, startedAtMs, endedAtMs: now() })
     ended(run, { _tag: "Failed", failure, ms, retryable })
   }
   const exited = ({ startedAtMs }: Running, { detail }: Extract<JobOutcome, { readonly _tag: "Exited" }>): Outcome => ({
     _tag: "Exited",
-    attempt: { worker, startedAtMs, endedAtMs: clock.currentTimeMillisUnsafe(), ended: "exit", detail, peakMemoryBytes: Option.none(), logTail: [] }
+    attempt: { worker, startedAtMs, endedAtMs: now(), ended: "exit", detail, peakMemoryBytes: Option.none(), logTail: [] }
   })
 
   /** The one place where a run ends, called when nothing of it runs any more. */
   const ended = ({ command: { id, key, run }, generation, interrupted, retracting }: Running, outcome: Outcome): void => {
     if (!running.delete(run)) return
-    const at = clock.currentTimeMillisUnsafe()
+    const at = now()
     if (interrupted) return emit({ _tag: "ExecuteStopped", at, id, run })
     if (retracting) return emit({ _tag: "ExecuteRetracted", at, id, run, retracted: true })
     switch (outcome._tag) {
@@ -220,7 +222,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       if (!running.has(runId)) return
       run.retracting = false
     }
-    emit({ _tag: "ExecuteRetracted", at: clock.currentTimeMillisUnsafe(), id, run: runId, retracted: false })
+    emit({ _tag: "ExecuteRetracted", at: now(), id, run: runId, retracted: false })
   }
   const interrupt = (id: RunId): void => {
     const run = running.get(id)

@@ -8,7 +8,6 @@
  *
  * Source: dask.distributed `worker.py`, `Worker.gather_dep`.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
@@ -17,6 +16,7 @@ import type { WorkerId } from "@skein/protocol/Ids"
 import type { Held, Run } from "@skein/protocol/WorkerRpcs"
 import type { BulkFailed } from "@skein/transport/Bulk"
 import type { BulkClient } from "@skein/transport/BulkClient"
+import * as SteadyTime from "../SteadyTime.ts"
 import type { DataStore } from "./DataStore.ts"
 
 export interface Gather {
@@ -45,7 +45,7 @@ export const make = Effect.fnUntraced(function*({ addressOf, client, emit, store
     const address = addressOf(peer)
     if (address === undefined) return yield* failed(peer, generation, "the scheduler has not said where it listens")
     const answers = yield* client.fetch(address, rows)
-    const at = yield* Clock.currentTimeMillis
+    const at = yield* SteadyTime.millis
     if (isPast(generation)) return
     const got: Array<Held> = []
     const missing: Array<Run> = []
@@ -64,7 +64,7 @@ export const make = Effect.fnUntraced(function*({ addressOf, client, emit, store
   })
   const failed = Effect.fnUntraced(function*(peer: WorkerId, generation: number, why: string) {
     yield* Effect.logDebug(`results could not be fetched from worker ${peer}: ${why}`)
-    const at = yield* Clock.currentTimeMillis
+    const at = yield* SteadyTime.millis
     if (!isPast(generation)) emit({ _tag: "GatherFailed", at, peer })
   })
 

@@ -31,6 +31,7 @@ import type * as Scope from "effect/Scope"
 import type { State } from "@skein/core/worker/State"
 import * as BulkClient from "@skein/transport/BulkClient"
 import type { Hashing } from "@skein/transport/Hashing"
+import * as SteadyTime from "../SteadyTime.ts"
 import { Notices } from "../nanny/Notices.ts"
 import * as Ticking from "../Ticking.ts"
 import * as Supervisor from "../supervision/Supervisor.ts"
@@ -80,8 +81,7 @@ export const make = Effect.fnUntraced(function*(
   const sockets = yield* Sockets
   const notices = yield* Notices
   const host = yield* Host
-  const clock = yield* Clock.Clock
-  const now = () => clock.currentTimeMillisUnsafe()
+  const now = SteadyTime.of(yield* Clock.Clock)
   const listening = yield* sockets.listen(config.listen)
 
   const store = DataStore.make()

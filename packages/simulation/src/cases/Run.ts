@@ -293,6 +293,9 @@ const rest = Effect.fnUntraced(function*(run: Run) {
 const askAgain = Effect.fnUntraced(function*(run: Run) {
   const { of, watch } = run
   const asked = present(run)
+  // A retry of what it needs may have brought one back that never ends.
+  for (const { body, id } of of.tasks) if (body._tag === "NeverEnds") for (const agent of asked) agent.cancel(id, true)
+  yield* until(run, run.world.now + RESTING_MS, () => asked.every((agent) => agent.busy() === 0))
   for (const agent of asked) agent.askAgain()
   yield* until(run, run.world.now + of.endBy, () => asked.every((agent) => agent.busy() === 0))
   const waiting = asked.filter((agent) => agent.busy() > 0)
