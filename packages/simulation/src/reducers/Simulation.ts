@@ -363,7 +363,6 @@ class Simulation {
           }
         })
       },
-      sentAway: () => {},
       schedulerStepped: (before, events, step) => {
         this.stepped(events.length)
         if (this.options.trace !== undefined) this.trace("scheduler", events, step.commands)

@@ -49,7 +49,10 @@ export class StepChecks {
     forEachChange(before.workers, state.workers, (_old, _now, id) => void books.touched.add(id))
     books.compare(state)
     checkRuns(before, step)
-    if (events.length === 1) checkOrder(before, state)
+    if (events.length === 1) {
+      checkOrder(before, state)
+      if (events[0]?._tag === "WorkerLeft") checkKept(before, state)
+    }
   }
 
   worker(process: Process, before: Worker.State, events: ReadonlyArray<WorkerEvent>, step: WorkerStep): void {
@@ -271,6 +274,13 @@ const checkOrder = (before: Scheduler.State, state: Scheduler.State): void => {
     })
   }
 }
+
+/** A result that others have too outlives one of its holders. */
+const checkKept = (before: Scheduler.State, state: Scheduler.State): void =>
+  forEachChange(before.tasks, state.tasks, (old, now) => {
+    if (old?.status._tag !== "Memory" || IntSet.size(old.status.whoHas) < 2 || now === undefined || now.status._tag === "Memory") return
+    if (now.waiters > 0 || IntSet.size(now.whoWants) > 0) breaks("L3 what others hold is not computed again", `task ${now.id}`)
+  })
 
 /** A worker's counts, from its records. */
 class WorkerBooks {

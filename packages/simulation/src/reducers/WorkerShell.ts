@@ -209,6 +209,9 @@ const begin = (world: World, process: Process, { ids, offers, session, worker }:
     return id === undefined || id < 0 ? [] : [{ entry: entry satisfies Offer, id }]
   })
   const holds = process.store.adopt(kept)
+  // What peers answer to the incarnation before is told to nobody: neither what is under way nor what waits behind the mark.
+  process.gathers.clear()
+  process.mailbox = process.mailbox.filter(({ _tag }) => _tag !== "GatherSucceeded" && _tag !== "GatherBusy" && _tag !== "GatherFailed")
   const { slots } = world.setup
   return { _tag: "Started", at: world.now, worker, nthreads: slots, nfibers: slots, holds }
 }

@@ -60,8 +60,6 @@ export interface Observer {
   readonly wakeWorker: (process: Process, at: Millis) => void
   /** Its nanny is to end it, because what was cancelled does not stop. */
   readonly endProcess: (process: Process) => void
-  /** Its session is over for the scheduler, which its own side does not know yet. */
-  readonly sentAway: (session: Session) => void
   /** A machine has taken a batch. */
   readonly schedulerStepped: (before: SchedulerState, events: ReadonlyArray<SchedulerEvent>, step: SchedulerStep) => void
   readonly workerStepped: (process: Process, before: Worker.State, events: ReadonlyArray<WorkerEvent>, step: WorkerStep) => void
@@ -160,16 +158,23 @@ export class World {
   nextAsk = 0
   wakeAt: Millis | undefined
 
-  constructor(setup: Setup, tables: Tables, observer: Observer) {
+  /** `from`: another in whose state it begins; what can change of that is shared, until whoever copies it replaces it. */
+  constructor(setup: Setup, tables: Tables, observer: Observer, from?: World) {
     this.setup = setup
     this.tables = tables
     this.observer = observer
-    this.tasks = new Tasks(setup.tasks)
-    this.scheduler = Scheduler.empty(setup.schedulerConfig)
-    this.keys = tables.keys()
-    this.begun = setup.tasks.map(() => 0)
-    this.processes = Array.from({ length: setup.workers }, (_, number) => this.makeProcess(number))
-    this.clients = Array.from({ length: setup.clients }, (_, number) => this.makeClient(number))
+    this.tasks = from?.tasks ?? new Tasks(setup.tasks)
+    this.scheduler = from?.scheduler ?? Scheduler.empty(setup.schedulerConfig)
+    this.keys = from?.keys ?? tables.keys()
+    this.begun = from?.begun ?? setup.tasks.map(() => 0)
+    this.processes = from?.processes ?? Array.from({ length: setup.workers }, (_, number) => this.makeProcess(number))
+    this.clients = from?.clients ?? Array.from({ length: setup.clients }, (_, number) => this.makeClient(number))
+    if (from === undefined) return
+    this.now = from.now
+    this.nextLine = from.nextLine
+    this.nextSession = from.nextSession
+    this.nextAsk = from.nextAsk
+    this.wakeAt = from.wakeAt
   }
 
   makeLine<Message>() {
