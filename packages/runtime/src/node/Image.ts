@@ -18,8 +18,14 @@ import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import { imageIn, type MadeOf, madeOfIn } from "./image/files.ts"
 
-/** Where children's code is kept: compiled sources and images. */
+/** Where children's code is kept. */
 export const cacheFolder = (): string => join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "skein")
+
+/**
+ * Where compiled sources are kept, unless the environment says so itself: without types to strip and code to compile children are
+ * up in a quarter of the time. In the home directory, for code in a shared one could be anybody's.
+ */
+export const compileCache = (): Record<string, string> => ({ NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? join(cacheFolder(), "compile-cache") })
 
 /** Images kept: of this many sets of entries, versions of Node and checkouts. */
 const KEPT = 8
@@ -55,7 +61,11 @@ const folderOf = (entries: ReadonlyArray<string>): string =>
 /** It takes a second, in which nobody should have to wait. One that cannot be started is as good as none. */
 const startMaker = (folder: string, entries: ReadonlyArray<string>, detached: boolean): ChildProcess => {
   removeOldest(imagesFolder())
-  const maker = spawn(process.execPath, ["--no-warnings", fileURLToPath(import.meta.resolve("./image/main.ts")), folder, ...entries], { detached, stdio: "ignore" })
+  const maker = spawn(process.execPath, ["--no-warnings", fileURLToPath(import.meta.resolve("./image/main.ts")), folder, ...entries], {
+    detached,
+    stdio: "ignore",
+    env: { ...process.env, ...compileCache() }
+  })
   return maker.on("error", () => {})
 }
 

@@ -8,7 +8,6 @@
 import { spawn } from "node:child_process"
 import type { ChildProcess as NodeProcess } from "node:child_process"
 import { existsSync, readFile } from "node:fs"
-import { join } from "node:path"
 import { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import * as Deferred from "effect/Deferred"
@@ -65,7 +64,7 @@ const start = (
       resume(new SpawnFailed({ entry: spec.entry, detail: error instanceof Error ? error.message : String(error) }))
     try {
       const node = spawn(process.execPath, [...spec.nodeArgs, ...preload(image), fileURLToPath(spec.entry)], {
-        env: { ...compileCache(), ...hugePages, ...allowedEnv(process.env), ...spec.env },
+        env: { ...Image.compileCache(), ...hugePages, ...allowedEnv(process.env), ...spec.env },
         stdio: ["pipe", "pipe", "pipe", "pipe"],
         detached: true
       })
@@ -85,13 +84,6 @@ const start = (
       failed(error)
     }
   })
-
-/**
- * Where children keep their compiled sources, unless the environment says so
- * itself: without types to strip and code to compile they are up in a quarter
- * of the time. In the home directory, for code in a shared one could be anybody's.
- */
-const compileCache = (): Record<string, string> => ({ NODE_COMPILE_CACHE: join(Image.cacheFolder(), "compile-cache") })
 
 /**
  * Memory for large values comes in pages of 2 MiB where the system has them: the first touch of a megabyte costs 0.2 ms of CPU

@@ -11,7 +11,7 @@
  * one has nothing to do.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
-import { registerHooks, stripTypeScriptTypes } from "node:module"
+import { createRequire, registerHooks, stripTypeScriptTypes } from "node:module"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { imageIn, makerIn, type MadeOf, madeOfIn } from "./files.ts"
@@ -60,8 +60,9 @@ const noteModule = (path: string): void => {
   }
 }
 
+/** By URL. */
 const of = new Map<string, Module & { readonly imports: Map<string, string> }>()
-registerHooks({
+const hooks = registerHooks({
   resolve: (specifier, context, next) => {
     const found = next(specifier, context)
     of.get(context.parentURL ?? "")?.imports.set(specifier, found.url)
@@ -90,7 +91,10 @@ for (const own of ["main.ts", "link.ts", "files.ts"]) note(join(import.meta.dirn
 let failed: string | undefined
 try {
   for (const entry of entries) await import(entry)
+  hooks.deregister()
   put(imageIn(folder), link(modules))
+  // Loaded once, so that its compiled form is in the compile cache as well; nothing in it is evaluated.
+  createRequire(imageIn(folder))(imageIn(folder))
 } catch (error) {
   failed = error instanceof Error ? error.message : String(error)
 }
