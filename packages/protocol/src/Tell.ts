@@ -3,7 +3,7 @@
  *
  * The session beneath makes it arrive once and in order, or ends; so a reply
  * would only say what the session says anyway, and cost a message.
- * `Duplex` (transport) reads the annotation and sends the request as a notification.
+ * `Duplex` (transport) reads the annotation, and has a message of its own for it.
  */
 import * as Context from "effect/Context"
 import type * as Schema from "effect/Schema"

@@ -7,6 +7,11 @@
  * asking side grants credit, in bytes, so that its memory is its own affair; a
  * damaged chunk breaks the connection, for nothing that follows can be trusted.
  *
+ * Copies of each byte between the store of one worker and that of another: none by the sender, whose chunks are written from
+ * where they are, and one by the receiver, from the socket's buffer, which is used again and again, to where the value ends. Before
+ * that, encoding is one copy. After it, a body in the worker's process gets a copy of its own, for it may change it; a thread gets
+ * one with its job and views that; a client views what came. The kernel's two are not counted.
+ *
  * Never in RPC frames: those are copied, decoded and held in a resend buffer
  * (290 MiB/s against 960), and a value may simply be asked for again.
  */

@@ -53,13 +53,16 @@ export interface DuplexOptions<S extends Rpc.Any, C extends Rpc.Any> {
   readonly concurrency?: number | "unbounded"
 }
 
+/** Schemas that need services cannot be read in one step, and are refused by the compiler. */
+type NeedsNoServices<R extends Rpc.Any> = [Rpc.Services<R>] extends [never] ? unknown : { readonly serve: "schemas that need services are not supported" }
+
 /** Calls of one side under way, at most. */
 export const inFlightLimit = 1024
 
 /** Serves `serve`'s handlers to the other side, and returns a client of what the other side serves. The scope's end closes the session in good order. */
 export const make = <S extends Rpc.Any, C extends Rpc.Any>(
   session: Session,
-  options: DuplexOptions<S, C>
+  options: DuplexOptions<S, C> & NeedsNoServices<S | C>
 ): Effect.Effect<Client<C>, never, Scope.Scope | Rpc.ToHandler<S>> =>
   Effect.gen(function*() {
     const { codecFor } = Context.get(yield* Layer.build(binary), RpcSerialization.RpcSerialization)

@@ -96,7 +96,7 @@ export const makeServing = Effect.fnUntraced(function*<S extends Rpc.Any>(
 
   const tell = (tag: string, body: Uint8Array): Effect.Effect<void> => {
     const one = served.get(tag)
-    if (one === undefined || !one.codecs.isTell) return violated(one === undefined ? `nothing is called "${tag}" here` : `"${tag}" is told, not asked`)
+    if (one === undefined || !one.codecs.isTell) return violated(one === undefined ? `nothing is called "${tag}" here` : `"${tag}" is asked, not told`)
     let result: ReturnType<typeof startedOf>
     try {
       result = startedOf(one, 0, body)
