@@ -13,6 +13,8 @@ export interface Plan {
   readonly of: number
   /** `mixed`: ten light runs for each full one. */
   readonly profile: Profile | "mixed"
+  /** Whether the first process goes through the states of small clusters first. */
+  readonly explores: boolean
   /** Runs of all processes together. @default without end */
   readonly runs: number | undefined
   /** Wall-clock milliseconds after which no run begins. @default without end */

@@ -2,6 +2,7 @@
  * What a simulation session and a failing run look like in lines.
  */
 import type { Case } from "../Case.ts"
+import type { Violation } from "../cases/Checks.ts"
 import { catalogue } from "../cases/Marks.ts"
 import type { Outcome } from "../cases/Run.ts"
 import { tellCase } from "../cases/Tell.ts"
@@ -19,6 +20,10 @@ export const tellTally = (tally: Tally, wallMs: number): ReadonlyArray<string> =
   return [
     `runs           light ${speed("light")}, full ${speed("full")}, in ${(wallMs / 1_000).toFixed(0)} s`,
     `               ${tally.tasks} tasks, ${tally.steps} steps, ${tally.doubled} runs made twice, ${tally.canaries} canaries caught`,
+    ...(tally.reducers.seeds === 0 ? [] : [
+      `machines alone ${tally.reducers.seeds} cases, ${tally.reducers.events} events (${(tally.reducers.events / tally.reducers.cpuMs).toFixed(0)} thousand per second and core)`
+    ]),
+    ...(tally.explored.configurations === 0 ? [] : [`all states     ${tally.explored.states} of ${tally.explored.configurations} small clusters`]),
     `virtual time   ${duration(tally.virtualMs)}`,
     `faults         ${sum(Object.values(tally.faults))}: ${faults.join(", ")}`,
     ...tellHistogram(tally.histogram),
@@ -60,6 +65,17 @@ export const tellFailure = (original: Case, shrunk: Shrunk<Outcome>, file: strin
     `  again   npm run simulate -- --replay ${file}`
   ]
 }
+
+/** A failure of the machines alone, made small. */
+export const tellReducerFailure = (original: Case, smallest: Case, violation: Violation, runs: number, file: string): ReadonlyArray<string> => [
+  `FAILED  ${violation.id} (the machines alone)`,
+  `  saw     ${violation.saw}`,
+  `  seed    ${original.seed}`,
+  `  shrunk  ${original.tasks.length} tasks to ${smallest.tasks.length}, ${original.faults.length} faults to ${smallest.faults.length}, in ${runs} runs`,
+  "  story",
+  ...tellCase(smallest).map((line) => `    ${line}`),
+  `  again   npm run simulate -- --replay ${file} --level reducers`
+]
 
 /** One run, for a replay. */
 export const tellOutcome = (of: Case, outcome: Outcome): ReadonlyArray<string> => [

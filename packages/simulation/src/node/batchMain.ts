@@ -25,7 +25,13 @@ function* announced(jobs: Iterable<Job>): Generator<Job> {
 process.on("disconnect", () => process.exit(1))
 
 process.on("message", (plan: Plan) => {
-  void runBatch(announced(jobsOf(plan, () => performance.now())), (tally) => tell({ _tag: "Did", tally })).then(
+  void runBatch({
+    jobs: announced(jobsOf(plan, () => performance.now())),
+    tell: (tally) => tell({ _tag: "Did", tally }),
+    // Far apart, so that no two processes come to the same seeds.
+    reducersFrom: plan.seed + plan.process * 1e9,
+    explores: plan.process === 0 && plan.explores
+  }).then(
     (failure) => tell(failure === undefined ? { _tag: "Done" } : { _tag: "Failed", failure }),
     (thrown: unknown) => {
       process.stderr.write(`${thrown instanceof Error ? thrown.stack : String(thrown)}\n`)

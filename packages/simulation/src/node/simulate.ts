@@ -5,7 +5,7 @@
  *     npm run simulate -- --minutes 10 [--seed S]
  *     npm run simulate -- --runs 500 --profile full
  *     npm run simulate -- --gate                         what every change must pass: 5,000 light and 500 full runs
- *     npm run simulate -- --replay case.json [--trace]   one run again
+ *     npm run simulate -- --replay case.json [--trace]   one run again (--level reducers: of the machines alone)
  *
  * At the first failure the case is made small, written to `case.json` in the
  * present folder (`--out`), told, and the command exits with 1.
@@ -17,10 +17,12 @@ import * as Schema from "effect/Schema"
 import { type Case, Json } from "../Case.ts"
 import { draw, type Profile } from "../cases/Draw.ts"
 import { runCase } from "../cases/Run.ts"
+import { shrink as shrinkReducers } from "../reducers/Shrink.ts"
+import { run as runReducers } from "../reducers/Simulation.ts"
 import type { Tally } from "./Batch.ts"
 import { type Ended, runFleet } from "./Fleet.ts"
 import { LIGHT_PER_FULL } from "./Plan.ts"
-import { tellFailure, tellOutcome, tellTally } from "./Reporting.ts"
+import { tellFailure, tellOutcome, tellReducerFailure, tellTally } from "./Reporting.ts"
 import { shrinkFailing } from "./Shrinking.ts"
 
 interface Arguments {
@@ -48,12 +50,13 @@ export const main = async (argv: ReadonlyArray<string>): Promise<number> => {
       processes: { type: "string" },
       replay: { type: "string" },
       trace: { type: "boolean" },
+      level: { type: "string" },
       gate: { type: "boolean" },
       json: { type: "string" },
       out: { type: "string" }
     }
   })
-  if (values.replay !== undefined) return replay(values.replay, values.trace === true)
+  if (values.replay !== undefined) return replay(values.replay, values.level === "reducers", values.trace === true)
   const runs = values.gate === true ? GATE_FULL * (LIGHT_PER_FULL + 1) : number(values.runs, "runs")
   const minutes = number(values.minutes, "minutes") ?? (runs === undefined ? 1 : undefined)
   return session({
@@ -75,6 +78,7 @@ const session = async (args: Arguments): Promise<number> => {
   let shown = began
   const ended = await runFleet({
     seed, processes, profile, runs, forMs,
+    explores: profile !== "full",
     onProgress: (tally) => {
       if (performance.now() - shown < 10_000) return
       shown = performance.now()
@@ -100,9 +104,20 @@ const conclude = async (ended: Ended, tally: Tally, out: string): Promise<number
     }
     case "Failed": {
       const { failure } = ended
-      print([`${failure.violation.id} fails with seed ${failure.case.seed} (${failure.profile}): ${failure.violation.saw}`, "making it small …"])
-      const first = runCase(failure.case)
-      const shrunk = await shrinkFailing(failure.case, first, runCase)
+      const { violation } = failure
+      if (failure.level === "states") {
+        print([`FAILED  ${violation.id} in a state of a small cluster: ${violation.saw}`, ...failure.trail.map((line) => `    ${line}`)])
+        return 1
+      }
+      print([`${violation.id} fails with seed ${failure.case.seed}${failure.level === "cluster" ? ` (${failure.profile})` : ", the machines alone"}: ${violation.saw}`, "making it small …"])
+      if (failure.level === "reducers") {
+        const shrunk = shrinkReducers(failure.case, (of) => runReducers(of).broken?.invariant)
+        const smallest = shrunk?.case ?? failure.case
+        writeFileSync(out, `${Schema.encodeSync(Json)(smallest)}\n`)
+        print(["", ...tellReducerFailure(failure.case, smallest, violation, shrunk?.runs ?? 0, out)])
+        return 1
+      }
+      const shrunk = await shrinkFailing(failure.case, runCase(failure.case), runCase)
       writeFileSync(out, `${Schema.encodeSync(Json)(shrunk.smallest)}\n`)
       print(["", ...tellFailure(failure.case, shrunk, out)])
       return 1
@@ -110,13 +125,18 @@ const conclude = async (ended: Ended, tally: Tally, out: string): Promise<number
   }
 }
 
-const replay = (file: string, trace: boolean): number => {
+const replay = (file: string, reducersAlone: boolean, trace: boolean): number => {
   const read = Schema.decodeUnknownExit(Json)(readFileSync(file, "utf8"))
   if (Exit.isFailure(read)) {
     print([`${file} is no case: ${String(read.cause)}`])
     return 2
   }
   const of: Case = read.value
+  if (reducersAlone) {
+    const { broken, events } = runReducers(of, trace ? { trace: (line) => print([line]) } : {})
+    print([`${events} events`, broken === undefined ? "all checks hold" : `FAILED  ${broken.invariant}: ${broken.detail} (at ${broken.at} ms)`])
+    return broken === undefined ? 0 : 1
+  }
   const outcome = runCase(of, { trace })
   print([...outcome.lines, ...tellOutcome(of, outcome)])
   return outcome.violation === undefined ? 0 : 1
