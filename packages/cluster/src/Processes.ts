@@ -87,7 +87,8 @@ const startScheduler = Effect.fnUntraced(function*(plan: Plan, directory: string
     image: Entries.all,
     policy: { intensity: 0 }
   })
-  yield* Effect.forkScoped(supervised(nanny.child, NANNY_INTENSITY))
+  // At once: it is the first that the others need.
+  yield* Effect.forkScoped(supervised(nanny.child, NANNY_INTENSITY), { startImmediately: true })
   return nanny
 })
 
