@@ -22,6 +22,8 @@ export const Body = Schema.TaggedUnion({
   /** Ends its process while it runs, or its thread. */
   Exits: {},
   NeverEnds: {},
+  /** Gives its value, and cannot be stopped before: a system call in a thread, or an Effect that nobody may interrupt. */
+  Blocks: {},
   /** Gives another value than the one it is to give: what the canary does, and nothing else. */
   Lies: {}
 })

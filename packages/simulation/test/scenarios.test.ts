@@ -7,7 +7,7 @@ import { scenarios } from "@skein/simulation/cases/Scenarios"
 import { breathe } from "@skein/simulation/node/Breathing"
 
 /** Of each scenario. */
-const SEEDS = 25
+const SEEDS = 20
 
 describe("what has gone wrong elsewhere", { timeout: 120_000 }, () => {
   for (const { name, of } of scenarios) {

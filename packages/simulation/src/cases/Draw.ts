@@ -125,6 +125,7 @@ interface Features {
   readonly dies: boolean
   readonly exits: boolean
   readonly neverEnds: boolean
+  readonly blocks: boolean
   readonly retries: boolean
   readonly priorities: boolean
   readonly large: boolean
@@ -163,6 +164,7 @@ const drawFeatures = (draws: Draws): Features => {
     dies: on("dies"),
     exits: on("exits"),
     neverEnds: on("neverEnds"),
+    blocks: on("blocks"),
     retries: on("retries"),
     priorities: on("priorities"),
     large: on("large"),
@@ -196,6 +198,7 @@ const drawTask = (draws: Draws, features: Features, id: number, client: number, 
 const withRareBodies = (draws: Draws, features: Features, tasks: ReadonlyArray<CaseTask>): ReadonlyArray<CaseTask> => {
   const needed = new Set(tasks.flatMap(({ dependencies }) => dependencies))
   const chosen = new Map<number, CaseTask["body"]>()
+  if (features.blocks) chosen.set(draws.int(0, tasks.length - 1, "blocks"), { _tag: "Blocks" })
   if (features.exits) chosen.set(draws.int(0, tasks.length - 1, "exits"), { _tag: "Exits" })
   if (features.neverEnds) {
     const sinks = tasks.filter(({ id }) => !needed.has(id))
@@ -203,6 +206,7 @@ const withRareBodies = (draws: Draws, features: Features, tasks: ReadonlyArray<C
   }
   return tasks.map((task) => {
     const body = chosen.get(task.id)
-    return body === undefined ? task : { ...task, body }
+    if (body === undefined) return task
+    return body._tag === "Blocks" ? { ...task, body, durationMs: Math.round(draws.logUniform(50, 10_000, "blocking", task.id)) } : { ...task, body }
   })
 }

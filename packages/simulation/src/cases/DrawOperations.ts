@@ -69,9 +69,9 @@ const drawParts = ({ activityMs, clients, draws, tasks }: Options): ReadonlyArra
   return parts
 }
 
-/** Each would hold its slot for ever. */
+/** Each would hold its slot for ever, or for long. */
 const cancelsOfTheEndless = (options: Options): ReadonlyArray<Operation> =>
-  options.tasks.filter(({ body }) => body._tag === "NeverEnds").map(({ id }) => ({
+  options.tasks.filter(({ body }) => body._tag === "NeverEnds" || (body._tag === "Blocks" && !options.plain)).map(({ id }) => ({
     _tag: "Cancel", at: timeOf(options, "endless", id), task: id, force: true
   }))
 

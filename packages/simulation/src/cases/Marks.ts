@@ -45,7 +45,6 @@ const places = {
     "a cancellation crossed a completion",
     "a cancellation stopped a running body",
     "a cancellation was shared",
-    "a cancellation came while a worker was being given up",
     "a worker returned with results",
     "a lost result was computed again",
     "a body ran on two workers at once",
@@ -68,8 +67,7 @@ const rare: ReadonlySet<string> = new Set<string>([
   "scheduler noWorker → queued",
   "scheduler noWorker → released",
   "scheduler heard ReplicasGone",
-  "worker Released → Missing",
-  "seen a cancellation came while a worker was being given up"
+  "worker Released → Missing"
 ])
 
 export interface Mark {

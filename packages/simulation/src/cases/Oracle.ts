@@ -153,6 +153,7 @@ const canSucceed = (of: Case, task: CaseTask): boolean => {
       return body.times <= task.retries || of.faults.length > 0 ||
         hasOperation(of, "Retry", "Resubmit", "Release", "Cancel", "Leave", "Scale") || hasEndless(of)
     case "Succeeds":
+    case "Blocks":
     case "Lies":
       return true
     default:

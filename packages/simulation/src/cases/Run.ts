@@ -9,6 +9,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { INLINE_LIMIT } from "@skein/protocol/Graph"
 import type { Case, Operation } from "../Case.ts"
 import { Deadlock, EscapedSimulation, OutOfSteps, OutOfTime } from "../Errors.ts"
 import type { Fault, FaultKind } from "../Fault.ts"
@@ -152,6 +153,7 @@ const listener = ({ history, of, oracle, watch }: Listening): Agents.Listener =>
   return {
     onAnswer: (answer) => {
       history.answers.push(answer)
+      if (answer.ending._tag === "Value" && answer.ending.bytes > INLINE_LIMIT) history.marks.see("a value was fetched from its holder")
       watch.judge(checkAnswer(oracle, answer))
     },
     onCancelled: (cancelled: Cancelled, wasPending) => {
@@ -239,7 +241,12 @@ const heal = Effect.fnUntraced(function*(run: Run) {
   for (const { index, refused } of agents) {
     if (refused() !== undefined && !oracle.mayLose.has(index)) watch.judge({ id: "C1", saw: `client-${index} could not connect: ${refused()?.message}` })
   }
-  if (isSettled(run)) return watch.lookClosely()
+  if (isSettled(run)) {
+    if (cluster.scheduler() === undefined && history.answers.some(({ ending }) => ending._tag === "SchedulerLost")) {
+      history.marks.see("every future was told of the scheduler's end")
+    }
+    return watch.lookClosely()
+  }
   const waiting = present(run).flatMap(({ handles }) => handles.filter(isWaitedFor))
   const busy = present(run).filter((agent) => agent.busy() > 0)
   watch.judge(checkResolved(waiting) ?? { id: "L1", saw: `${busy.map(({ index }) => `client-${index}`).join(", ")} could not finish what it was told, in ${history.phase}` })

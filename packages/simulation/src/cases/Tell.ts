@@ -38,6 +38,8 @@ const tellBody = (body: Body): string => {
       return ", ends its process"
     case "NeverEnds":
       return ", never ends"
+    case "Blocks":
+      return ", cannot be stopped"
     case "Lies":
       return ", gives a wrong value"
   }

@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import { Task } from "@skein/protocol/Task"
-import { exitProcess, spend } from "../Body.ts"
+import { exitProcess, spend, stuck } from "../Body.ts"
 import type { Body, CaseTask } from "../Case.ts"
 import { CurrentProcess, type SimProcess } from "../SimProcess.ts"
 import * as World from "../World.ts"
@@ -74,7 +74,7 @@ export const inFiber = Task.fn("inFiber", (spec: Spec, inputs: ReadonlyArray<Val
     const execution = begin(spec)
     return Effect.onExit(
       Effect.andThen(
-        spec.body._tag === "NeverEnds" ? Effect.never : Effect.sleep(spec.durationMs),
+        spec.body._tag === "NeverEnds" ? Effect.never : spec.body._tag === "Blocks" ? Effect.uninterruptible(Effect.sleep(spec.durationMs)) : Effect.sleep(spec.durationMs),
         Effect.suspend((): Effect.Effect<Value, CaseFailed> => {
           if (spec.body._tag === "Exits") exitProcess(spec.id % 256)
           if (spec.body._tag === "Dies") throw new Error(`task ${spec.id} throws`)
@@ -88,7 +88,8 @@ export const inFiber = Task.fn("inFiber", (spec: Spec, inputs: ReadonlyArray<Val
 /** The same as a plain function in a thread. */
 export const inThread = Task.fn("inThread", (spec: Spec, inputs: ReadonlyArray<Value>): Value => {
   const execution = begin(spec)
-  spend(spec.body._tag === "NeverEnds" ? Infinity : spec.durationMs)
+  if (spec.body._tag === "Blocks") stuck(spec.durationMs)
+  else spend(spec.body._tag === "NeverEnds" ? Infinity : spec.durationMs)
   if (spec.body._tag === "Exits") exitProcess(spec.id % 256)
   const fails = spec.body._tag === "Dies" || failsNow(spec)
   end(execution, fails ? "failed" : "succeeded")
