@@ -32,6 +32,8 @@ const measure = (shape: Shape, live: number, batch: number, workerCount: number)
   let nextId = 0
   const free: Array<number> = []
   const assigned = new Map<WorkerId, Array<Row>>()
+  /** What was asked back, and is given back: nothing has begun before it is finished. */
+  const answers: Array<Event> = []
 
   const carry = (commands: ReadonlyArray<Command>) => {
     for (const command of commands) {
@@ -40,7 +42,16 @@ const measure = (shape: Shape, live: number, batch: number, workerCount: number)
         const rows = assigned.get(command.worker) ?? []
         assigned.set(command.worker, rows)
         rows.push({ id: command.id, run: command.run, nbytes: 28, ms: 0.001 })
-      } else if (command._tag === "TakeBack") throw new Error("the bench does not give tasks back")
+      } else if (command._tag === "TakeBack") {
+        const { id, run, worker } = command
+        const rows = assigned.get(worker) ?? []
+        const at = rows.findIndex((row) => row.run === run)
+        // What has been finished needs no answer.
+        if (at < 0) continue
+        rows.splice(at, 1)
+        if (rows.length === 0) assigned.delete(worker)
+        answers.push({ _tag: "TakeBacksAnswered", at: 1, worker, rows: [{ id, run, returned: true }] })
+      }
     }
   }
   const step = (events: ReadonlyArray<Event>) => {
@@ -67,8 +78,8 @@ const measure = (shape: Shape, live: number, batch: number, workerCount: number)
   const release = (ids: ReadonlyArray<TaskId>) =>
     inParts(ids, (part) => step([{ _tag: "KeysReleased", at: 1, client, ids: part }]))
   const finishAll = () => {
-    while (assigned.size > 0) {
-      const events: Array<Event> = []
+    while (assigned.size > 0 || answers.length > 0) {
+      const events = answers.splice(0)
       let count = 0
       for (const [worker, queue] of assigned) {
         const rows = queue.splice(0, Math.max(1, batch - count))
