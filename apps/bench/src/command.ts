@@ -3,6 +3,8 @@
  */
 import { Console, Effect, Option, Schema } from "effect"
 import { Argument, CliError, Command, Flag } from "effect/cli"
+import * as Entries from "@skein/cluster/node/Entries"
+import * as Image from "@skein/runtime/node/Image"
 import { groups } from "./groups.ts"
 import { compare } from "./harness/compare.ts"
 import * as Files from "./harness/files.ts"
@@ -84,6 +86,8 @@ const measure = Effect.fnUntraced(function*({ all, dask, json, names, quick, run
     `${run.date}  ${Object.entries(run.versions).map(([name, version]) => `${name} ${version}`).join(", ")}  ` +
       `${run.machine.cores} × ${run.machine.processor}, ${run.machine.memoryGiB} GiB  load ${load().toFixed(1)}`
   )
+  // Made beside the first cluster that finds none; nothing is to run beside what is measured.
+  if ((yield* Image.find(Entries.all)) === undefined) yield* Image.make(Entries.all)
   const rows: Array<Row> = []
   const console = yield* Console.Console
   for (const { group, parts } of selected) {

@@ -69,7 +69,7 @@ const underLoad = (cluster: Real, count: number) =>
     yield* release(cluster.client, [])
   })
 
-const inQuick = (cluster: Real) => roundTrips(cluster, idle, 1_000, 1)
+const inQuick = (cluster: Real) => roundTrips(cluster, idle, 500, 1)
 
 const whole = Effect.fnUntraced(function*(cluster: Real) {
   yield* roundTrips(cluster, idle, 2_000, 2)

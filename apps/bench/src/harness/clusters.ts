@@ -14,7 +14,7 @@ import { Bench } from "./Bench.ts"
 import type { Processes } from "./measure.ts"
 import { folder, probe, probed, type ProcessFailed, start, type Started } from "./processes.ts"
 import type { Probed } from "./probe.ts"
-import { childrenOf } from "./procfs.ts"
+import { childrenOf, commandOf } from "./procfs.ts"
 
 export interface Zero {
   readonly client: ClientService
@@ -70,12 +70,12 @@ export interface Real {
 
 /** A local cluster with the tasks of the benchmark. */
 export const real = Effect.fnUntraced(function*(options: LocalClusterOptions) {
-  const known = new Set(childrenOf(process.pid))
   const context: Context.Context<Client | Cluster> = yield* Layer.build(LocalCluster.layer({ tasks: new URL("../tasks.ts", import.meta.url), ...options }))
   const client = yield* Effect.provideContext(Client, context)
   const cluster = yield* Effect.provideContext(Cluster, context)
   const workers = (yield* client.inspect.workers).map(({ pid }) => pid)
-  const scheduler = childrenOf(process.pid).filter((pid) => !known.has(pid) && !workers.includes(pid))
+  const entry = fileURLToPath(import.meta.resolve("@skein/runtime/scheduler/main"))
+  const scheduler = childrenOf(process.pid).filter((pid) => commandOf(pid).includes(entry))
   const made: Real = { client, cluster, processes: () => ({ client: [process.pid], scheduler, workers }) }
   return made
 })

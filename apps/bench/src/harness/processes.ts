@@ -45,7 +45,7 @@ export const start = (
       Effect.sync(() => {
         const child = spawn(process.execPath, [...nodeArgs, ...args], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } })
         child.stderr.on("data", (bytes) => {
-          errors = (errors + String(bytes)).slice(-4_000)
+          errors = (errors + String(bytes)).slice(-20_000)
         })
         child.once("exit", (code, signal) => {
           exited = signal ?? `exit code ${code}`
@@ -67,10 +67,10 @@ export const start = (
     return { pid: child.pid!, line, exited: () => exited === undefined ? undefined : `${exited}: ${lastWord(errors)}` }
   })
 
-/** The line of what a process wrote to standard error that says most: the last one that names an error, or the last one. */
+/** The line of what a process wrote to standard error that says most: what it died of, an error's first line, or the last one. */
 export const lastWord = (errors: string): string => {
   const lines = errors.trim().split("\n")
-  return (lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1) ?? "").trim()
+  return (lines.find((line) => line.startsWith("FATAL ERROR")) ?? lines.findLast((line) => /^\s*\w*(Error|Exception)\b/.test(line)) ?? lines.at(-1) ?? "").trim()
 }
 
 const end = (child: ChildProcess): Effect.Effect<void> =>

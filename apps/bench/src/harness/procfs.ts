@@ -28,6 +28,9 @@ export const rssOf = (pid: number): number | undefined => {
   return kibibytes === undefined ? undefined : Number(kibibytes) * 1024
 }
 
+/** The words of a process's command; none if it is gone. */
+export const commandOf = (pid: number): ReadonlyArray<string> => (attempt(() => readFileSync(`/proc/${pid}/cmdline`, "utf8")) ?? "").split("\0")
+
 /** Processes that this one has started and that are alive. */
 export const childrenOf = (pid: number): ReadonlyArray<number> =>
   (attempt(() => readdirSync(`/proc/${pid}/task`)) ?? []).flatMap((thread) =>
