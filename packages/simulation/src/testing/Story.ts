@@ -24,7 +24,7 @@ export const tell = ({ again, file, of, outcome, runs, smallest }: Telling): Rea
     `${outcome.violation?.id} failed under seed ${of.seed}`,
     ...indented("saw", (outcome.violation?.saw ?? "").split("\n")),
     ...indented("needs", [
-      `${smallest.cluster.workers} workers, ${faults.length === 0 ? "no fault" : faults.length === 1 ? "this fault:" : `these ${faults.length} faults:`}`,
+      `${smallest.cluster.workers === 1 ? "1 worker" : `${smallest.cluster.workers} workers`}, ${faults.length === 0 ? "no fault" : faults.length === 1 ? "this fault:" : `these ${faults.length} faults:`}`,
       ...faults.map((fault) => `${fault.at.toFixed(3).padStart(10)} ms  ${tellFault(fault)}`)
     ]),
     `  shrunk  from ${of.cluster.workers} workers and ${of.faults.length} faults, in ${runs} runs`,
@@ -41,9 +41,12 @@ const indented = (title: string, lines: ReadonlyArray<string>): ReadonlyArray<st
 const LINES = 60
 const FIRST = 15
 
+const isTraffic = /^ *[\d.]+ \S+->\S+ \d+ bytes$/
+const isStack = /^ *[\d.]+ \S+ +writes +at /
+
 /** What processes did and wrote, and what was done to them; not what went over the network. */
 export const story = (lines: ReadonlyArray<string>, most: number = LINES): ReadonlyArray<string> => {
-  const told = lines.filter((line) => !/^ *[\d.]+ \S+->\S+ \d+ bytes$/.test(line)).map((line) => line.trimEnd())
+  const told = lines.filter((line) => !isTraffic.test(line) && !isStack.test(line)).map((line) => line.trimEnd())
   if (told.length <= most) return told
   return [...told.slice(0, FIRST), `${"".padStart(13)}… ${told.length - most} more lines …`, ...told.slice(FIRST - most)]
 }
