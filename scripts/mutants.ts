@@ -1,15 +1,23 @@
 /**
- * Shows that the laws can fail: applies each mutant (a one-line patch kept under
- * the tests) to a copy of the sources, and runs the law file that must catch it.
+ * Shows that the checks can fail: applies each planted bug (a patch of a few
+ * lines, kept under the tests) to a copy of the sources, and runs the check that
+ * must catch it.
  *
- * A patch's first line is `# caught by: <test file>: <law>`. The copy lives in a
- * temporary folder with the repository's own node_modules; nothing in the
- * checkout is touched. Exits 1 if a mutant survives or a patch no longer applies.
+ * A patch begins with `# caught by: <file>: <what>`, and may say on a second line
+ * where the bug is from. The file is either a test, and `what` the name of a
+ * test in it; or `packages/simulation/test/reducers/batch.ts`, and `what` the
+ * invariant that must break in a batch of seeds through the reducers, `*` for any
+ * of them. `a|b` names alternatives. A batch also runs a canary, so that one which
+ * cannot fail is noticed; and before all else the unchanged sources must pass it.
+ *
+ * The copies live in a temporary folder with the repository's own node_modules;
+ * nothing in the checkout is touched. Two checks run at a time. Exits 1 if a bug
+ * survives or a patch no longer applies.
  *
  *     npm run mutants            all of them
  *     npm run mutants -- worker  those whose path contains "worker"
  */
-import { spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
 import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join, resolve } from "node:path"
@@ -18,9 +26,27 @@ const root = resolve(import.meta.dirname, "..")
 const wanted = process.argv.slice(2)
 const patches = globSync("packages/*/test/**/mutants/*.patch", { cwd: root }).sort()
   .filter((path) => wanted.length === 0 || wanted.some((word) => path.includes(word)))
+const batchFile = "packages/simulation/test/reducers/batch.ts"
+/** Seeds that a batch has to find a bug. */
+const seedsTried = 6_000
+/** Seeds in which the unchanged sources must pass. */
+const seedsOfControl = 500
 
-const run = (command: string, args: ReadonlyArray<string>, cwd: string) =>
-  spawnSync(command, [...args], { cwd, encoding: "utf8", timeout: 300_000, env: { ...process.env, NO_COLOR: "1" } })
+interface Ran {
+  readonly status: number | null
+  readonly out: string
+}
+
+/** Runs a program to its end, for five minutes at most. */
+const run = (command: string, args: ReadonlyArray<string>, cwd: string): Promise<Ran> =>
+  new Promise((done) => {
+    const child = spawn(command, [...args], { cwd, timeout: 300_000, env: { ...process.env, NO_COLOR: "1" } })
+    let out = ""
+    child.stdout.on("data", (chunk) => out += chunk)
+    child.stderr.on("data", (chunk) => out += chunk)
+    child.on("error", (error) => done({ status: null, out: error.message }))
+    child.on("close", (status) => done({ status, out }))
+  })
 
 /** A copy of what is needed to run the tests. */
 const copyTree = (): string => {
@@ -46,37 +72,83 @@ const copyTree = (): string => {
   return copy
 }
 
-/** What the law said of the mutant. */
-const judge = (copy: string, patch: string): { readonly caught: boolean; readonly detail: string } => {
+interface Verdict {
+  readonly caught: boolean
+  readonly detail: string
+  /** Seeds that a batch took. */
+  readonly seeds?: number
+}
+
+/** What the check said of the bug. */
+const judge = async (copy: string, patch: string): Promise<Verdict> => {
   const header = /^# caught by: (\S+): (.+)$/m.exec(readFileSync(join(root, patch), "utf8"))
-  if (header === null) return { caught: false, detail: "its first line must be `# caught by: <test file>: <law>`" }
-  const [, file, law] = header
-  const applied = run("patch", ["-p1", "--no-backup-if-mismatch", "-i", join(root, patch)], copy)
-  if (applied.status !== 0) return { caught: false, detail: `does not apply any more: ${applied.stdout}${applied.stderr}` }
+  if (header === null) return { caught: false, detail: "its first line must be `# caught by: <file>: <test or invariant>`" }
+  const [, file, what] = header
+  const applied = await run("patch", ["-p1", "--no-backup-if-mismatch", "-i", join(root, patch)], copy)
+  if (applied.status !== 0) return { caught: false, detail: `does not apply any more: ${applied.out}` }
   try {
-    // The named law alone: what else catches the mutant is not asked, and would take minutes.
-    const named = law!.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
-    const tested = run(process.execPath, ["node_modules/vitest/vitest.mjs", "run", "--config", "vitest.workspace.ts", file!, "-t", named], copy)
-    if (tested.status === 0) return { caught: false, detail: `survived "${law}"` }
-    const failures = [...tested.stdout.matchAll(/^.*(?:FAIL|×)\s+(.+)$/gm)].map((match) => match[1]!)
-    return failures.some((failure) => failure.includes(law!))
-      ? { caught: true, detail: law! }
-      : { caught: false, detail: `"${law}" did not even run:\n${tested.stdout.slice(-2_000)}\n${tested.stderr.slice(-2_000)}` }
+    return await (file === batchFile ? judgeBySeeds(copy, what!) : judgeByTest(copy, file!, what!))
   } finally {
-    run("patch", ["-p1", "-R", "--no-backup-if-mismatch", "-i", join(root, patch)], copy)
+    await run("patch", ["-p1", "-R", "--no-backup-if-mismatch", "-i", join(root, patch)], copy)
   }
 }
 
-const copy = copyTree()
-let survived = 0
+const batch = (copy: string, seeds: number): Promise<Ran> => run(process.execPath, [batchFile, "--seeds", String(seeds)], copy)
+
+const judgeBySeeds = async (copy: string, what: string): Promise<Verdict> => {
+  const { out, status } = await batch(copy, seedsTried)
+  const said = lastJson(out)
+  if (status === 0) return { caught: false, detail: `survived ${said?.seeds} seeds` }
+  if (said?.invariant === undefined) return { caught: false, detail: `the batch did not even run:\n${out.slice(-2_000)}` }
+  const isNamed = what === "*" || what.split("|").some((name) => said.invariant?.includes(name.trim()))
+  return isNamed
+    ? { caught: true, detail: said.invariant, seeds: said.seeds }
+    : { caught: false, detail: `broke "${said.invariant}" and not "${what}"` }
+}
+
+/** The named test alone: what else catches the bug is not asked, and would take minutes. */
+const judgeByTest = async (copy: string, file: string, what: string): Promise<Verdict> => {
+  const named = what.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
+  const { out, status } = await run(process.execPath, ["node_modules/vitest/vitest.mjs", "run", "--config", "vitest.workspace.ts", file, "-t", named], copy)
+  if (status === 0) return { caught: false, detail: `survived "${what}"` }
+  const failures = [...out.matchAll(/^.*(?:FAIL|×)\s+(.+)$/gm)].map((match) => match[1]!)
+  return failures.some((failure) => failure.includes(what))
+    ? { caught: true, detail: what }
+    : { caught: false, detail: `"${what}" did not even run:\n${out.slice(-2_000)}` }
+}
+
+const lastJson = (out: string): { readonly seeds: number; readonly invariant?: string } | undefined => {
+  const line = out.split("\n").findLast((line) => line.startsWith("{"))
+  try {
+    return line === undefined ? undefined : JSON.parse(line)
+  } catch {
+    return undefined
+  }
+}
+
+const copies = [copyTree(), copyTree()]
+const verdicts = new Map<string, Verdict>()
 try {
-  for (const patch of patches) {
-    const { caught, detail } = judge(copy, patch)
-    if (!caught) survived++
-    console.log(`${caught ? "caught  " : "SURVIVED"} ${patch}\n         ${detail}`)
+  const control = await batch(copies[0]!, seedsOfControl)
+  if (control.status !== 0) {
+    console.log(`the unchanged sources do not pass, so nothing can be said of the others:\n${control.out.slice(-2_000)}`)
+    process.exitCode = 1
+  } else {
+    const rest = [...patches]
+    await Promise.all(copies.map(async (copy) => {
+      for (let patch = rest.shift(); patch !== undefined; patch = rest.shift()) {
+        const verdict = await judge(copy, patch)
+        verdicts.set(patch, verdict)
+        console.log(`${verdict.caught ? "caught  " : "SURVIVED"} ${patch}\n         ${verdict.detail}${verdict.seeds === undefined ? "" : `, in seed ${verdict.seeds}`}`)
+      }
+    }))
+    const all = [...verdicts.values()]
+    const caught = all.filter((verdict) => verdict.caught)
+    const seeds = all.flatMap((verdict) => verdict.caught && verdict.seeds !== undefined ? [verdict.seeds] : []).sort((a, b) => a - b)
+    if (seeds.length > 0) console.log(`${seeds.length} by seeds: the median took ${seeds[seeds.length >> 1]}, the slowest ${seeds.at(-1)}`)
+    console.log(`${caught.length} of ${patches.length} planted bugs caught`)
+    if (caught.length < patches.length || patches.length === 0) process.exitCode = 1
   }
 } finally {
-  rmSync(copy, { recursive: true, force: true })
+  for (const copy of copies) rmSync(copy, { recursive: true, force: true })
 }
-console.log(`${patches.length - survived} of ${patches.length} mutants caught`)
-process.exit(survived === 0 && patches.length > 0 ? 0 : 1)

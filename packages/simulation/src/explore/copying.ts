@@ -24,6 +24,7 @@ export const copyWorld = (world: World, observer: Observer): World => {
     ...client,
     futures: new Map([...client.futures].map(([ref, future]) => [ref, { ...future }])),
     byTask: new Map(),
+    renewed: new Set(client.renewed),
     up: { ...client.up, queue: client.up.queue.slice() },
     down: { ...client.down, queue: client.down.queue.slice() },
     refs: client.refs instanceof References ? client.refs.copy() : breaks("the explorer copies tables", "references")

@@ -11,6 +11,8 @@ export interface Batch {
   /** Seeds that were run, the broken one included. */
   readonly seeds: number
   readonly events: number
+  /** Rows of the events. */
+  readonly rows: number
   readonly steps: number
   /** Virtual milliseconds. */
   readonly ms: number
@@ -33,20 +35,21 @@ export interface Options {
 export const runSeeds = ({ change = (theCase) => theCase, count, from, goesOn = () => true, recountEvery, size = "light" }: Options): Batch => {
   const faults: Record<string, number> = {}
   const marks: Record<string, number> = {}
-  let [events, steps, ms, seeds] = [0, 0, 0, 0]
+  let [events, rows, steps, ms, seeds] = [0, 0, 0, 0, 0]
   let broken: Batch["broken"]
   while (seeds < count && broken === undefined && goesOn()) {
     const seed = from + seeds++
     const theCase = change(draw(seed, size))
     const verdict: Verdict = run(theCase, { recountEvery })
     events += verdict.events
+    rows += verdict.rows
     steps += verdict.steps
     ms += verdict.ms
     add(faults, verdict.faults)
     add(marks, verdict.marks)
     if (verdict.broken !== undefined) broken = { seed, case: theCase, ...verdict.broken }
   }
-  return { broken, seeds, events, steps, ms, faults, marks }
+  return { broken, seeds, events, rows, steps, ms, faults, marks }
 }
 
 const add = (sums: Record<string, number>, more: Readonly<Record<string, number>>): void => {

@@ -32,6 +32,7 @@ export const release = (world: World, client: Client, places: ReadonlyArray<numb
   const refs = held(client, places).map((future) => {
     client.futures.delete(future.ref)
     client.byTask.delete(future.task)
+    client.renewed.add(future.task)
     return future.ref
   })
   if (refs.length > 0) say(world, client, { _tag: "Release", refs })
@@ -44,7 +45,7 @@ export const cancel = (world: World, client: Client, places: ReadonlyArray<numbe
 
 export const retry = (world: World, client: Client, places: ReadonlyArray<number>): void => {
   const refs = held(client, places).map((future) => {
-    client.retried.add(future.task)
+    client.renewed.add(future.task)
     return future.ref
   })
   if (refs.length > 0) say(world, client, { _tag: "Retry", refs })
@@ -87,7 +88,7 @@ const change = (world: World, client: Client, future: Future, row: News): void =
       return
     case "InMemory": {
       const { status } = future
-      if (status._tag === "InMemory" && status.run === row.run && !client.retried.has(future.task)) {
+      if (status._tag === "InMemory" && status.run === row.run && !client.renewed.has(future.task)) {
         breaks("C6 a client hears of each result once", `${client.name} of run ${row.run} of task ${future.task}`)
       }
       if (world.produced.get(row.run) !== future.task) {

@@ -159,8 +159,8 @@ export interface Client {
   /** The future of a task, if it is held. */
   byTask: Map<number, Future>
   nextRef: number
-  /** Tasks that it asked for again: it may hear of one result twice. */
-  readonly retried: Set<number>
+  /** Tasks that it asked for again, or let go: of these it may hear of one result twice, once for the wish before. */
+  readonly renewed: Set<number>
   readonly up: Line<Saying>
   readonly down: Line<ReadonlyArray<News>>
   /** The scheduler's table of its numbers. */

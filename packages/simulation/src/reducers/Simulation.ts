@@ -37,6 +37,8 @@ export interface Verdict {
   readonly broken: { readonly invariant: string; readonly detail: string; readonly at: number } | undefined
   /** Events that the machines took. */
   readonly events: number
+  /** Their rows: each says something of one task. An event that has none counts as one. */
+  readonly rows: number
   /** Batches. */
   readonly steps: number
   /** Virtual milliseconds. */
@@ -64,6 +66,9 @@ const clientDowns = 3_000
 const gathers = 4_000
 const theScheduler = 5_000
 
+/** How long machines leave events waiting, milliseconds: from batches of one to batches of dozens. A case has one of these. */
+const turns = [0, 0.2, 2, 20]
+
 /** Milliseconds after which a silent session is over. */
 const graceMs = 5_000
 
@@ -79,6 +84,7 @@ class Simulation {
   private readonly faults: Record<string, number> = {}
   private readonly marks: Record<string, number> = {}
   private events = 0
+  private rows = 0
   private steps = 0
   /** How often each thing has been drawn about. */
   private readonly drawn = new Map<number, number>()
@@ -90,6 +96,7 @@ class Simulation {
   private slowBy = 0
   private healed = false
   private readonly calm: boolean
+  private readonly longestTurnMs: number
   /** Starts of each process that are to fail. */
   private readonly spawnFailures: Array<number>
 
@@ -98,6 +105,7 @@ class Simulation {
     this.options = options
     this.seed = theCase.seed
     this.calm = isCalm(theCase)
+    this.longestTurnMs = turns[Math.floor(share(theCase.seed, streams.turn, 0) * turns.length)] ?? 0
     this.world = new World(
       {
         tasks: theCase.tasks,
@@ -127,7 +135,7 @@ class Simulation {
       if (error instanceof Broken) broken = { invariant: error.invariant, detail: error.detail, at: this.world.now }
       else broken = { invariant: "S18 the reducers are total", detail: error instanceof Error ? error.stack ?? error.message : String(error), at: this.world.now }
     }
-    return { broken, events: this.events, steps: this.steps, ms: this.world.now, faults: this.faults, marks: this.marks }
+    return { broken, events: this.events, rows: this.rows, steps: this.steps, ms: this.world.now, faults: this.faults, marks: this.marks }
   }
 
   private safety(): void {
@@ -364,20 +372,21 @@ class Simulation {
         })
       },
       schedulerStepped: (before, events, step) => {
-        this.stepped(events.length)
+        this.stepped(events)
         if (this.options.trace !== undefined) this.trace("scheduler", events, step.commands)
         this.checks.scheduler(before, events, step)
       },
       workerStepped: (process, before, events, step) => {
-        this.stepped(events.length)
+        this.stepped(events)
         if (this.options.trace !== undefined) this.trace(process.name, events, step.commands)
         this.checks.worker(process, before, events, step)
       }
     }
   }
 
-  private stepped(events: number): void {
-    this.events += events
+  private stepped(events: ReadonlyArray<object>): void {
+    this.events += events.length
+    for (const event of events) this.rows += "rows" in event && Array.isArray(event.rows) ? event.rows.length : "tasks" in event && Array.isArray(event.tasks) ? event.tasks.length : 1
     if (++this.steps % (this.options.recountEvery ?? 256) === 0) recount(this.world)
   }
 
@@ -456,8 +465,7 @@ class Simulation {
 
   /** What arrives within it is one batch. */
   private turnDelay(who: number): number {
-    const drawn = this.draw(streams.turn, who)
-    return drawn < 0.5 ? 0 : drawn * this.theCase.network.latency[0]
+    return this.longestTurnMs * this.draw(streams.turn, who)
   }
 
   private whenAwake(process: number, act: () => void): void {

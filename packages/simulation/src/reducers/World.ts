@@ -211,7 +211,7 @@ export class World {
       futures: new Map(),
       byTask: new Map(),
       nextRef: 0,
-      retried: new Set(),
+      renewed: new Set(),
       up: this.makeLine(),
       down: this.makeLine(),
       refs: this.tables.refs(),

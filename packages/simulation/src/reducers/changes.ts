@@ -15,7 +15,6 @@ export const forEachChange = <A>(
 }
 
 const slotBits = 5
-const slots = 1 << slotBits
 
 /** Compares two subtrees that cover the indices from `base` on. One may be lower than `shift`: then it is the first child of what is not there. */
 const compare = <A>(
@@ -28,7 +27,10 @@ const compare = <A>(
   visit: (old: A | undefined, now: A | undefined, index: number) => void
 ): void => {
   if (old === now && oldShift === nowShift) return
-  for (let slot = 0; slot < slots; slot++) {
+  // Only slots that are taken on either side; one that is lower stands for its own parent, of which it is the first slot.
+  const taken = maskAt(old, oldShift, shift) | maskAt(now, nowShift, shift)
+  for (let bits = taken; bits !== 0; bits &= bits - 1) {
+    const slot = 31 - Math.clz32(bits & -bits)
     if (shift === 0) {
       const a = old?.values[slot]
       const b = now?.values[slot]
@@ -42,3 +44,6 @@ const compare = <A>(
     compare(a, Math.min(oldShift, below), b, Math.min(nowShift, below), below, base + slot * 2 ** shift, visit)
   }
 }
+
+const maskAt = <A>(node: Node<A> | undefined, own: number, shift: number): number =>
+  node === undefined ? 0 : own === shift ? node.mask : 1
