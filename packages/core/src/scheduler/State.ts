@@ -35,9 +35,12 @@ export interface Config {
   readonly takeBackMs: number
   /** After how long a cancelled run that does not stop costs its worker its process. @default 2000 */
   readonly stopWithinMs: number
-  /** From this load of its memory on the scheduler takes no new tasks. @default 0.85 */
+  /**
+   * From this load of its memory on the scheduler takes no new tasks. The rest is for what those it has still need: a large graph
+   * takes about half as much again for a moment when it gets its order. @default 0.75
+   */
   readonly fullRatio: number
-  /** Below this load it takes new tasks again: so much less that a few releases do not open it for a moment. @default 0.75 */
+  /** Below this load it takes new tasks again: so much less that a few releases do not open it for a moment. @default 0.65 */
   readonly roomRatio: number
   /** When a client may well try again that was refused. @default 1000 */
   readonly refusedMs: number
@@ -270,8 +273,8 @@ export const defaultConfig: Config = {
   prefetchTasks: 63,
   takeBackMs: 5,
   stopWithinMs: 2_000,
-  fullRatio: 0.85,
-  roomRatio: 0.75,
+  fullRatio: 0.75,
+  roomRatio: 0.65,
   refusedMs: 1_000,
   logLength: 4_096
 }

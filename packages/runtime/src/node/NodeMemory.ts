@@ -7,10 +7,10 @@
  *
  * Much of a heap's use may be garbage that nobody has had a reason to collect: V8
  * lets a heap grow up to its limit before it looks closely. So when much is in use
- * it is collected here, for at most a tenth of the time, and counted after that.
- * Half of what has come since counts as needed, and all of it when there is hardly
- * anything left. Near the limit V8 gives up before it is reached; and what is under
- * way when new tasks are refused must find room, too: that is the reserve.
+ * it is collected here before it is counted, for at most a quarter of the time; in
+ * between all of it counts. V8 gives up before the limit is reached, and what is
+ * under way when new tasks are refused must find room, and each refusal takes a
+ * little itself: that is the reserve.
  */
 import { totalmem } from "node:os"
 import { performance } from "node:perf_hooks"
@@ -21,11 +21,9 @@ import type { Measuring } from "../scheduler/Memory.ts"
 
 const MIB = 2 ** 20
 /** From here on garbage is told from what is needed. */
-const COLLECT_FROM = 0.75
-/** From here on that makes no difference any more. */
-const HARDLY_ANYTHING_LEFT = 0.95
+const COLLECT_FROM = 0.65
 /** Counts as in use always. */
-const RESERVE_BYTES = 8 * MIB
+const RESERVE_BYTES = 16 * MIB
 
 /** Bytes that all processes here may have together. */
 export const machineBytes = (): number => {
@@ -45,20 +43,17 @@ export const make = (): Measuring => {
   const machineLimit = machineBytes()
   let collect: (() => void) | undefined
   let collectAgainAt = 0
-  let counted = 0
   const collected = (): number => {
     const since = performance.now()
     collect ??= collector()
     collect()
-    collectAgainAt = performance.now() + 9 * (performance.now() - since)
+    collectAgainAt = performance.now() + 3 * (performance.now() - since)
     return used()
   }
   const used = (): number => (oldBytes() + RESERVE_BYTES) / heapLimit
   const heapRatio = (): number => {
     const now = used()
-    if (now < COLLECT_FROM) return counted = now
-    if (performance.now() >= collectAgainAt) return counted = collected()
-    return now >= HARDLY_ANYTHING_LEFT || now < counted ? now : (counted + now) / 2
+    return now >= COLLECT_FROM && performance.now() >= collectAgainAt ? collected() : now
   }
   return { loadRatio: () => Math.max(heapRatio(), memoryUsage.rss() / machineLimit) }
 }

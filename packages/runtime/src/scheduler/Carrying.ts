@@ -49,6 +49,8 @@ export const make = (options: Options): Carrying => {
   const { registry, tables } = options
   /** Peers that have rows in this turn. */
   const touched = new Set<{ readonly flush: () => void }>()
+  /** One for all, for there may be very many refusals when there is least room for them. */
+  let noRoom: Extract<Conflict["failure"], { readonly _tag: "Refused" }> = { _tag: "Refused", retryMs: 0 }
   /** What leaves with the rows, and is no row. */
   let others: Array<() => void> = []
 
@@ -152,7 +154,8 @@ export const make = (options: Options): Carrying => {
       case "ReportConflict":
         return refused(command.client, command.id, { _tag: "Conflict", heldBy: command.heldBy })
       case "ReportRefused":
-        return refused(command.client, command.id, { _tag: "Refused", retryMs: command.retryMs })
+        if (noRoom.retryMs !== command.retryMs) noRoom = { _tag: "Refused", retryMs: command.retryMs }
+        return refused(command.client, command.id, noRoom)
       case "Reply":
         others.push(() => options.reply(command.ask, command.answer))
         return

@@ -16,12 +16,20 @@ import type { ClientPeer } from "./Registry.ts"
 import { type ClientRow, clientMessages } from "./Rows.ts"
 import { refuse } from "./Violation.ts"
 
+/** Rows that may wait for a client that goes on submitting: it hears of what it has submitted before it says more. */
+const BACKLOG = 20_000
+/** How soon a client that had to wait is looked at again. */
+const AGAIN_MS = 10
+
 /** Serves a client until its session is over. */
-export const clientSession = Effect.fnUntraced(function*(desk: Desk, session: Session): Effect.fn.Return<void, never, Scope.Scope> {
+export const clientSession = Effect.fnUntraced(function*(desk: Desk, arrived: Session): Effect.fn.Return<void, never, Scope.Scope> {
+  let backlog = () => 0
+  const session = holdBack(arrived, () => backlog())
   const border = Border.make(session)
   let rpc: Reporting | undefined
   const { reached, untilOver } = yield* Border.outgoing<ClientRow>(session, desk.config.outboxRows, (rows) =>
     Effect.forEach(clientMessages(rows), (segments) => rpc === undefined ? Effect.void : rpc.Report({ segments }), { discard: true }))
+  backlog = reached.backlog
   const peer: ClientPeer = { ...reached, client: desk.registry.nextClient(), name: session.peer.name, refs: makeRefs(), codes: new Map() }
   const { client } = peer
   desk.registry.addClient(peer)
@@ -36,6 +44,15 @@ export const clientSession = Effect.fnUntraced(function*(desk: Desk, session: Se
     yield* Border.logEnd(session, yield* untilOver)
   }).pipe(Effect.ensuring(leave))
 })
+
+/** The same session, which hands over nothing while there is so much to tell the client. Refusals above all cost less to submit than to tell. */
+const holdBack = (session: Session, backlog: () => number): Session => {
+  const untilTold = Effect.repeat(Effect.sleep(AGAIN_MS), { until: () => backlog() < BACKLOG })
+  return {
+    ...session,
+    run: (handle) => session.run((frame) => backlog() < BACKLOG ? handle(frame) : Effect.andThen(untilTold, Effect.suspend(() => handle(frame))))
+  }
+}
 
 type Reporting = Duplex.ClientOf<typeof ClientReportRpcs>
 

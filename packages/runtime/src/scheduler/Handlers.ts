@@ -11,7 +11,7 @@
  */
 import type { Event, NewTask } from "@skein/core/scheduler/Event"
 import { ARGS_LIMIT, type Graph, type SubmittedTask, TASKS_PER_MESSAGE } from "@skein/protocol/Graph"
-import type { CodeRef, Millis, Ref, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import type { CodeRef, Key, Millis, Ref, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Held, Registration, WorkerReport } from "@skein/protocol/WorkerRpcs"
 import type { Code, CodeTable } from "./CodeTable.ts"
 import { type Conflict, isCount, type KeyTable, type Refs } from "./KeyTable.ts"
@@ -108,16 +108,16 @@ const dependencyIds = (refs: Refs, dependencies: ReadonlyArray<Ref>): ReadonlyAr
 const conflicting = (tables: Tables, client: ClientPeer, task: SubmittedTask, conflict: Conflict): ClientRow => {
   codeOf(tables, client, task.code)
   client.refs.holdConflict(task.ref, conflict)
-  return erredByConflict(tables, task.ref, conflict)
+  return erredByConflict(tables, task.ref, conflict, task.key)
 }
 
-/** The news of a conflict. */
-export const erredByConflict = (tables: Tables, ref: Ref, conflict: Conflict): ClientRow => ({
+/** The news of a conflict. `key`: the client's own, where it is at hand; what was refused is told in its name, or in nobody's. */
+export const erredByConflict = (tables: Tables, ref: Ref, conflict: Conflict, key = "" as Key): ClientRow => ({
   _tag: "Erred",
   row: {
     ref,
     failure: conflict.failure,
-    origin: conflict.origin,
+    origin: conflict.origin ?? key,
     originTask: conflict.originCode === undefined ? "" : tables.codes.defOf(conflict.originCode)?.name ?? ""
   }
 })

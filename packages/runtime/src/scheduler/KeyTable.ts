@@ -14,6 +14,8 @@
  * last: the table depends on the order of events alone, and replaying the
  * journal rebuilds it.
  */
+import * as IntSet from "@skein/core/persistent/IntSet"
+import { makeOwner } from "@skein/core/persistent/Owner"
 import type { Failure } from "@skein/protocol/Failure"
 import type { CodeId, Key, Ref, TaskId } from "@skein/protocol/Ids"
 import { refuse } from "./Violation.ts"
@@ -147,8 +149,8 @@ export const REFS_PER_CLIENT = 1 << 23
 /** What a client may not build on: another client's computation has its key, or there was no room for its own. */
 export interface Conflict {
   readonly failure: Extract<Failure, { readonly _tag: "Conflict" | "Refused" }>
-  /** The key in question, and what it calls here. */
-  readonly origin: Key
+  /** The key in question, and what it calls here. Of a refusal it is not remembered: there may be very many when there is least room for them. */
+  readonly origin: Key | undefined
   readonly originCode: CodeId | undefined
 }
 
@@ -172,11 +174,26 @@ export interface Refs {
 export const makeRefs = (): Refs => {
   const byRef = new Map<Ref, TaskId | Conflict>()
   const byId = new Map<TaskId, Ref>()
-  const idOf = (ref: Ref): TaskId | Conflict => byRef.get(ref) ?? refuse(`it names ${ref}, which it does not hold`)
+  /** Numbers of keys that were refused, a bit each: they are never handed out, so that all edits may be in place. */
+  let refused = IntSet.empty<Ref>()
+  const owner = makeOwner()
+  let noRoom: Conflict | undefined
+  const idOf = (ref: Ref): TaskId | Conflict =>
+    byRef.get(ref) ?? (isRefused(ref) ? noRoom : undefined) ?? refuse(`it names ${ref}, which it does not hold`)
+  const isRefused = (ref: Ref): boolean => noRoom !== undefined && isSmall(ref) && IntSet.has(refused, ref)
+  const forgetRefused = (ref: Ref): void => {
+    if (isRefused(ref)) refused = IntSet.remove(refused, owner, ref)
+  }
+  const setConflict = (ref: Ref, conflict: Conflict): void => {
+    if (conflict.failure._tag !== "Refused" || !isSmall(ref)) return void byRef.set(ref, conflict)
+    byRef.delete(ref)
+    refused = IntSet.add(refused, owner, ref)
+    if (noRoom?.failure !== conflict.failure) noRoom = { failure: conflict.failure, origin: undefined, originCode: undefined }
+  }
   const checkNew = (ref: Ref): void => {
     if (!isCount(ref)) refuse(`${ref} is no reference`)
     if (byRef.has(ref)) refuse(`it gave the reference ${ref} to a second key before it released the first`)
-    if (byRef.size >= REFS_PER_CLIENT) refuse(`it holds more than ${REFS_PER_CLIENT} keys`)
+    if (byRef.size + IntSet.size(refused) >= REFS_PER_CLIENT) refuse(`it holds more than ${REFS_PER_CLIENT} keys`)
   }
   return {
     hold: (ref, id) => {
@@ -184,6 +201,7 @@ export const makeRefs = (): Refs => {
       if (before === id) return
       // A key that was another's may be this client's by now: it asks again under the number it has for it.
       if (typeof before === "object") byRef.delete(ref)
+      forgetRefused(ref)
       checkNew(ref)
       if (byId.has(id)) refuse(`it holds one key under two references, ${byId.get(id)} and ${ref}`)
       byRef.set(ref, id)
@@ -191,14 +209,16 @@ export const makeRefs = (): Refs => {
     },
     holdConflict: (ref, conflict) => {
       if (typeof byRef.get(ref) === "object") byRef.delete(ref)
+      forgetRefused(ref)
       checkNew(ref)
-      byRef.set(ref, conflict)
+      setConflict(ref, conflict)
     },
     idOf,
     refOf: (id) => byId.get(id),
     release: (ref) => {
       const id = idOf(ref)
       byRef.delete(ref)
+      forgetRefused(ref)
       if (typeof id !== "number") return undefined
       byId.delete(id)
       return id
@@ -206,11 +226,14 @@ export const makeRefs = (): Refs => {
     conflict: (ref, conflict) => {
       const id = byRef.get(ref)
       if (typeof id === "number") byId.delete(id)
-      byRef.set(ref, conflict)
+      setConflict(ref, conflict)
     },
-    size: () => byRef.size
+    size: () => byRef.size + IntSet.size(refused)
   }
 }
+
+/** Whether a bit set takes it; clients count up from 0. */
+const isSmall = (ref: Ref): boolean => ref < 2 ** 30
 
 /** Whether a number from outside can be an id, a reference or a count at all: −1, 1.5, NaN and 2⁵³ cannot. */
 export const isCount = (n: number): boolean => Number.isSafeInteger(n) && n >= 0

@@ -41,7 +41,7 @@ export interface Options {
 }
 
 /** A load below this is of no interest to anybody. */
-const NOTABLE = 0.7
+const NOTABLE = 0.6
 /** How often it is measured if nothing is submitted. */
 const EVERY_MS = 250
 /** How much may be submitted, about, before it is measured again, in bytes. */

@@ -122,6 +122,17 @@ describe("Refs", () => {
 
   it("keeps a conflict until the client lets go of it or asks again", () => {
     const refs = KeyTable.makeRefs()
+    // Of a refusal only the number is kept.
+    const refusal = { failure: { _tag: "Refused", retryMs: 1 } as const, origin: key("r"), originCode: undefined }
+    const full = KeyTable.makeRefs()
+    full.hold(ref(1), id(1))
+    full.conflict(ref(1), refusal)
+    full.holdConflict(ref(2), refusal)
+    for (const one of [1, 2]) assert.deepStrictEqual(full.idOf(ref(one)), { ...refusal, origin: undefined })
+    assert.strictEqual(full.size(), 2)
+    full.hold(ref(1), id(5))
+    assert.deepStrictEqual([full.idOf(ref(1)), full.release(ref(2)), full.size()], [5, undefined, 1])
+    assert.throws(() => full.idOf(ref(2)))
     const conflict = { failure: { _tag: "Conflict", heldBy: "bob" } as const, origin: key("a"), originCode: undefined }
     refs.hold(ref(1), id(10))
     refs.conflict(ref(1), conflict)

@@ -177,7 +177,7 @@ describe("Scheduler", () => {
       ])
       yield* submit(task(4, "d", [1, 2]))
       const { rows: [built] } = yield* client.next("Erred")
-      assert.deepStrictEqual([built!.ref, built!.failure._tag, built!.origin], [4, "Refused", "b"])
+      assert.deepStrictEqual([built!.ref, built!.failure._tag, built!.origin], [4, "Refused", "d"])
       // What it had goes on, and nothing is kept of the rest.
       assert.deepInclude(yield* settle(client), { noWorker: 1, erred: 0 })
       assert.strictEqual(rig.tree.desk.tables.keys.size(), 1)
