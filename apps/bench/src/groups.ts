@@ -35,7 +35,7 @@ export const groups: ReadonlyArray<Group> = [
   { name: "pools", about: "plain functions in piscina's and workerpool's threads", quick: false, run: pools },
   { name: "reducer", about: "the pure scheduler reducer alone: a task's whole life", quick: true, heapMiB: LARGE_HEAP, run: reducer },
   { name: "responsiveness", about: "the first of 100 K tasks, and the end of 100 K", quick: false, heapMiB: LARGE_HEAP, run: responsiveness },
-  { name: "start-up", about: "a local cluster until it is ready", quick: true, run: startUp },
+  { name: "start-up", about: "a local cluster until it is ready", quick: false, run: startUp },
   { name: "growth", about: "memory for each task, at the heap's limit, and for idle workers", quick: false, heapMiB: LARGE_HEAP, run: growth },
   { name: "data", about: "values between workers and to the client", quick: false, heapMiB: LARGE_HEAP, run: data },
   { name: "graphs", about: "graphs of published benchmarks on 24 workers that sleep", quick: false, run: graphs }

@@ -12,23 +12,19 @@ import * as Image from "@skein/runtime/node/Image"
 import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { coldRun } from "../harness/cold.ts"
-import { Bench } from "../harness/Bench.ts"
 import { row } from "../harness/measure.ts"
 import { folder } from "../harness/processes.ts"
 
 const started = (env: Readonly<Record<string, string>>) => Effect.map(coldRun(null, "fiber", env), ({ startMs }) => startMs)
 
 export const startUp = Effect.scoped(Effect.gen(function*() {
-  const { options } = yield* Bench
   const cache = join(yield* folder, "cache")
   const env = { XDG_CACHE_HOME: cache }
   // Where `Image.make` puts it; this process starts nothing else.
   Object.assign(process.env, env)
   const emptied = Effect.sync(() => rmSync(cache, { recursive: true, force: true }))
   const measured = { unit: "ms", processes: () => ({}) }
-  if (options.extent !== "quick") {
-    yield* row({ ...measured, name: "LocalCluster of two processes ready, cold compile cache", round: Effect.andThen(emptied, started(env)) })
-  }
+  yield* row({ ...measured, name: "LocalCluster of two processes ready, cold compile cache", round: Effect.andThen(emptied, started(env)) })
   // Waited for, or the first runs would find it being made.
   yield* Image.make(Entries.all)
   yield* row({ ...measured, name: "LocalCluster of two processes ready, warm compile cache", warm: 2, round: started(env) })
