@@ -51,10 +51,10 @@ export interface Watch {
 }
 
 /** Tasks whose invariants are counted anew for each change of a state, on average. */
-const TASKS_PER_CHANGE = 60
+const TASKS_PER_CHANGE = 30
 
 /** Steps after which it is asked which workers there are. */
-const STEPS_PER_LIST = 16
+const STEPS_PER_LIST = 64
 
 interface Watched<State> {
   readonly name: string

@@ -2,7 +2,7 @@
  * Several processes that run seeds side by side, one for each core.
  *
  * The first failure stops all of them. A run is synchronous, so one that never
- * ends cannot be stopped from inside: a process that says nothing for a minute is
+ * ends cannot be stopped from inside: a process that says nothing for three minutes is
  * ended, and the seed that it ran is the failure.
  */
 import { type ChildProcess, fork } from "node:child_process"
@@ -24,7 +24,7 @@ export type Ended =
   | { readonly _tag: "Stuck"; readonly tally: Tally; readonly job: Job | undefined; readonly why: string }
 
 /** How long a process may be silent. */
-const SILENT_MS = 60_000
+const SILENT_MS = 180_000
 
 /** Runs the plan in so many processes; none is left when this completes. */
 export const runFleet = (options: FleetOptions): Promise<Ended> =>
