@@ -62,7 +62,7 @@ for (const { name, options } of withProcesses) {
     it.live("forgets what a killed client wanted", () =>
       // The parts of a cluster, for another process needs the token, which a cluster tells nobody.
       Effect.gen(function*() {
-        const { Hashing, machine, Network, NodeProcesses, plan } = internals
+        const { Directory, Hashing, machine, NodeProcesses, plan, Sockets } = internals
         yield* Effect.scoped(Effect.gen(function*() {
           const parts = yield* start({ ...Result.getOrThrow(plan(options, machine())), layer: undefined })
           const doomed = yield* os.program(new URL("./client.ts", import.meta.url), [parts.address, Redacted.value(parts.token)])
@@ -75,7 +75,7 @@ for (const { name, options } of withProcesses) {
             const workers = yield* client.inspect.workers
             assert.deepStrictEqual(workers.map(({ processing }) => processing), [0, 0])
           }).pipe(Effect.provide(Client.layer({ address: parts.address, token: parts.token })))
-        })).pipe(Effect.provide([Hashing, NodeProcesses, Network]))
+        })).pipe(Effect.provide([Directory, Hashing, NodeProcesses, Sockets]))
       }), WITHIN)
 
     it.live("ends a task that exits with KilledWorker after four deaths, while its neighbours finish", () =>

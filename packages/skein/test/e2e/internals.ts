@@ -1,10 +1,13 @@
 /**
  * What a test needs to start a cluster by its parts.
  */
-import { Network as NetworkService } from "@skein/transport/Memory"
+import * as Layer from "effect/Layer"
+import * as NodeSockets from "@skein/runtime/worker/node/NodeSockets"
+import { Network } from "@skein/transport/Memory"
 
 export { here as machine } from "@skein/cluster/node/Machine"
 export { plan } from "@skein/cluster/Options"
 export { layer as NodeProcesses } from "@skein/runtime/node/NodeProcesses"
+export { layer as Directory } from "@skein/cluster/node/PrivateDirectory"
 export { layer as Hashing } from "@skein/transport/node/Hashing"
-export const Network = NetworkService.layer
+export const Sockets = Layer.provide(NodeSockets.layer, Network.layer)
