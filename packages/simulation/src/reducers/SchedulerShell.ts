@@ -172,8 +172,8 @@ const notKnown = -1 as TaskId // says "nobody needs it", as Register's answer do
 const submitted = (world: World, client: Client, { last, rows }: Extract<Saying, { readonly _tag: "Submit" }>): Event => {
   world.keys.begin()
   const tasks = rows.map(({ dependencies, ref, task }) => {
-    const { isolation, priority, retries } = world.tasks.get(task)
-    const code = task % kinds as CodeId // kinds stand for code here
+    const { id: number, isolation, priority, retries } = world.tasks.get(task)
+    const code = number % kinds as CodeId // kinds stand for code here
     const ids = dependencies.map((dependency) => client.refs.idOf(dependency)).filter((id) => typeof id === "number")
     const id = world.keys.idFor(world.tasks.keys[task] ?? breaks("commands name what was submitted", `task ${task}`), code)
     client.refs.hold(ref, id)

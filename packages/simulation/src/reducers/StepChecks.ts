@@ -289,12 +289,14 @@ class WorkerBooks {
   }
   private nbytes = 0
   private flying = 0
+  private rejoining = 0
   private readonly slots: Record<Isolation, number> = { fiber: 0, thread: 0 }
 
   task({ assignment, status }: Worker.Task, by: 1 | -1): void {
     this.statuses[status._tag] += by
     if (status._tag === "Memory") this.nbytes += by * status.nbytes
     else if (status._tag === "Flight") this.flying += by * status.nbytes
+    else if (status._tag === "LongRunning") this.rejoining += status.rejoining === undefined ? 0 : by
     else if (status._tag === "Executing" && assignment !== undefined) this.slots[assignment.isolation] += by
     else if (status._tag === "Stopping" && status.slot) this.slots[status.isolation] += by
   }
@@ -315,7 +317,7 @@ class WorkerBooks {
     if (state.wanted.size !== statuses.Fetch || IntSet.size(state.missing) !== statuses.Missing || IntSet.size(state.stopping) !== statuses.Stopping) {
       breaks("W2 each status and its list agree", name)
     }
-    if (state.readyThreads.size + state.readyFibers.size !== statuses.Ready) breaks("W2 each status and its list agree", `${name}: ready`)
+    if (state.readyThreads.size + state.readyFibers.size !== statuses.Ready + this.rejoining) breaks("W2 each status and its list agree", `${name}: ready`)
   }
 }
 
@@ -356,7 +358,7 @@ const checkStarts = ({ name }: Process, before: Worker.State, state: Worker.Stat
     const best = first === undefined ? undefined : Vector.get(state.tasks, first)?.assignment
     if (best === undefined || best.alone) continue
     forEachChange(before.tasks, state.tasks, (old, now) => {
-      if (now?.status._tag !== "Executing" || now.status.rejoined || old?.status._tag === "Executing") return
+      if (now?.status._tag !== "Executing" || old?.status._tag === "Executing") return
       const { assignment } = now
       if (assignment === undefined || assignment.isolation !== isolation || assignment.alone) return
       if (assignment.priority < best.priority || (assignment.priority === best.priority && assignment.rank > best.rank)) {
