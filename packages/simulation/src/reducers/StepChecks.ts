@@ -358,7 +358,7 @@ const checkStarts = ({ name }: Process, before: Worker.State, state: Worker.Stat
     const best = first === undefined ? undefined : Vector.get(state.tasks, first)?.assignment
     if (best === undefined || best.alone) continue
     forEachChange(before.tasks, state.tasks, (old, now) => {
-      if (now?.status._tag !== "Executing" || old?.status._tag === "Executing") return
+      if (now?.status._tag !== "Executing" || old?.status._tag === "Executing" || old?.status._tag === "LongRunning") return
       const { assignment } = now
       if (assignment === undefined || assignment.isolation !== isolation || assignment.alone) return
       if (assignment.priority < best.priority || (assignment.priority === best.priority && assignment.rank > best.rank)) {
