@@ -6,7 +6,7 @@
 import { Cause, Effect } from "effect"
 import { Bench } from "../harness/Bench.ts"
 import { type Zero, zero, withCluster } from "../harness/clusters.ts"
-import { absent, type Figure, row, rows } from "../harness/measure.ts"
+import { absent, type Figure, limited, row, rows } from "../harness/measure.ts"
 import { cpuOf, rssOf } from "../harness/procfs.ts"
 import { byLevels, release } from "../submitting.ts"
 import { count, map } from "../workloads.ts"
@@ -72,7 +72,7 @@ const limit = Effect.gen(function*() {
       return "nothing was refused"
     })
     return Effect.gen(function*() {
-      const answered = yield* Effect.exit(filling)
+      const answered = yield* Effect.exit(limited(filling))
       const died = cluster.scheduler.exited()
       const said = answered._tag === "Success" ? answered.value : Cause.pretty(answered.cause).split("\n")[0] ?? ""
       if (died !== undefined) return yield* absent(limitFigure, `the scheduler's process died (${died}) with ${held} tasks retained, and refused nothing before; the client: ${said.slice(0, 200)}`)

@@ -52,9 +52,9 @@ const roundTrips = ({ client, processes }: Real, name: string, count: number, wa
 const background = (client: ClientService) => {
   const thousand = Workloads.map(1_000)
   const pumping = Effect.forever(Effect.gen(function*() {
-    const futures = yield* byLevels(client, thousand)
-    yield* client.wait(futures)
-    yield* Effect.forEach(futures, (future) => future.release, { discard: true })
+    // Whole or not at all: a future that nobody knows of is not released before it is collected.
+    const futures = yield* Effect.uninterruptible(byLevels(client, thousand))
+    yield* Effect.ensuring(client.wait(futures), Effect.forEach(futures, (future) => future.release, { discard: true }))
   }))
   return Effect.all([pumping, pumping], { concurrency: 2 })
 }

@@ -82,9 +82,9 @@ export const rows = <E, R>(measured: Measured<E, R>): Effect.Effect<void, never,
     }
   })
 
-/** A benchmark that hangs says nothing at all. */
 const LIMIT = "5 minutes"
-const limited = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+/** Fails after five minutes: a benchmark that hangs says nothing at all. */
+export const limited = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.timeoutOrElse(effect, { duration: LIMIT, orElse: () => Effect.fail(new Error(`a round was not over after ${LIMIT}`)) })
 
 /** Measures one figure. */
