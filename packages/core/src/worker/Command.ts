@@ -18,9 +18,11 @@ export const Command = Schema.TaggedUnion({
     attempt: Schema.Number,
     dependencies: Schema.Array(TaskId)
   },
-  /** Before `Execute` of a suspect: write to the nanny, synchronously, that it starts. */
+  /** It has the slot again that it gave up: let the body go on. */
+  Resume: { id: TaskId, run: RunId },
+  /** Before `Execute` or `Resume` of a suspect: write to the nanny, synchronously, that it starts. */
   NoteStarted: { run: RunId },
-  /** After it ended, however it did. */
+  /** After it ended, however it did, or gave up its slot. */
   NoteEnded: { run: RunId },
   /** Take the job out of a thread's queue, if the thread has not begun it; answered by `ExecuteRetracted`, whatever has become of it. */
   Retract: { id: TaskId, run: RunId },

@@ -40,7 +40,7 @@ export const Event = Schema.TaggedUnion({
   ExecuteRetracted: { at: Millis, id: TaskId, run: RunId, retracted: Schema.Boolean },
   /** The body gave up its slot and runs on. */
   ExecuteSeceded: { at: Millis, id: TaskId, run: RunId },
-  /** The body wants a slot again. */
+  /** The body wants a slot again, and waits for it: answered by `Resume`. */
   ExecuteRejoined: { at: Millis, id: TaskId, run: RunId },
   /** The body asked to be placed again, and has ended. */
   ExecuteRescheduled: { at: Millis, id: TaskId, run: RunId },

@@ -56,12 +56,16 @@ export const invariants: Readonly<Record<string, (picture: Picture) => boolean>>
   "all that a ready task needs is here": (picture) =>
     everyIn(picture, "Ready", (task) => IntSet.size(absentInputs(picture.state, task)) === 0),
 
-  "ready tasks stand in the queue of their isolation, and nothing else does": ({ byStatus, state }) =>
+  "what waits for a slot stands in the queue of its isolation, and nothing else does": ({ byStatus, state }) =>
     isolations.every((isolation) => {
-      const ready = byStatus.Ready.filter(({ assignment }) => assignment?.isolation === isolation)
+      const places = [...byStatus.Ready, ...byStatus.LongRunning].filter(({ assignment }) => assignment?.isolation === isolation)
+        .flatMap(({ id, status }) => {
+          const position = status._tag === "Ready" ? status.position : status._tag === "LongRunning" ? status.rejoining : undefined
+          return position === undefined ? [] : [{ id, position }]
+        })
       const queue = readyQueue(state, isolation)
-      return queue.size === ready.length && ready.every(({ id, status }) =>
-        status._tag === "Ready" && status.isolation === isolation && Ranked.get(queue, status.position) === id)
+      return queue.size === places.length && places.every(({ id, position }) => Ranked.get(queue, position) === id) &&
+        byStatus.Ready.every(({ assignment, status }) => status._tag !== "Ready" || status.isolation === assignment?.isolation)
     }),
 
   "an input names exactly those that need it and have not started": ({ state, tasks }) =>
@@ -139,29 +143,28 @@ export const invariants: Readonly<Record<string, (picture: Picture) => boolean>>
   "slots are held by what executes, and by what is being stopped until it has ended": (picture) =>
     isolations.every((isolation) => slotsTaken(picture.state, isolation) === slotHolders(picture, isolation).length),
 
-  "no more slots are held than there are, but for those that bodies took again": (picture) =>
-    isolations.every((isolation) =>
-      slotHolders(picture, isolation).filter(({ status }) => !(isRunningOrStopping(status) && status.rejoined)).length <=
-        mostSlots(picture.state, isolation)),
+  "no more slots are held than there are": (picture) =>
+    isolations.every((isolation) => slotHolders(picture, isolation).length <= mostSlots(picture.state, isolation)),
 
   "everything of which something runs is counted": (picture) => picture.state.running === runningTasks(picture).length,
 
-  "a suspect runs alone": (picture) => {
+  "a suspect executes alone": (picture) => {
     const running = runningTasks(picture)
-    const suspects = running.filter(isSuspect)
+    const executing = running.filter(({ status }) => status._tag === "Executing" || (status._tag === "Stopping" && status.slot))
+    const suspects = executing.filter(isSuspect)
     return suspects.length === 0
       ? picture.state.lone === undefined
-      : running.length === 1 && suspects.every((task) => picture.state.lone === runOf(task))
+      : executing.length === 1 && suspects.every((task) => picture.state.lone === runOf(task))
   },
 
-  "no ready task waits beside a free slot, unless a suspect is in the way": (picture) =>
+  "nothing waits beside a free slot, unless a suspect is in the way": (picture) =>
     [...picture.byStatus.Ready, ...runningTasks(picture)].some(isSuspect) ||
     isolations.every((isolation) =>
       readyQueue(picture.state, isolation).size === 0 ||
       slotsTaken(picture.state, isolation) >= slots(picture.state, isolation)),
 
-  "a suspect that is ready starts once nothing else runs": ({ state }) =>
-    state.running > 0 ||
+  "a suspect that is ready starts once nothing else holds a slot": ({ state }) =>
+    state.running > state.counts.LongRunning ||
     isolations.every((isolation) => slots(state, isolation) === 0 || readyQueue(state, isolation).size === 0),
 
   "whatever is to happen later, the shell has been told to wake this machine for": (picture) =>
@@ -244,9 +247,6 @@ const wantedOf = (state: State, peer: number): Ranked.Ranked<TaskId> => Vector.g
 
 /** It runs under its assignment, which has thereby started. */
 const isActive = (status: Status): boolean => status._tag === "Executing" || status._tag === "LongRunning"
-
-const isRunningOrStopping = (status: Status): status is StatusOf<"Executing" | "Stopping"> =>
-  status._tag === "Executing" || status._tag === "Stopping"
 
 const runningTasks = ({ byStatus }: Picture): ReadonlyArray<Task> =>
   [...byStatus.Executing, ...byStatus.LongRunning, ...byStatus.Stopping]

@@ -87,10 +87,15 @@ export type Status =
     /** Its place in the queue of that isolation. */
     readonly position: Ranked.Position
   }
-  /** Given to the shell, and holds a slot. `rejoined`: it had given it up, and took one though all may have been taken. */
-  | { readonly _tag: "Executing"; readonly since: Millis; readonly rejoined: boolean }
-  /** It runs on without a slot. */
-  | { readonly _tag: "LongRunning"; readonly since: Millis }
+  /** Given to the shell, and holds a slot. */
+  | { readonly _tag: "Executing"; readonly since: Millis }
+  /** It runs on without a slot, or waits without one, mostly for other tasks. */
+  | {
+    readonly _tag: "LongRunning"
+    readonly since: Millis
+    /** Its place in the queue of its isolation, once it wants a slot again; undefined before. */
+    readonly rejoining: Ranked.Position | undefined
+  }
   | Stopping
   /** The result is in the data store. `ms` and `inline`: as they were reported; 0 and false if it was fetched. */
   | { readonly _tag: "Memory"; readonly nbytes: number; readonly ms: number; readonly inline: boolean }
@@ -105,10 +110,10 @@ export interface Stopping {
   /** When it was interrupted. */
   readonly since: Millis
   readonly isolation: Isolation
+  /** Whether it is the suspect beside which nothing starts. */
   readonly alone: boolean
   /** Whether it holds one until it has ended: a long-running one holds none. */
   readonly slot: boolean
-  readonly rejoined: boolean
   /** Whether the end of its thread has been asked for. */
   readonly terminated: boolean
 }
@@ -175,7 +180,7 @@ export interface State {
   /** Bytes of all results in memory. */
   readonly nbytes: number
 
-  /** Ready tasks of each isolation. */
+  /** Tasks of each isolation that wait for a slot: those that are ready, and those that gave one up and want it again. */
   readonly readyThreads: Ranked.Ranked<TaskId>
   readonly readyFibers: Ranked.Ranked<TaskId>
   /** Slots taken. There are more of them for short bodies than for long ones, so they may be more than there are. */
@@ -186,7 +191,7 @@ export interface State {
   readonly fibers: number
   /** Bodies of which something runs, with slots or without. */
   readonly running: number
-  /** The suspect that runs, and beside which nothing starts. */
+  /** The suspect that executes, and beside which nothing starts. */
   readonly lone: RunId | undefined
 
   /** All tasks in status `Fetch`. */

@@ -42,6 +42,7 @@ export const event = (event: Event): string =>
 export const command = (command: Command): string =>
   Command.match(command, {
     Execute: (row) => `execute ${run(row)} in a ${row.isolation}${list(" with ", row.dependencies.map((id) => `t${id}`))}`,
+    Resume: (row) => `let ${run(row)} go on`,
     NoteStarted: (row) => `note that run ${row.run} starts`,
     NoteEnded: (row) => `note that run ${row.run} has ended`,
     Retract: (row) => `take ${run(row)} out of its thread's queue`,

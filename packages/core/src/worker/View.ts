@@ -22,7 +22,7 @@ export interface TaskView {
   readonly nbytes: number
 }
 
-/** Slots taken, and slots there are. Bodies that took theirs again may make the first number the larger one. */
+/** Slots taken, and slots there are. Of threads more may be taken than there are when bodies become longer. */
 export interface Slots {
   readonly taken: number
   readonly all: number

@@ -62,6 +62,8 @@ export interface World {
   readonly peers: Set<number>
   /** Runs of which something runs, by run. */
   readonly bodies: Map<number, Run>
+  /** Those of them that gave up their slots, by run. */
+  readonly away: Set<number>
   /** Results in the data store, by run. */
   readonly store: Map<number, Run>
   /** The run of each result that peers have, by task. */
@@ -150,6 +152,7 @@ const emptyWorld = (): World => ({
   nextRun: 1,
   peers: new Set(),
   bodies: new Map(),
+  away: new Set(),
   store: new Map(),
   remote: new Map(),
   asked: new Map(),
@@ -500,7 +503,9 @@ class Shell {
   obey(command: Command): void {
     switch (command._tag) {
       case "NoteStarted":
-        if (this.#world.noted.size > 0 || this.#world.bodies.size > 0) this.#complain("a suspect starts beside others")
+        if (this.#world.noted.size > 0 || [...this.#world.bodies.keys()].some((run) => !this.#world.away.has(run))) {
+          this.#complain("a suspect starts beside others")
+        }
         this.#world.noted.add(command.run)
         return
       case "NoteEnded":
@@ -515,6 +520,13 @@ class Shell {
           }
         }
         this.#world.bodies.set(command.run, { id: command.id, run: command.run })
+        return
+      case "ReportSeceded":
+        this.#world.away.add(command.run)
+        return
+      case "Resume":
+        if (!this.#world.bodies.has(command.run) || !this.#world.away.delete(command.run)) this.#complain("what has a slot or has ended is given one")
+        if (this.#world.noted.size > 0 && !this.#world.noted.has(command.run)) this.#complain("something goes on beside a suspect")
         return
       case "Retract":
         this.#world.retracting.push({ id: command.id, run: command.run })

@@ -70,5 +70,5 @@ export const daskEdges: ReadonlyArray<DaskEdge> = [
 export const ownEdges: Readonly<Record<string, string>> = {
   "Released → Ready": "all inputs are here already: Dask passes through waiting within the same step",
   "Ready → Waiting": "an input was freed: Dask refuses that, or passes through released",
-  "LongRunning → Executing": "a body may take its slot back: Dask's rejoin concerns its thread pool only"
+  "LongRunning → Executing": "a body has waited for a slot and got it: Dask's rejoin concerns its thread pool only"
 }

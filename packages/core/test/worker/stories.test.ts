@@ -128,6 +128,27 @@ describe("worker stories", () => {
     succeeded([1, 1])
   ])
 
+  story("a suspect starts beside a body that gave up its slot to wait for it", [
+    started(),
+    compute(assignment([1, 1])),
+    seceded([1, 1]),
+    compute(assignment([2, 2], { alone: true }), assignment([3, 3])),
+    rejoined([1, 1]),
+    succeeded([2, 2]),
+    succeeded([1, 1]),
+    succeeded([3, 3])
+  ])
+
+  story("a suspect that gave up its slot lets another start, and is noted again when it goes on", [
+    started(),
+    compute(assignment([1, 1], { alone: true })),
+    seceded([1, 1]),
+    compute(assignment([2, 2], { alone: true })),
+    succeeded([2, 2]),
+    rejoined([1, 1]),
+    succeeded([1, 1])
+  ])
+
   story("an input that is freed under a waiting task is fetched again", [
     started(),
     compute(assignment([1, 1]), assignment([2, 2], { dependencies: [input([3, 3], [])] })),

@@ -37,9 +37,9 @@ const nobody: Verdict = { blamed: [], isCertain: false }
 /**
  * Judges by what was processing on the worker when it left.
  *
- * A nanny's report names the suspects that had been started. Those are guilty,
- * and all others innocent; if it names none, no suspect is guilty. Without a
- * report any task may be.
+ * A nanny's report names the suspects that were executing. Those are guilty,
+ * and all others innocent; if it names none, no suspect is guilty but one that
+ * gave up its slot and may have run on. Without a report any task may be.
  */
 export const judge = (draft: Draft, worker: Worker, leaving: Leaving): Verdict => {
   // An end that we asked for because a cancelled task would not stop is nobody's fault.
@@ -50,7 +50,7 @@ export const judge = (draft: Draft, worker: Worker, leaving: Leaving): Verdict =
   if (report.ended === "closed") return nobody
   const started = assigned.filter(({ run, task }) => task.suspect && report.started.includes(run))
   if (started.length > 0) return { blamed: started.map(({ task }) => task.id), isCertain: started.length === 1 }
-  return accuse(worker, assigned.filter(({ task }) => !task.suspect))
+  return accuse(worker, assigned.filter(({ seceded, task }) => !task.suspect || seceded))
 }
 
 /**
@@ -101,8 +101,8 @@ const accuse = (worker: Worker, assigned: ReadonlyArray<{ readonly task: Task }>
 const processingOn = (
   draft: Draft,
   worker: Worker
-): ReadonlyArray<{ readonly task: Task; readonly run: Processing["run"] }> =>
+): ReadonlyArray<{ readonly task: Task; readonly run: Processing["run"]; readonly seceded: boolean }> =>
   IntSet.toArray(worker.processing).flatMap((id) => {
     const task = draft.task(id)
-    return task?.status._tag === "Processing" ? [{ task, run: task.status.run }] : []
+    return task?.status._tag === "Processing" ? [{ task, run: task.status.run, seceded: task.status.seceded }] : []
   })

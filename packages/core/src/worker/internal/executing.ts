@@ -1,10 +1,13 @@
 /**
  * What to start next.
  *
- * Each isolation has its own queue and its own slots. A suspect (`alone`) is
- * started when nothing else runs here, and nothing is started beside it, so
- * that the death of this process would have one culprit. From when it is the
- * next by order nothing else is started, or it could wait for ever.
+ * Each isolation has its own queue and its own slots. In the queues stand, in one
+ * order, tasks that are ready and bodies that gave up their slot and want it
+ * again. A suspect (`alone`) is started when nothing else holds a slot here, and
+ * nothing is started beside it, so that the death of this process would have one
+ * culprit. From when it is the next by order nothing else is started, or it could
+ * wait for ever. A body without a slot is not in its way: it may be waiting for
+ * that very suspect.
  *
  * Source: dask.distributed `worker_state_machine.py` (`_ensure_computing`); suspects are ours.
  */
@@ -19,7 +22,10 @@ import { transition } from "./transition.ts"
 
 /** Starts all that may start. */
 export const startReady = (draft: Draft): void => {
-  for (let task = nextToStart(draft.next); task !== undefined; task = nextToStart(draft.next)) start(draft, task)
+  for (let task = nextToStart(draft.next); task !== undefined; task = nextToStart(draft.next)) {
+    if (task.status._tag === "Ready") start(draft, task)
+    else resume(draft, task)
+  }
 }
 
 const nextToStart = (state: State): Task | undefined => {
@@ -28,7 +34,7 @@ const nextToStart = (state: State): Task | undefined => {
   const fiber = firstReady(state, "fiber")
   const [first, second] = comesFirst(fiber, thread) ? [fiber, thread] : [thread, fiber]
   if (first === undefined) return undefined
-  if (first.alone) return state.running === 0 ? first.task : undefined
+  if (first.alone) return state.running === state.counts.LongRunning ? first.task : undefined
   if (first.hasSlot) return first.task
   return second === undefined || !second.hasSlot || second.alone ? undefined : second.task
 }
@@ -45,14 +51,19 @@ const firstReady = (state: State, isolation: Isolation): Candidate | undefined =
   const all = slots(state, isolation)
   const id = all === 0 ? undefined : Ranked.first(readyQueue(state, isolation))
   const task = id === undefined ? undefined : Vector.get(state.tasks, id)
-  if (task?.status._tag !== "Ready" || task.assignment === undefined) return undefined
+  const position = task === undefined ? undefined : placeOf(task)
+  if (task?.assignment === undefined || position === undefined) return undefined
   return {
     task,
-    position: task.status.position,
+    position,
     alone: task.assignment.alone,
     hasSlot: slotsTaken(state, isolation) < all
   }
 }
+
+/** In its queue. */
+const placeOf = ({ status }: Task): Ranked.Position | undefined =>
+  status._tag === "Ready" ? status.position : status._tag === "LongRunning" ? status.rejoining : undefined
 
 const comesFirst = (a: Candidate | undefined, b: Candidate | undefined): boolean => {
   if (a === undefined || b === undefined) return b === undefined
@@ -66,7 +77,7 @@ const start = (draft: Draft, ready: Task): void => {
   const task = draft.own(ready)
   const { assignment } = task
   if (assignment === undefined) return
-  transition(draft, task, { _tag: "Executing", since: draft.at, rejoined: false })
+  transition(draft, task, { _tag: "Executing", since: draft.at })
   draft.send({
     _tag: "Execute",
     id: task.id,
@@ -79,6 +90,14 @@ const start = (draft: Draft, ready: Task): void => {
     dependencies: assignment.dependencies.length === 0 ? noIds : assignment.dependencies.map(({ id }) => id)
   })
   unlink(draft, task.id, assignment)
+}
+
+/** The body goes on where it waited for its slot. */
+const resume = (draft: Draft, waiting: Task): void => {
+  const { id, run, status } = waiting
+  if (status._tag !== "LongRunning") return
+  transition(draft, draft.own(waiting), { _tag: "Executing", since: status.since })
+  draft.send({ _tag: "Resume", id, run })
 }
 
 const noIds: ReadonlyArray<TaskId> = []

@@ -2,7 +2,8 @@
  * The books of slots: what waits for one, what holds one, what runs without.
  *
  * A suspect's start and end are noted beside them, because the note must be
- * written whichever way a body ends.
+ * written whichever way a body ends. One that gives up its slot has ended as far
+ * as that is concerned, and starts again when it has a slot again.
  */
 import type { Isolation, Millis, RunId, TaskId } from "@skein/protocol/Ids"
 import type { Assignment } from "@skein/protocol/WorkerRpcs"
@@ -70,7 +71,11 @@ export const freeSlot = (draft: Draft, isolation: Isolation): void => {
 /** Something of a body runs from here on. */
 export const beginRun = (draft: Draft, run: RunId, alone: boolean): void => {
   draft.next.running++
-  if (!alone) return
+  if (alone) beAlone(draft, run)
+}
+
+/** From here on nothing starts beside this suspect. */
+export const beAlone = (draft: Draft, run: RunId): void => {
   draft.next.lone = run
   draft.send({ _tag: "NoteStarted", run })
 }
@@ -78,7 +83,11 @@ export const beginRun = (draft: Draft, run: RunId, alone: boolean): void => {
 /** Nothing of it runs any more. */
 export const endRun = (draft: Draft, run: RunId, alone: boolean): void => {
   draft.next.running--
-  if (!alone) return
+  if (alone) leaveAlone(draft, run)
+}
+
+/** Others may start. */
+export const leaveAlone = (draft: Draft, run: RunId): void => {
   draft.next.lone = undefined
   draft.send({ _tag: "NoteEnded", run })
 }

@@ -23,9 +23,8 @@ export const interrupt = (draft: Draft, task: Owned<Task>): void => {
     run,
     since: draft.at,
     isolation: assignment.isolation,
-    alone: assignment.alone,
+    alone: assignment.alone && status._tag === "Executing",
     slot: status._tag === "Executing",
-    rejoined: status._tag === "Executing" && status.rejoined,
     terminated: false
   })
   task.assignment = undefined

@@ -9,7 +9,7 @@ import type { Of } from "../../Event.ts"
 import type { StatusTag, Task } from "../../State.ts"
 import { type Draft, type Owned, released } from "../draft.ts"
 import { settle } from "../routing.ts"
-import { learnThreadMs } from "../slots.ts"
+import { enqueue, learnThreadMs, readyPosition } from "../slots.ts"
 import { transition } from "../transition.ts"
 
 /** A result is here. One that nobody asked for is dropped. */
@@ -77,15 +77,18 @@ export const onExecuteRescheduled = (draft: Draft, event: Of<"ExecuteRescheduled
 export const onExecuteSeceded = (draft: Draft, event: Of<"ExecuteSeceded">): void => {
   const task = runningTask(draft, event)
   if (task?.status._tag !== "Executing") return
-  transition(draft, task, { _tag: "LongRunning", since: task.status.since })
+  transition(draft, task, { _tag: "LongRunning", since: task.status.since, rejoining: undefined })
   draft.send({ _tag: "ReportSeceded", id: event.id, run: event.run })
 }
 
-/** It counts again at once, even above the number of slots: until it ends, that many fewer others are started. */
+/** It stands in the queue under the rank it was given, so mostly before what it has submitted and others have after it. */
 export const onExecuteRejoined = (draft: Draft, event: Of<"ExecuteRejoined">): void => {
   const task = runningTask(draft, event)
-  if (task?.status._tag !== "LongRunning") return
-  transition(draft, task, { _tag: "Executing", since: task.status.since, rejoined: true })
+  if (task?.status._tag !== "LongRunning" || task.status.rejoining !== undefined || task.assignment === undefined) return
+  const { assignment, id } = task
+  const rejoining = readyPosition(draft, assignment)
+  enqueue(draft, assignment.isolation, rejoining, id)
+  task.status = { ...task.status, rejoining }
 }
 
 interface Running {

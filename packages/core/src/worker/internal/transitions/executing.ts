@@ -1,7 +1,7 @@
 /** Out of `Executing`: the body ended one way or another, gave up its slot, or was interrupted. */
 import type { Draft } from "../draft.ts"
 import { keep } from "../results.ts"
-import { endRun, freeSlot, watchStop } from "../slots.ts"
+import { endRun, freeSlot, leaveAlone, watchStop } from "../slots.ts"
 import type { Edges, In } from "../transition.ts"
 
 export const executing = {
@@ -14,8 +14,12 @@ export const executing = {
     endExecuting(draft, task)
     draft.setStatus(task, to)
   },
+  /** It may wait for what is to run alone: as long as it has no slot, others start. */
   LongRunning: (draft, task, to) => {
-    if (task.assignment !== undefined) freeSlot(draft, task.assignment.isolation)
+    if (task.assignment !== undefined) {
+      freeSlot(draft, task.assignment.isolation)
+      if (task.assignment.alone) leaveAlone(draft, task.run)
+    }
     draft.setStatus(task, to)
   },
   /** It keeps its slot. */

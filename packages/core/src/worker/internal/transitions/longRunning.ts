@@ -1,7 +1,7 @@
-/** Out of `LongRunning`: the body ended one way or another, wants a slot again, or was interrupted. */
+/** Out of `LongRunning`: the body ended one way or another, has a slot again, or was interrupted. */
 import type { Draft } from "../draft.ts"
 import { keep } from "../results.ts"
-import { endRun, takeSlot, watchStop } from "../slots.ts"
+import { beAlone, dequeue, endRun, takeSlot, watchStop } from "../slots.ts"
 import type { Edges, In } from "../transition.ts"
 
 export const longRunning = {
@@ -14,12 +14,15 @@ export const longRunning = {
     endLongRunning(draft, task)
     draft.setStatus(task, to)
   },
-  /** It takes a slot, though all may be taken: it runs anyway, and must not wait for what waits for it. */
   Executing: (draft, task, to) => {
-    if (task.assignment !== undefined) takeSlot(draft, task.assignment.isolation)
+    if (task.assignment === undefined) return
+    leaveQueue(draft, task)
+    takeSlot(draft, task.assignment.isolation)
+    if (task.assignment.alone) beAlone(draft, task.run)
     draft.setStatus(task, to)
   },
   Stopping: (draft, task, to) => {
+    leaveQueue(draft, task)
     watchStop(draft, task.id, to)
     draft.setStatus(task, to)
   },
@@ -31,5 +34,10 @@ export const longRunning = {
 } satisfies Edges<"LongRunning">
 
 const endLongRunning = (draft: Draft, task: In<"LongRunning">): void => {
-  if (task.assignment !== undefined) endRun(draft, task.run, task.assignment.alone)
+  leaveQueue(draft, task)
+  endRun(draft, task.run, false)
+}
+
+const leaveQueue = (draft: Draft, { assignment, status: { rejoining } }: In<"LongRunning">): void => {
+  if (assignment !== undefined && rejoining !== undefined) dequeue(draft, assignment.isolation, rejoining)
 }
