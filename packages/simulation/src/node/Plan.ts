@@ -24,9 +24,10 @@ export interface Plan {
 /** Light runs for each full one, where both are wanted. */
 export const LIGHT_PER_FULL = 10
 
-/** The jobs of one process. `now`: wall-clock milliseconds, from anywhere. */
-export function* jobsOf(plan: Plan, now: () => number): Generator<Job> {
-  const until = plan.forMs === undefined ? Infinity : now() + plan.forMs
+/** The jobs of one process; its time begins now. `now`: wall-clock milliseconds, from anywhere. */
+export const jobsOf = (plan: Plan, now: () => number): Iterable<Job> => jobsUntil(plan, plan.forMs === undefined ? Infinity : now() + plan.forMs, now)
+
+function* jobsUntil(plan: Plan, until: number, now: () => number): Generator<Job> {
   for (let n = plan.process; n < (plan.runs ?? Infinity) && now() < until; n += plan.of) {
     yield { seed: plan.seed + n, profile: profileOf(plan, n) }
   }
