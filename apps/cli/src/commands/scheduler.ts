@@ -8,7 +8,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as NodeMemory from "@skein/runtime/node/NodeMemory"
 import { Journal } from "@skein/runtime/scheduler/Journal"
+import { Memory } from "@skein/runtime/scheduler/Memory"
 import * as SchedulerConfig from "@skein/runtime/scheduler/SchedulerConfig"
 import * as Tree from "@skein/runtime/scheduler/Tree"
 import * as NodeSockets from "@skein/runtime/worker/node/NodeSockets"
@@ -52,7 +54,13 @@ const serve = Effect.fnUntraced(function*({ host, port, tokenFile, unix }: Comma
   return yield* tree.ended
 })
 
-const services = Layer.mergeAll(Hashing.layer, Journal.layerNoop, Layer.provide(NodeSockets.layer, Network.layer))
+const services = Layer.mergeAll(
+  Hashing.layer,
+  Journal.layerNoop,
+  // The process is the scheduler's own, so it may refuse new tasks when it is nearly full.
+  Layer.sync(Memory, NodeMemory.make),
+  Layer.provide(NodeSockets.layer, Network.layer)
+)
 
 export const scheduler = Command.make("scheduler", flags, (options) => explained(Effect.scoped(serve(options))).pipe(Effect.provide(services))).pipe(
   Command.withShortDescription("Run a scheduler"),
