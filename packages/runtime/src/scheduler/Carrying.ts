@@ -18,6 +18,7 @@ import type { Step } from "@skein/core/scheduler/Reducer"
 import type { Event } from "@skein/core/scheduler/Event"
 import type { AskId, ClientId, CodeId, Millis, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Assignment } from "@skein/protocol/WorkerRpcs"
+import * as FormerLives from "./FormerLives.ts"
 import * as Handlers from "./Handlers.ts"
 import { forgetAll } from "./Journal.ts"
 import type { Conflict } from "./KeyTable.ts"
@@ -178,7 +179,10 @@ export const make = (options: Options): Carrying => {
   }
   return {
     address: (step, values) => {
-      for (const command of step.commands) addressOne(command, values)
+      const anew = FormerLives.make(step.state, (client, id) => registry.clients.get(client)?.refs.isHeldAnew(id) === true)
+      for (const command of step.commands) if (!anew.keeps(command)) addressOne(command, values)
+      for (const news of anew.stillTrue()) addressOne(news, values)
+      for (const client of registry.clients.values()) client.refs.addressed()
       forgetAll(tables.keys, step)
       forgetCodes(step.state)
     },

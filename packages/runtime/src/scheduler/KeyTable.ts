@@ -168,6 +168,10 @@ export interface Refs {
   readonly holdConflict: (ref: Ref, conflict: Conflict) => void
   /** The client does not hold the key after all, and has not yet heard of it. */
   readonly conflict: (ref: Ref, conflict: Conflict) => void
+  /** Whether the client has let go of this key and taken it again since the last batch was addressed. */
+  readonly isHeldAnew: (id: TaskId) => boolean
+  /** A batch has been addressed. */
+  readonly addressed: () => void
   readonly size: () => number
 }
 
@@ -178,6 +182,9 @@ export const makeRefs = (): Refs => {
   let refused = IntSet.empty<Ref>()
   const owner = makeOwner()
   let noRoom: Conflict | undefined
+  /** Since the last batch was addressed: what was let go of, and what of it was taken again. */
+  const released = new Set<TaskId>()
+  const anew = new Set<TaskId>()
   const idOf = (ref: Ref): TaskId | Conflict =>
     byRef.get(ref) ?? (isRefused(ref) ? noRoom : undefined) ?? refuse(`it names ${ref}, which it does not hold`)
   const isRefused = (ref: Ref): boolean => noRoom !== undefined && isSmall(ref) && IntSet.has(refused, ref)
@@ -206,6 +213,7 @@ export const makeRefs = (): Refs => {
       if (byId.has(id)) refuse(`it holds one key under two references, ${byId.get(id)} and ${ref}`)
       byRef.set(ref, id)
       byId.set(id, ref)
+      if (released.size > 0 && released.has(id)) anew.add(id)
     },
     holdConflict: (ref, conflict) => {
       if (typeof byRef.get(ref) === "object") byRef.delete(ref)
@@ -221,7 +229,13 @@ export const makeRefs = (): Refs => {
       forgetRefused(ref)
       if (typeof id !== "number") return undefined
       byId.delete(id)
+      released.add(id)
       return id
+    },
+    isHeldAnew: (id) => anew.size > 0 && anew.has(id),
+    addressed: () => {
+      if (released.size > 0) released.clear()
+      if (anew.size > 0) anew.clear()
     },
     conflict: (ref, conflict) => {
       const id = byRef.get(ref)

@@ -73,18 +73,34 @@ export class References implements Refs {
   private readonly byRef: Map<Ref, TaskId>
   private readonly byId: Map<TaskId, Ref>
 
-  constructor(byRef: ReadonlyMap<Ref, TaskId> = new Map(), byId: ReadonlyMap<TaskId, Ref> = new Map()) {
-    this.byRef = new Map(byRef)
-    this.byId = new Map(byId)
+  /** Since the last batch: released, and of that what is held anew. */
+  private readonly released: Set<TaskId>
+  private readonly anew: Set<TaskId>
+
+  constructor(of?: References) {
+    this.byRef = new Map(of?.byRef)
+    this.byId = new Map(of?.byId)
+    this.released = new Set(of?.released)
+    this.anew = new Set(of?.anew)
   }
 
   copy(): References {
-    return new References(this.byRef, this.byId)
+    return new References(this)
   }
 
   hold(ref: Ref, id: TaskId): void {
     this.byRef.set(ref, id)
     this.byId.set(id, ref)
+    if (this.released.has(id)) this.anew.add(id)
+  }
+
+  isHeldAnew(id: TaskId): boolean {
+    return this.anew.has(id)
+  }
+
+  addressed(): void {
+    this.released.clear()
+    this.anew.clear()
   }
 
   idOf(ref: Ref): TaskId | Conflict {
@@ -98,7 +114,9 @@ export class References implements Refs {
   release(ref: Ref): TaskId | undefined {
     const id = this.byRef.get(ref)
     this.byRef.delete(ref)
-    if (id !== undefined) this.byId.delete(id)
+    if (id === undefined) return undefined
+    this.byId.delete(id)
+    this.released.add(id)
     return id
   }
 

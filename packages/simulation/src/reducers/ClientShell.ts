@@ -32,7 +32,6 @@ export const release = (world: World, client: Client, places: ReadonlyArray<numb
   const refs = held(client, places).map((future) => {
     client.futures.delete(future.ref)
     client.byTask.delete(future.task)
-    client.renewed.add(future.task)
     return future.ref
   })
   if (refs.length > 0) say(world, client, { _tag: "Release", refs })

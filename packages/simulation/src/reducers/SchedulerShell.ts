@@ -15,6 +15,7 @@ import * as Vector from "@skein/core/persistent/Vector"
 import type { State } from "@skein/core/scheduler/State"
 import type { AskId, ClientId, CodeId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Held } from "@skein/protocol/WorkerRpcs"
+import * as FormerLives from "@skein/runtime/scheduler/FormerLives"
 import { forgetAll } from "@skein/runtime/scheduler/Journal"
 import type { Client, News, Process, Saying, Session, Up } from "./Parts.ts"
 import { breaks, type World } from "./World.ts"
@@ -103,7 +104,10 @@ export const schedulerTurn = (world: World): void => {
   noteAsks(world, events, before)
   world.observer.schedulerStepped(before, events, step)
   const out: Out = { workers: new Map(), clients: new Map() }
-  for (const command of step.commands) carry(world, command, out)
+  const anew = FormerLives.make(step.state, (client, id) => world.clients[client]?.refs.isHeldAnew(id) === true)
+  for (const command of step.commands) if (!anew.keeps(command)) carry(world, command, out)
+  for (const news of anew.stillTrue()) carry(world, news, out)
+  for (const client of world.clients) client.refs.addressed()
   checkForgotten(world, step.commands)
   forgetAll(world.keys, step)
   for (const [session, rows] of out.workers) {
