@@ -100,6 +100,12 @@ describe("the scheduler's reducer", () => {
     }])
   })
 
+  it("answers a cancellation only when an earlier run of the key has stopped too, that was released while it ran", () => {
+    const teller = cluster("a").wants("ann", named("x")).releases("ann", "x").wants("ann", named("x")).cancels("ann", ["x"]).stopped("a", "x", 1)
+    assert.notInclude(teller.text, "answer 0, cancelled")
+    assert.include(teller.stopped("a", "x", 0).text, "answer 0, cancelled")
+  })
+
   it("lets go on what another client would miss, though it is a dependent that it wants", () => {
     const teller = cluster("a").joins("bob").wants("ann", named("x")).wants("bob", [{ name: "x" }, { name: "y", needs: ["x"] }])
       .releases("bob", "x").cancels("ann", ["x"])

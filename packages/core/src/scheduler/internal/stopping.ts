@@ -51,10 +51,15 @@ export const allStopped = (draft: Draft, worker: Worker): void =>
     forget(draft, id, entries, entries.filter((entry) => entry.worker === worker.id))
   })
 
-/** Makes the question at `place` wait for all runs of this task that have not stopped, and returns how many they are. */
+/**
+ * Makes the question at `place` wait for all runs of this task that have not stopped, and returns how many they are.
+ *
+ * Those of an earlier life of its id too: as a rule that was the same key, released while it ran and wanted again. If it was
+ * another's, the answer comes a moment later.
+ */
 export const awaitStopped = (draft: Draft, task: Task, place: number): number => {
   const entries = draft.stoppingOf(task.id)
-  const own = entries.filter((entry) => entry.rank === task.rank && !entry.asks.includes(place))
+  const own = entries.filter((entry) => !entry.asks.includes(place))
   if (own.length > 0) {
     draft.setStopping(
       task.id,
