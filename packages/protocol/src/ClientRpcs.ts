@@ -11,6 +11,7 @@ import * as RpcGroup from "effect/rpc/RpcGroup"
 import { Failure } from "./Failure.ts"
 import { Graph } from "./Graph.ts"
 import { Key, Ref, RunId, TaskId, WorkerId } from "./Ids.ts"
+import * as packed from "./internal/rows/packed.ts"
 import { tell } from "./Tell.ts"
 
 /** What became of one key that somebody wanted to cancel; `shared`: others want it too, so it goes on. */
@@ -110,5 +111,5 @@ export type ClientReport = typeof ClientReport.Type
 
 /** What the scheduler says to a client. */
 export class ClientReportRpcs extends RpcGroup.make(
-  tell("Report", { segments: Schema.Array(ClientReport) })
+  tell("Report", { segments: packed.news(ClientReport) })
 ) {}

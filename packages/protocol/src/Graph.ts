@@ -10,6 +10,7 @@
 import * as Schema from "effect/Schema"
 import { CodeDef } from "./Code.ts"
 import { CodeRef, Isolation, Key, Ref } from "./Ids.ts"
+import * as packed from "./internal/rows/packed.ts"
 
 /** Code that later tasks of this session may call. Told once. */
 export const DeclaredCode = Schema.Struct({ ref: CodeRef, def: CodeDef })
@@ -34,7 +35,7 @@ export type SubmittedTask = typeof SubmittedTask.Type
 /** tasks: dependencies before dependents. */
 export const Graph = Schema.Struct({
   codes: Schema.Array(DeclaredCode),
-  tasks: Schema.Array(SubmittedTask),
+  tasks: packed.tasks(),
   /** Whether this is the last message of its graph. */
   last: Schema.Boolean
 })

@@ -11,6 +11,7 @@ import * as RpcGroup from "effect/rpc/RpcGroup"
 import { CodeDef } from "./Code.ts"
 import { Attempt } from "./Failure.ts"
 import { CodeId, Isolation, Key, ProcessId, RunId, TaskId, WorkerId } from "./Ids.ts"
+import * as packed from "./internal/rows/packed.ts"
 import { tell } from "./Tell.ts"
 
 /** A task's run. */
@@ -75,7 +76,7 @@ export type WorkerCommand = typeof WorkerCommand.Type
 
 /** What the scheduler says to a worker. */
 export class WorkerCommandRpcs extends RpcGroup.make(
-  tell("Command", { segments: Schema.Array(WorkerCommand) }),
+  tell("Command", { segments: packed.commands(WorkerCommand) }),
   /** The worker is to finish nothing more and go; it ends its session. */
   tell("Close", { reason: Schema.String }),
   /** What this worker knows of a task, oldest first: time and line. */
@@ -148,5 +149,5 @@ export class WorkerRpcs extends RpcGroup.make(
     payload: { registration: Registration },
     success: Schema.Struct({ worker: WorkerId, ids: Schema.Array(TaskId) })
   }),
-  tell("Report", { segments: Schema.Array(WorkerReport) })
+  tell("Report", { segments: packed.reports(WorkerReport) })
 ) {}

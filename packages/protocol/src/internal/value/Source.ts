@@ -87,16 +87,17 @@ export class Source {
 
   /** An unsigned varint of up to 32 bits. */
   protected count(): number {
-    let value = 0
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.byte()
-      value += (byte & 127) * 2 ** shift
-      if (byte < 128) {
-        if (value > 0xffffffff) break
-        return value
-      }
+    let byte = this.byte()
+    if (byte < 128) return byte
+    let value = byte & 127
+    for (let shift = 7; shift < 28; shift += 7) {
+      byte = this.byte()
+      value |= (byte & 127) << shift
+      if (byte < 128) return value
     }
-    throw new Malformed(this.at, "a number of at most 32 bits")
+    byte = this.byte()
+    if (byte > 15) throw new Malformed(this.at, "a number of at most 32 bits")
+    return value + byte * 2 ** 28
   }
 
   /** A count of things that take at least `bytesEach`: no more than there can be. */
