@@ -87,7 +87,7 @@ const measure = Effect.fnUntraced(function*({ all, dask, json, names, quick, run
       `${run.machine.cores} × ${run.machine.processor}, ${run.machine.memoryGiB} GiB  load ${load().toFixed(1)}`
   )
   // Made beside the first cluster that finds none; nothing is to run beside what is measured.
-  if ((yield* Image.find(Entries.all)) === undefined) yield* Image.make(Entries.all)
+  yield* Image.make(Entries.all)
   const rows: Array<Row> = []
   const console = yield* Console.Console
   for (const { group, parts } of selected) {

@@ -44,14 +44,17 @@ export const find = (entries: ReadonlyArray<string>): Effect.Effect<string | und
     return Effect.as(Effect.sync(() => beside(startMaker(folder, entries, true))), undefined)
   })
 
-/** Makes an image and waits for it: for those who measure, and want no other process beside. */
+/** Makes an image unless it is there, and waits for it: for those who measure, or count processes, and want no other beside. */
 export const make = (entries: ReadonlyArray<string>): Effect.Effect<string | undefined> =>
+  Effect.suspend(() => upToDate(folderOf(entries)) === undefined ? making(entries) : Effect.void).pipe(Effect.andThen(Effect.suspend(() => find(entries))))
+
+const making = (entries: ReadonlyArray<string>): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     const maker = startMaker(folderOf(entries), entries, false)
     maker.once("error", () => resume(Effect.void))
     maker.once("exit", () => resume(Effect.void))
     return Effect.sync(() => void maker.kill("SIGKILL"))
-  }).pipe(Effect.andThen(Effect.suspend(() => find(entries))))
+  })
 
 const imagesFolder = (): string => join(cacheFolder(), "images")
 

@@ -3,7 +3,7 @@
  * their process, bodies that will not stop. Every remaining result is right, and
  * at the end nothing is left.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Redacted, Result, type Scope } from "effect"
 import { Client, Cluster, LocalCluster, type LocalClusterOptions } from "skein"
 import { start } from "@skein/cluster/Processes"
@@ -16,6 +16,8 @@ import * as tasks from "./tasks.ts"
 const WITHIN = 60_000
 
 const zero = { released: 0, waiting: 0, noWorker: 0, queued: 0, processing: 0, memory: 0, erred: 0 }
+
+beforeAll(() => Effect.runPromise(internals.image), WITHIN)
 
 /** Runs the body on a cluster; at the end nothing of it is left: no task, no process, no file. */
 const leavesNothing = <A, E>(options: LocalClusterOptions, body: Effect.Effect<A, E, Client | Cluster | Scope.Scope>) =>
