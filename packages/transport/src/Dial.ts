@@ -13,7 +13,7 @@ import * as Scope from "effect/Scope"
 import type * as Socket from "effect/socket/Socket"
 import { open } from "./Connection.ts"
 import { broken, Kind, packet } from "./Framing.ts"
-import { decodeRefusal, decodeWelcome, encodeHello, fromSpan, type Greeting, HandshakeRefused, type Hello, NotAGreeting, toSpan, version } from "./Handshake.ts"
+import { decodeRefusal, decodeWelcome, encodeHello, fromSpan, type Greeting, HandshakeRefused, type Hello, NotAGreeting, toSpan, version, type Welcome } from "./Handshake.ts"
 import { Hashing } from "./Hashing.ts"
 import { firstPacket } from "./internal/greeting.ts"
 import { makeLine } from "./internal/line.ts"
@@ -71,11 +71,12 @@ export const dial = Effect.fnUntraced(function*(options: DialOptions): Effect.fn
     )
   )), options.timeoutMs ?? 10_000)
   const graceMs = options.graceMs ?? fromSpan(first.welcome.graceMs)
+  const beatOf = (welcome: Welcome) => Math.max(settings.beatMs, fromSpan(welcome.beatMs))
   const line = yield* makeLine({
     ...settings,
     window: Math.min(settings.window, first.welcome.window),
     frameLimit: Math.min(settings.frameLimit, first.welcome.frameLimit),
-    beatMs: Math.max(settings.beatMs, fromSpan(first.welcome.beatMs)),
+    beatMs: beatOf(first.welcome),
     graceMs,
     peer: peerOf(first.welcome)
   })
@@ -86,7 +87,7 @@ export const dial = Effect.fnUntraced(function*(options: DialOptions): Effect.fn
     if (welcome.epoch !== first.welcome.epoch || welcome.received < line.acked()) {
       return yield* Effect.fail(SessionEnded.of("grace", "the other side has started anew and knows nothing of this session"))
     }
-    yield* line.carry(connection, welcome.received)
+    yield* line.carry(connection, welcome.received, beatOf(welcome))
     return true
   }).pipe(
     Effect.scoped,
@@ -98,7 +99,7 @@ export const dial = Effect.fnUntraced(function*(options: DialOptions): Effect.fn
   )
   // The first connection is carried in any case, and so says goodbye even if the session has ended before it could begin.
   const keepConnected = Effect.gen(function*() {
-    yield* Effect.ensuring(line.carry(first.connection, first.welcome.received), Scope.close(first.own, Exit.void))
+    yield* Effect.ensuring(line.carry(first.connection, first.welcome.received, beatOf(first.welcome)), Scope.close(first.own, Exit.void))
     return yield* Effect.raceFirst(redialling, line.session.ended)
   })
   const redialling = Effect.gen(function*() {

@@ -39,7 +39,9 @@ export const Kind = {
   /** Bulk: `number` bytes more may be sent. */
   Credit: 12,
   /** Somebody waits for room, or for the end: acknowledge as soon as you have handled `number` frames of mine. */
-  AckWanted: 13
+  AckWanted: 13,
+  /** The accepting side: from now on a sign of life every `number` milliseconds, from both sides. */
+  Beat: 14
 } as const
 
 /** One message between two ends of a connection. */
@@ -162,7 +164,7 @@ export const makeDecoder = (options: DecoderOptions): Decoder => {
     if (view.getUint16(0, true) !== checkOf(bytes, at)) throw broken("not a packet, or a damaged one")
     const kind = view.getUint8(6)
     const length = view.getUint32(7, true)
-    if (kind < Kind.Hello || kind > Kind.AckWanted) throw broken(`no packet is of kind ${kind}`)
+    if (kind < Kind.Hello || kind > Kind.Beat) throw broken(`no packet is of kind ${kind}`)
     if (length > limit) throw broken(`a packet of ${length} bytes where ${limit} are the limit`)
     const number = view.getUint32(11, true) + view.getUint16(15, true) * 2 ** 32
     return { kind, number, length, crc: view.getUint32(2, true), place: options.place?.(kind, number, length) }

@@ -16,7 +16,7 @@ import * as Schema from "effect/Schema"
 import { Hashing } from "./Hashing.ts"
 
 /** Both ends must be of the same version. Raised whenever packets or greetings change their meaning. */
-export const version = 2
+export const version = 3
 
 /** A length of time as greetings have it. */
 export const toSpan = (ms: number): number | null => Number.isFinite(ms) ? ms : null
@@ -62,7 +62,7 @@ export const Hello = Schema.Struct({
   window: Bytes,
   /** Bytes in a frame at most; likewise. */
   frameLimit: Bytes,
-  /** How often this side gives a sign of life; the slower of both sides' counts. */
+  /** How often this side gives a sign of life, at most. */
   beatMs: Span,
   /** How long this side will try to resume, so that nobody need keep the session for longer. */
   graceMs: Span
@@ -79,7 +79,7 @@ export const Welcome = Schema.Struct({
   received: Count,
   window: Bytes,
   frameLimit: Bytes,
-  /** Likewise. */
+  /** How often both sides give a sign of life, until the accepting side says otherwise. */
   beatMs: Span,
   /** How long the accepting side keeps this session without a connection. */
   graceMs: Span

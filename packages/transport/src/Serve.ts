@@ -30,12 +30,18 @@ export interface ServeOptions<RA, R> extends SessionOptions {
   readonly onSession: (session: Session) => Effect.Effect<unknown, unknown, R>
   /** How long a session outlives its connection, unless the dialling side will give up sooner. @default 5000 */
   readonly graceMs?: (peer: Greeting) => number
+  /**
+   * How often each session gives a sign of life while there are so many, in milliseconds; instead of `beatMs`. Asked with every beat
+   * of every session, and the other side is told when it has changed. @default `beatMs`, however many there are
+   */
+  readonly paceMs?: (sessions: number) => number
   /** Connections at most, and sessions at most. Who comes beyond is told to come back later. @default 4096 */
   readonly maxConnections?: number
 }
 
 interface Known {
   readonly line: Line
+  readonly beatMs: () => number
   readonly graceMs: number
   readonly peer: Greeting
   readonly token: Uint8Array
@@ -63,15 +69,18 @@ export const serve = <RA, R>(
     const create = Effect.fnUntraced(function*(hello: Hello, token: Uint8Array) {
       const peer = peerOf(hello)
       const graceMs = Math.min(options.graceMs?.(peer) ?? 5000, fromSpan(hello.graceMs))
+      /** Never more often than the dialling side wants it. */
+      const beatMs = () => Math.max(options.paceMs?.(sessions.size) ?? settings.beatMs, fromSpan(hello.beatMs))
       const line = yield* makeLine({
         ...settings,
         window: Math.min(settings.window, hello.window),
         frameLimit: Math.min(settings.frameLimit, hello.frameLimit),
-        beatMs: Math.max(settings.beatMs, fromSpan(hello.beatMs)),
+        beatMs: beatMs(),
+        nextBeatMs: beatMs,
         graceMs,
         peer
       })
-      const known: Known = { line, graceMs, peer, token }
+      const known: Known = { line, beatMs, graceMs, peer, token }
       sessions.set(hello.session, known)
       yield* line.live(Effect.scoped(options.onSession(line.session))).pipe(
         Effect.ensuring(Effect.sync(() => sessions.delete(hello.session))),
@@ -111,6 +120,7 @@ export const serve = <RA, R>(
         Effect.tapError((error) => error._tag === "HandshakeRefused" ? Effect.andThen(refuse(connection, error), refusals.note(error)) : Effect.void)
       )
       connection.setLimit(settings.frameLimit)
+      const beatMs = known.beatMs()
       yield* connection.write([packet(Kind.Welcome, 0, encodeWelcome({
         version,
         role: me.role,
@@ -119,10 +129,10 @@ export const serve = <RA, R>(
         received: known.line.received(),
         window: settings.window,
         frameLimit: settings.frameLimit,
-        beatMs: toSpan(settings.beatMs),
+        beatMs: toSpan(beatMs),
         graceMs: toSpan(known.graceMs)
       }))])
-      yield* known.line.carry(connection, hello.resume ?? 0)
+      yield* known.line.carry(connection, hello.resume ?? 0, beatMs)
     }, (handling) =>
       handling.pipe(
         Effect.scoped,

@@ -54,6 +54,8 @@ export interface Session {
   readonly ended: Effect.Effect<never, SessionEnded>
   /** For people to see; nothing is to be decided by it. */
   readonly status: SubscriptionRef.SubscriptionRef<Status>
+  /** How often each side gives a sign of life, as of now, in milliseconds. A good measure for other things that are said over and over. */
+  readonly beatMs: () => number
   /** What the other side said of itself, without its token. */
   readonly peer: Greeting
 }
@@ -66,7 +68,7 @@ export interface SessionOptions {
   readonly frameLimit?: number
   /**
    * A sign of life this often, or as seldom as the other side wants it; after three silent beats the connection counts as broken.
-   * `Infinity`: none. @default 1000
+   * `Infinity`: none. The accepting side may change it while the session lasts (`paceMs` of `serve`). @default 1000
    */
   readonly beatMs?: number
   /** How long either side may take to greet. @default 5000 */

@@ -259,6 +259,45 @@ describe("a session without a connection", () => {
     }).pipe(Effect.scoped))
   })
 
+  it("beats as seldom as the accepting side has it, while it lasts, and is never taken for silent by that", () => {
+    simulated(Effect.gen(function*() {
+      const net = new SimNet()
+      const { sessions } = yield* accepting(yield* net.listen("s"), { paceMs: (sessions) => 1000 * sessions })
+      const dial = (name: string) => Session.dial({ socket: net.socket(name, "s"), greeting: worker })
+      const here = yield* dial("w")
+      const there = yield* Queue.take(sessions)
+      const changes: Array<Session.Status> = []
+      for (const { status } of [here, there]) {
+        yield* Effect.forkScoped(Stream.runForEach(SubscriptionRef.changes(status), (status) => Effect.sync(() => void changes.push(status))))
+      }
+      assert.deepStrictEqual([here.beatMs(), there.beatMs()], [1000, 1000])
+      const others = yield* Effect.forkChild(Effect.scoped(Effect.andThen(Effect.forEach(Array.from({ length: 9 }, (_, n) => `w${n}`), dial), Effect.never)))
+      yield* Effect.sleep(60_000)
+      assert.deepStrictEqual([here.beatMs(), there.beatMs()], [10_000, 10_000])
+      yield* Fiber.interrupt(others)
+      yield* Effect.sleep(60_000)
+      assert.deepStrictEqual([here.beatMs(), there.beatMs()], [1000, 1000])
+      assert.deepStrictEqual(changes, ["connected", "connected"])
+      net.blocked.add("w->s").add("s->w")
+      yield* Effect.sleep(4100)
+      assert.deepStrictEqual(changes.slice(2), ["reconnecting", "reconnecting"])
+    }).pipe(Effect.scoped))
+  })
+
+  it("that is resumed beats as it was agreed then", () => {
+    simulated(Effect.gen(function*() {
+      const net = new SimNet()
+      let pace = 1000
+      const { sessions } = yield* accepting(yield* net.listen("s"), { paceMs: () => pace })
+      const here = yield* Session.dial({ socket: net.socket("w", "s"), greeting: worker })
+      const there = yield* Queue.take(sessions)
+      pace = 7000
+      net.reset("w", "s")
+      yield* Effect.sleep(500)
+      assert.deepStrictEqual([here.beatMs(), there.beatMs()], [7000, 7000])
+    }).pipe(Effect.scoped))
+  })
+
   it("is kept no longer than the dialling side would try to resume it", () => {
     simulated(Effect.gen(function*() {
       const net = new SimNet()

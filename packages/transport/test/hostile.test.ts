@@ -295,9 +295,9 @@ describe("an authenticated side that breaks the rules", () => {
       assert.deepStrictEqual(handled, [1, 2])
     })))
 
-  it.live("by a frame out of turn, an acknowledgement of what was never sent, the wish for one of what never came, or a frame too large, loses its connection but not its session", () =>
+  it.live("by a frame out of turn, a beat that is not its to say, an acknowledgement of what was never sent, the wish for one of what never came, or a frame too large, loses its connection but not its session", () =>
     live(Effect.gen(function*() {
-      for (const nonsense of [packet(Kind.Frame, 5, frame(0)), packet(Kind.Ack, 1), packet(Kind.AckWanted, 1), packet(Kind.Hello, 0), packet(Kind.Frame, 1, new Uint8Array(1001))]) {
+      for (const nonsense of [packet(Kind.Frame, 5, frame(0)), packet(Kind.Ack, 1), packet(Kind.AckWanted, 1), packet(Kind.Beat, 1000), packet(Kind.Hello, 0), packet(Kind.Frame, 1, new Uint8Array(1001))]) {
         const { pull, say, session } = yield* withPeer
         yield* say([nonsense])
         assert.isTrue(Exit.isFailure(yield* Effect.exit(Effect.forever(pull))))

@@ -31,6 +31,8 @@ export const SchedulerConfig = Schema.Struct({
   token: withDefault(Schema.NullOr(Schema.RedactedFromValue(Schema.String)), null),
   /** How many workers a task may end while executing; one more, and it fails with `KilledWorker`. @default 3 */
   allowedFailures: withDefault(Count, 3),
+  /** A peer that is connected but silent for so long has lost its connection, whose session it may then resume. @default 300000 */
+  workerTtlMs: withDefault(Schema.Finite.check(Schema.isGreaterThan(0)), 300_000),
   /** How long a worker's session may be without a connection before its tasks are placed elsewhere. @default 5000 */
   workerGraceMs: withDefault(Count, 5_000),
   /** How long a client's session may be without a connection before all it wanted is released. @default 60000 */

@@ -10,6 +10,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as SocketServer from "effect/socket/SocketServer"
+import * as Pace from "@skein/core/Pace"
 import { type Authorize, byToken, HandshakeRefused, type Role } from "@skein/transport/Handshake"
 import type { Hashing } from "@skein/transport/Hashing"
 import { serve, type Session, SessionEnded } from "@skein/transport/Session"
@@ -29,6 +30,7 @@ export const run = (
     greeting: { role: "scheduler", name: config.name },
     authorize: authorize(config),
     onSession: (session) => onSession(desk, session),
+    paceMs: (sessions) => Pace.beatMs(sessions, config.workerTtlMs),
     graceMs: ({ role }) => role === "worker" ? config.workerGraceMs : role === "nanny" ? config.nannyGraceMs : config.clientGraceMs,
     maxConnections: config.maxSessions
   })

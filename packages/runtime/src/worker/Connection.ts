@@ -17,6 +17,7 @@ import * as Effect from "effect/Effect"
 import * as Cause from "effect/Cause"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import * as Pace from "@skein/core/Pace"
 import type { Event } from "@skein/core/worker/Event"
 import type { State } from "@skein/core/worker/State"
 import * as Story from "@skein/core/worker/Story"
@@ -129,9 +130,12 @@ const incarnation = Effect.fnUntraced(function*(
     send: (rows) => Effect.forEach(messages(rows), (segments) => rpc.Report({ segments }), { discard: true })
   })
   const loading = Effect.gen(function*() {
+    let told: Pace.MemoryUse | undefined
     while (true) {
-      outbox.offer({ _tag: "Load", memoryBytes: yield* host.memoryBytes, managedBytes: store.managedBytes() })
-      yield* Effect.sleep(config.loadEveryMs)
+      const use = { memoryBytes: yield* host.memoryBytes, managedBytes: store.managedBytes() }
+      if (Pace.isNotable(told, use)) outbox.offer({ _tag: "Load", ...(told = use) })
+      // In a large cluster as seldom as everything else that is said over and over.
+      yield* Effect.sleep(Math.max(config.loadEveryMs, session.beatMs()))
     }
   })
   const living = Effect.gen(function*() {

@@ -43,7 +43,7 @@ export const WorkerConfig = Schema.Struct({
   resumeMs: Millis.pipe(Schema.withDecodingDefault(orElse(5_000))),
   /** How long to look for a scheduler, at first and after a session ended, before the worker gives up, in milliseconds. @default 30000 */
   connectMs: Millis.pipe(Schema.withDecodingDefault(orElse(30_000))),
-  /** How often the process's load is reported, in milliseconds. @default 1000 */
+  /** How often the process's load is looked at, and reported if it has changed notably, in milliseconds; in a large cluster as seldom as its sessions beat. @default 1000 */
   loadEveryMs: Millis.pipe(Schema.withDecodingDefault(orElse(1_000))),
   /** Requests for results that are served at once; further ones are told that this worker is busy. @default 32 */
   servedAtOnce: Count.pipe(Schema.withDecodingDefault(orElse(32)))

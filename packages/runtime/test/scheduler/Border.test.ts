@@ -15,6 +15,7 @@ const lingering = Effect.map(SubscriptionRef.make<Status>("connected"), (status)
     close: Effect.void,
     ended: Effect.never,
     status,
+    beatMs: () => 1000,
     peer: { role: "client", name: "x" }
   }
   return { ends, session }

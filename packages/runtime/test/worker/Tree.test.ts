@@ -312,7 +312,26 @@ describe("a worker", () => {
       assert.deepStrictEqual(rig.notices, [{ started: run(1) }, { ended: run(1) }])
     }))
 
-  it.effect("reports its load every second", () =>
+  it.effect("reports its load as seldom as its session beats, and only if it has changed", () =>
+    Effect.gen(function*() {
+      let memory = 1_600
+      const rig = yield* Rig.make({ memoryBytes: Effect.sync(() => memory), beatMs: 20_000 })
+      const worker = yield* rig.join("w0")
+      yield* Queue.take(worker.loads)
+      memory = 2_000
+      yield* TestClock.adjust(19_999)
+      assert.strictEqual(yield* Queue.size(worker.loads), 0)
+      yield* TestClock.adjust(1)
+      assert.strictEqual((yield* Queue.take(worker.loads)).memoryBytes, 2_000)
+      memory = 2_125 // a sixteenth more
+      yield* TestClock.adjust(60_000)
+      assert.strictEqual(yield* Queue.size(worker.loads), 0)
+      memory = 2_126
+      yield* TestClock.adjust(20_000)
+      assert.strictEqual((yield* Queue.take(worker.loads)).memoryBytes, 2_126)
+    }))
+
+  it.effect("reports its load every second in a small cluster", () =>
     Effect.gen(function*() {
       const rig = yield* Rig.make()
       const worker = yield* rig.join("w0")

@@ -33,7 +33,10 @@ export interface LineOptions {
   readonly window: number
   readonly frameLimit: number
   readonly graceMs: number
+  /** As agreed by the greetings. */
   readonly beatMs: number
+  /** On the accepting side: what it ought to be now; asked with every beat, and the other side is told of a change. */
+  readonly nextBeatMs?: () => number
   readonly closeMs: number
 }
 
@@ -44,8 +47,11 @@ const GOODBYE_MS = 1000
 
 export interface Line {
   readonly session: Session
-  /** Carries the session over one connection until that breaks or a newer one takes over. Fails when the session is over. */
-  readonly carry: (connection: Connection, theyHave: number) => Effect.Effect<void, SessionEnded>
+  /**
+   * Carries the session over one connection until that breaks or a newer one takes over. Fails when the session is over.
+   * `agreedMs`: the beat, as agreed by the greetings on this connection.
+   */
+  readonly carry: (connection: Connection, theyHave: number, agreedMs: number) => Effect.Effect<void, SessionEnded>
   /** Frames received so far. */
   readonly received: () => number
   /** Frames of ours that the other side has handled. */
@@ -55,7 +61,7 @@ export interface Line {
 }
 
 export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effect.fn.Return<Line> {
-  const { closeMs, frameLimit, graceMs, window } = options
+  const { closeMs, frameLimit, graceMs, nextBeatMs, window } = options
   const status = yield* SubscriptionRef.make<Status>("connected") // both ends have just greeted each other
   const emptied = Deferred.makeUnsafe<void>()
   const done = Deferred.makeUnsafe<never, SessionEnded>()
@@ -63,6 +69,9 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
   const attached = Latch.makeUnsafe(false)
   const detached = Latch.makeUnsafe(true)
   let current: { readonly bell: Bell; readonly replace: () => void } | undefined
+  let { beatMs } = options
+  /** Open when the other side wants it more often: what is slept through then counts no more. */
+  const quickened = Latch.makeUnsafe(false)
   let closing = false
   let why: SessionEnded | undefined
 
@@ -126,6 +135,13 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
       return undefined
     }
     if (kind === Kind.AckWanted && incoming.wantAck(number)) return undefined
+    if (kind === Kind.Beat && nextBeatMs === undefined && number > 0) {
+      // Never more often than was asked for in the greeting, which is for the other side to keep in mind.
+      const sooner = number < beatMs
+      beatMs = number
+      if (sooner) quickened.openUnsafe() // who waits goes on in this very step
+      return undefined
+    }
     if (kind === Kind.Bye) {
       return Effect.matchEffect(decodeGoodbye(body), {
         onFailure: () => Effect.fail(broken("no goodbye")),
@@ -136,7 +152,7 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
   }
 
   // ---- one connection
-  const carry = (connection: Connection, theyHave: number): Effect.Effect<void, SessionEnded> =>
+  const carry = (connection: Connection, theyHave: number, agreedMs: number): Effect.Effect<void, SessionEnded> =>
     Effect.suspend(() => {
       if (why !== undefined) return Effect.andThen(sayGoodbye(connection, why), Effect.fail(why))
       // A greeting that later events have overtaken: whoever sent it has given up that connection.
@@ -154,6 +170,9 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
       /** Up to which we have asked for acknowledgement over this connection. */
       let asked = -1
       let heard = 0
+      /** As the other side knows it. */
+      let toldBeatMs = agreedMs
+      beatMs = agreedMs
       incoming.beDue()
 
       const nextWrite = (): ReadonlyArray<Packet> => {
@@ -171,6 +190,7 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
         }
         const ack = incoming.ack(packets.length > 0)
         if (ack !== undefined) packets.unshift(ack)
+        if (nextBeatMs !== undefined && toldBeatMs !== beatMs) packets.unshift(packet(Kind.Beat, toldBeatMs = beatMs))
         return packets
       }
       const writing = Effect.gen(function*() {
@@ -195,8 +215,12 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
       const beating = Effect.gen(function*() {
         for (let silent = 0; silent < 3; silent++) {
           const before = heard
-          yield* Effect.sleep(options.beatMs)
-          if (heard !== before) silent = -1
+          quickened.closeUnsafe()
+          yield* Effect.timeoutOption(quickened.await, beatMs)
+          const next = nextBeatMs?.() ?? beatMs
+          // After a change it is counted anew: the other side may have slept according to the old one.
+          if (heard !== before || next !== beatMs) silent = -1
+          beatMs = next
           incoming.beDue()
         }
         return yield* Effect.fail(broken("silent for three beats"))
@@ -208,7 +232,7 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
           writing,
           Deferred.await(replaced),
           ended,
-          ...(Number.isFinite(options.beatMs) ? [beating] : [])
+          ...(Number.isFinite(beatMs) ? [beating] : [])
         ])
       ).pipe(
         Effect.catchTag("SocketError", () => Effect.void),
@@ -243,6 +267,7 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
     close,
     ended,
     status,
+    beatMs: () => beatMs,
     peer: options.peer
   }
   return {

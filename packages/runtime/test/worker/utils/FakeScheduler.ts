@@ -39,6 +39,8 @@ export interface Options {
   readonly refuse?: () => boolean
   /** What to say before the registration is answered. @default nothing */
   readonly greet?: ReadonlyArray<WorkerCommand>
+  /** How often sessions beat, in milliseconds. @default 1000 */
+  readonly beatMs?: number
 }
 
 /** Serves until the scope closes. Workers appear in `joins` in the order of their registration. */
@@ -76,7 +78,8 @@ export const make = Effect.fnUntraced(function*(server: SocketServer.SocketServe
     authorize: () =>
       options.refuse?.() === true ? Effect.fail(new HandshakeRefused({ reason: "Unauthorized", message: "not you" })) : Effect.void,
     onSession,
-    graceMs: () => 5_000
+    graceMs: () => 5_000,
+    paceMs: () => options.beatMs ?? 1_000
   }).pipe(
     Effect.tapCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("fake scheduler", cause)),
     Effect.provide(NodeHashing.layer),
