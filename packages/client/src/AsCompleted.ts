@@ -13,6 +13,7 @@ import type { SchedulerLost, TaskError } from "@skein/protocol/Failure"
 import type { Future } from "./Future.ts"
 import type { Core } from "./internal/core.ts"
 import { FutureOf } from "./internal/future.ts"
+import { waiting } from "./internal/inTask.ts"
 import { unwatch, watch, type Watcher } from "./internal/references.ts"
 import { isSettled } from "./internal/settling.ts"
 
@@ -134,7 +135,7 @@ const makeSet = <F extends Future.Any, E = never>(core: Core, initial: Iterable<
       return orEnd && !more && watching.size === 0 ? Exit.succeed(undefined) : undefined
     }
     const next = (orEnd: boolean): Effect.Effect<F | undefined, E | SchedulerLost> =>
-      Effect.suspend(() => look(orEnd) ?? waited(orEnd))
+      Effect.suspend(() => look(orEnd) ?? waiting(waited(orEnd)))
     const waited = (orEnd: boolean): Effect.Effect<F | undefined, E | SchedulerLost> =>
       Effect.callback((resume) => {
         const taker = () => {

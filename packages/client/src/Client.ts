@@ -23,6 +23,7 @@ import type { ErrorsOf, Gathered } from "./Input.ts"
 import { type Inspect, makeInspect } from "./Inspect.ts"
 import { ask, type Core } from "./internal/core.ts"
 import { cancelAll, ownFutures, retryAll } from "./internal/future.ts"
+import { waiting } from "./internal/inTask.ts"
 import { makeSubmission, type Said, saying } from "./internal/submission.ts"
 import * as NodePlatform from "./node/Platform.ts"
 import type { Platform } from "./Platform.ts"
@@ -121,11 +122,11 @@ export const makeService = (core: Core): ClientService => {
 const waitForWorkers = (core: Core, count: number, timeout: Duration.Input | undefined): Effect.Effect<void, ClusterError | SchedulerLost> => {
   const bad = (option: string, detail: string) => Effect.fail(ClusterError.because("BadOption", { option, detail }))
   if (!(Number.isSafeInteger(count) && count >= 1)) return bad("n", "the number of workers to wait for is a whole number from 1")
-  const waiting = ask(core, (scheduler) => scheduler.AwaitWorkers({ count }))
-  if (timeout === undefined) return waiting
+  const come = waiting(ask(core, (scheduler) => scheduler.AwaitWorkers({ count })))
+  if (timeout === undefined) return come
   const limit = Duration.fromInput(timeout)
   if (Option.isNone(limit)) return bad("timeout", "a length of time, such as \"30 seconds\"")
-  return Effect.timeoutOrElse(waiting, {
+  return Effect.timeoutOrElse(come, {
     duration: limit.value,
     orElse: () =>
       Effect.fail(ClusterError.because("Timeout", {

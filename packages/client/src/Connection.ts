@@ -7,10 +7,11 @@
  * the session, and the session's end is told to everybody who waits.
  */
 import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Hex from "effect/encoding/Hex"
 import * as Exit from "effect/Exit"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { ClientReportRpcs, ClientRpcs } from "@skein/protocol/ClientRpcs"
 import { ConnectError } from "@skein/protocol/Errors"
 import { SchedulerLost } from "@skein/protocol/Failure"
@@ -22,7 +23,7 @@ import * as Session from "@skein/transport/Session"
 import type { ClientSettings } from "./ClientOptions.ts"
 import { Collecting } from "./Collecting.ts"
 import { makeCodes } from "./internal/code.ts"
-import type { Core } from "./internal/core.ts"
+import type { Core, SchedulerClient } from "./internal/core.ts"
 import * as Outbox from "./internal/outbox.ts"
 import { References } from "./internal/references.ts"
 import { Platform } from "./Platform.ts"
@@ -35,34 +36,73 @@ export const connect = Effect.fnUntraced(function*(
   settings: ClientSettings,
   gone: Effect.Effect<unknown>
 ): Effect.fn.Return<Core, ConnectError, Platform | Hashing | Scope.Scope> {
+  const { core, open } = yield* assemble(settings, gone)
+  yield* open
+  return core
+})
+
+/** The same, but it connects when it is first used. That it cannot be reached is then the end of its session. */
+export const connectLater = Effect.fnUntraced(function*(settings: ClientSettings): Effect.fn.Return<Core, never, Platform | Hashing | Scope.Scope> {
+  return (yield* assemble(settings, Effect.never)).core
+})
+
+/** All but the session, which `open` begins, or else the first that is told or asked. */
+const assemble = Effect.fnUntraced(function*(settings: ClientSettings, gone: Effect.Effect<unknown>) {
   const { address } = settings
   const platform = yield* Platform
   const hashing = yield* Hashing
   const collecting = yield* Collecting
+  const scope = yield* Effect.scope
+  // Begun first, so that it ends last, after what stands on the session and what is told in the end.
+  const ofSession = yield* Scope.fork(scope)
   const unique = Hex.encode(hashing.random(16))
   const name = settings.name ?? `client-${unique.slice(0, 8)}`
   const greeting: Greeting = { role: "client", name, ...(settings.token === undefined ? {} : { token: settings.token }) }
-  const session = yield* dial(platform, settings, greeting)
 
   const outbox = yield* Outbox.make
   const references = new References(name, (ref) => outbox.offer({ _tag: "Release", ref }))
-  const scheduler = yield* Duplex.make(session, { serve: ClientReportRpcs, call: ClientRpcs }).pipe(
-    Effect.provide(ClientReportRpcs.toLayer({ Report: ({ segments }) => Effect.sync(() => references.report(segments)) }))
-  )
   const bulk = yield* BulkClient.make({ connect: platform.connect, greeting, limit: settings.connectionLimit })
+  const opened = Deferred.makeUnsafe<Opened, ConnectError>()
+  let isOpening = false
+  const open = Effect.suspend(() => {
+    if (isOpening) return Deferred.await(opened)
+    isOpening = true
+    // In a fiber of the client's own: who happens to be the first may be interrupted.
+    const opening = Effect.gen(function*() {
+      const session = yield* dial(platform, settings, greeting)
+      const scheduler = yield* Duplex.make(session, { serve: ClientReportRpcs, call: ClientRpcs }).pipe(
+        Effect.provide(ClientReportRpcs.toLayer({ Report: ({ segments }) => Effect.sync(() => references.report(segments)) }))
+      )
+      return { session, scheduler }
+    }).pipe(
+      Effect.provideService(Hashing, hashing),
+      // Before anybody hears of it who could come back for more.
+      Effect.onError(() => Effect.sync(() => references.end(SchedulerLost.at(address))))
+    )
+    return Effect.andThen(Effect.forkIn(Deferred.into(Scope.provide(opening, ofSession), opened), scope, { startImmediately: true }), Deferred.await(opened))
+  })
+  const scheduler = Effect.mapBoth(open, {
+    onFailure: notOpened,
+    onSuccess: ({ scheduler }) => scheduler
+  })
 
   const telling = outbox.run({
-    submit: (graph) => scheduler.Submit({ graph }),
-    release: (refs) => scheduler.Release({ refs }),
-    retry: (refs) => scheduler.Retry({ refs })
+    submit: (graph) => Effect.flatMap(scheduler, (rpc) => rpc.Submit({ graph })),
+    release: (refs) => Effect.flatMap(scheduler, (rpc) => rpc.Release({ refs })),
+    retry: (refs) => Effect.flatMap(scheduler, (rpc) => rpc.Retry({ refs }))
   })
+  const over = Effect.flatMap(Effect.mapError(Deferred.await(opened), notOpened), ({ session }) => session.ended)
   const lost = Effect.andThen(gone, Effect.fail(Session.SessionEnded.of("closed", "the scheduler has ended")))
-  yield* Effect.raceAllFirst([telling, session.ended, lost]).pipe(
+  yield* Effect.raceAllFirst([telling, over, lost]).pipe(
     Effect.onExit((exit) =>
       Effect.suspend(() => {
         references.end(SchedulerLost.at(address))
         // Interrupted, this is the end of the scope, which closes the session in good order.
-        return Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? session.end(exit.cause) : Effect.void
+        if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return Effect.void
+        const { cause } = exit
+        return Deferred.isDoneUnsafe(opened)
+          ? Effect.flatMap(Effect.exit(Deferred.await(opened)), (now) => Exit.isSuccess(now) ? now.value.session.end(cause) : Effect.void)
+          : Effect.void
       })),
     // The end is everybody's news by now; a bug is also the log's.
     Effect.tapDefect((defect) => Effect.logError("the client's session ended by a defect", defect)),
@@ -77,7 +117,7 @@ export const connect = Effect.fnUntraced(function*(
     })
   )
   let calls = 0
-  return {
+  const core: Core = {
     id: `${name}-${unique.slice(0, 12)}`,
     name,
     address,
@@ -92,7 +132,15 @@ export const connect = Effect.fnUntraced(function*(
     terminal: platform.terminal,
     isClosed: () => closed
   }
+  return { core, open }
 })
+
+const notOpened = ({ message }: ConnectError): Session.SessionEnded => Session.SessionEnded.of("refused", message)
+
+interface Opened {
+  readonly session: Session.Session
+  readonly scheduler: SchedulerClient
+}
 
 const dial = Effect.fnUntraced(function*(platform: Platform["Service"], settings: ClientSettings, greeting: Greeting) {
   const { address } = settings

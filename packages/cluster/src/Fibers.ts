@@ -14,6 +14,8 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
+import * as NodePlatform from "@skein/client/node/Platform"
+import * as TaskClient from "@skein/client/TaskClient"
 import { ClusterError } from "@skein/protocol/Errors"
 import { ProcessId } from "@skein/protocol/Ids"
 import { Notices } from "@skein/runtime/nanny/Notices"
@@ -21,10 +23,12 @@ import * as NodeThreads from "@skein/runtime/node/NodeThreads"
 import { Journal } from "@skein/runtime/scheduler/Journal"
 import * as SchedulerConfig from "@skein/runtime/scheduler/SchedulerConfig"
 import * as SchedulerTree from "@skein/runtime/scheduler/Tree"
+import * as NodeCurrentTask from "@skein/runtime/worker/node/NodeCurrentTask"
 import * as NodeHost from "@skein/runtime/worker/node/NodeHost"
 import * as NodeModules from "@skein/runtime/worker/node/NodeModules"
 import * as NodeSockets from "@skein/runtime/worker/node/NodeSockets"
 import { Sockets } from "@skein/runtime/worker/Sockets"
+import { TaskClients } from "@skein/runtime/worker/TaskClients"
 import { urlFor } from "@skein/runtime/worker/ThreadCode"
 import * as WorkerTree from "@skein/runtime/worker/Tree"
 import * as WorkerConfig from "@skein/runtime/worker/WorkerConfig"
@@ -40,6 +44,7 @@ type Services = Directory | Hashing | Network | Scope.Scope
 
 /** Starts the scheduler and all workers; returns when every one of them is up. They end, in order, with the scope. */
 export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<Parts, ClusterError, Services> {
+  NodeCurrentTask.install()
   const directory = yield* (yield* Directory).make
   const token = Redacted.make(Hex.encode((yield* Hashing).random(32)))
   const log = yield* ClusterLog.make
@@ -121,6 +126,7 @@ const startWorker = Effect.fnUntraced(function*(options: WorkersOptions, name: s
     NodeHost.layer,
     NodeModules.layer,
     NodeSockets.layer,
+    Layer.provide(Layer.effect(TaskClients, TaskClient.maker), NodePlatform.layer),
     NodeThreads.layer({ codeModule: urlFor(config.tasks), worker: name })
   )
   const tree = yield* WorkerTree.start(config, plan.layer === undefined ? {} : { tasks: plan.layer }).pipe(

@@ -18,12 +18,24 @@ import type * as Scope from "effect/Scope"
 import { BadOption } from "./Errors.ts"
 import { callerModule } from "./internal/callSite.ts"
 import { type CheckedOptions, checkDefaults, type TaskDefaults } from "./TaskOptions.ts"
+import type { TaskContext } from "./TaskContext.ts"
 import * as Registry from "./TaskRegistry.ts"
 
 export type { SubmitOptions, TaskDefaults } from "./TaskOptions.ts"
 
-/** What every worker provides to every body: a scope that ends with the task. */
-export type TaskServices = Scope.Scope
+/**
+ * The service `Client`, as far as this package knows it: its key. The client's package, which stands on this one, says what it is; the
+ * service's class fits here, for a class made by `Context.Service` has its key in its type.
+ */
+export interface ClientKey {
+  readonly key: "skein/Client"
+}
+
+/**
+ * What every worker provides to every body: a scope that ends with the task, the task itself, and a client of the same cluster.
+ * An Effect that is to run in a thread (`isolation: "thread"`) has the scope and the task only.
+ */
+export type TaskServices = Scope.Scope | TaskContext | ClientKey
 
 /** A value a body may return, in any of the three ways. */
 export type Body<A, E, R> = Effect.Effect<A, E, R> | PromiseLike<A> | A
@@ -45,14 +57,14 @@ export interface Task<Name extends string, P extends Schema.Top, S extends Schem
   readonly success: S
   readonly error: F
   /**
-   * The body, or an Effect that builds it once per worker and holds what it needs in the worker's scope; it may ask for `Scope`.
+   * The body, or an Effect that builds it once per worker and holds what it needs in the worker's scope; it may ask for `Client` and `Scope`.
    * Export the layer from a module that workers import.
    */
   toLayer<R = never, EX = never, RX = never>(
     body:
       | ((payload: P["Type"]) => Effect.Effect<S["Type"], F["Type"], R>)
       | Effect.Effect<(payload: P["Type"]) => Effect.Effect<S["Type"], F["Type"], R>, EX, RX>
-  ): Layer.Layer<Task.Handler<Name>, EX, Exclude<R, TaskServices> | Exclude<RX, Scope.Scope>>
+  ): Layer.Layer<Task.Handler<Name>, EX, Exclude<R, TaskServices> | Exclude<RX, ClientKey | Scope.Scope>>
 }
 
 export declare namespace Task {
@@ -102,8 +114,8 @@ export interface Contract {
 export interface Handler {
   readonly task: Task.Any
   readonly version: number
-  /** Runs the body with a valid payload. What it needs beyond a `Scope` it has from its layer. */
-  readonly run: (payload: unknown) => Effect.Effect<unknown, unknown, Scope.Scope>
+  /** Runs the body with a valid payload. What it needs beyond what every worker provides it has from its layer. */
+  readonly run: (payload: unknown) => Effect.Effect<unknown, unknown, TaskServices>
 }
 
 const make = <
@@ -213,7 +225,7 @@ const handlerLayer = (task: Task.Any, version: number, body: unknown): Layer.Lay
       task,
       version,
       // What is provided around the run wins: its scope is the task's, not the one the layer was built in.
-      run: (payload) => Effect.updateContext(Effect.suspend(() => run(payload)), (around: Context.Context<Scope.Scope>) => Context.merge(built, around))
+      run: (payload) => Effect.updateContext(Effect.suspend(() => run(payload)), (around: Context.Context<TaskServices>) => Context.merge(built, around))
     }
     return Context.makeUnsafe<any>(new Map([[handlerKey(task.name), handler]]))
   }))

@@ -17,10 +17,9 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
-import type * as Scope from "effect/Scope"
 import { PayloadInvalid } from "./Errors.ts"
 import { fromCause, type Raised } from "./Raised.ts"
-import { codecName, fnCodecName, type Handler, type Task } from "./Task.ts"
+import { codecName, fnCodecName, type Handler, type Task, type TaskServices } from "./Task.ts"
 import * as Registry from "./TaskRegistry.ts"
 import * as Value from "./Value.ts"
 
@@ -90,7 +89,7 @@ export const payloadArgs = (
  * made, once they are decoded and their futures filled. A payload that is not
  * valid is a defect: the client could not see it.
  */
-export const callHandler = (handler: Handler, args: unknown): Effect.Effect<unknown, unknown, Scope.Scope> => {
+export const callHandler = (handler: Handler, args: unknown): Effect.Effect<unknown, unknown, TaskServices> => {
   const [form, payload] = Array.isArray(args) ? args as ReadonlyArray<unknown> : []
   if (form === "encoded") {
     return Effect.matchCauseEffect(Schema.decodeUnknownEffect(asCodec(handler.task.payload))(payload), {

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Layer, Option, Result, Schema } from "effect"
+import { Cause, Context, Effect, Exit, Layer, Option, Result, Schema, type Scope } from "effect"
 import { PayloadInvalid } from "@skein/protocol/Errors"
 import { firstModule } from "../src/internal/callSite.ts"
 import { encodeRaised, decodeFailure } from "@skein/protocol/Raised"
 import * as Raised from "@skein/protocol/Raised"
-import { contractOf, fnEntry, handlersIn, isGeneric, sourceOf, Task } from "@skein/protocol/Task"
+import { contractOf, fnEntry, handlersIn, isGeneric, sourceOf, Task, type TaskServices } from "@skein/protocol/Task"
 import * as Registry from "@skein/protocol/TaskRegistry"
 import { callHandler, codecsOfFn, codecsOfTask, encodeResult, named, payloadArgs, raisedOf } from "@skein/protocol/TaskValues"
 import * as Value from "@skein/protocol/Value"
@@ -21,6 +21,8 @@ const Resize = Task.make("Resize", {
 const noHoles = () => false
 const hole = { future: true }
 const isHole = (value: unknown) => value === hole
+/** As a worker runs it; the bodies of these tests ask for a scope at most. */
+const asWorker = <A, E>(effect: Effect.Effect<A, E, TaskServices>) => Effect.scoped(effect as Effect.Effect<A, E, Scope.Scope>)
 const build = <E>(layer: Layer.Layer<never, E>) => Effect.map(Layer.build(layer), (context) => handlersIn(context)[0]!)
 const travel = (args: ReadonlyArray<unknown>) => Result.getOrThrow(Value.decode(Result.getOrThrow(Value.encodeList(args))))
 
@@ -126,7 +128,7 @@ describe("Task.make", () => {
       const handler = yield* build(live)
       assert.deepStrictEqual([handler.task.name, handler.version], ["Resize", 2])
       const args = Result.getOrThrow(payloadArgs(Resize, { url: "a", width: 3, when: new Date(0) }, noHoles))
-      const point = yield* Effect.scoped(callHandler(handler, travel(args)))
+      const point = yield* asWorker(callHandler(handler, travel(args)))
       assert.deepStrictEqual(point, new Point({ x: 3 * 72 * 2 }))
       assert.deepStrictEqual(closed, [3])
     }))
@@ -140,7 +142,7 @@ describe("Task.make", () => {
         return (xs: ReadonlyArray<number>) => Effect.succeed(xs.length)
       })))
       for (const xs of [[1], [1, 2]]) {
-        assert.strictEqual(yield* Effect.scoped(callHandler(handler, travel(Result.getOrThrow(payloadArgs(Sum, xs, noHoles))))), xs.length)
+        assert.strictEqual(yield* asWorker(callHandler(handler, travel(Result.getOrThrow(payloadArgs(Sum, xs, noHoles))))), xs.length)
       }
       assert.strictEqual(built, 1)
     }))
@@ -151,8 +153,8 @@ describe("Task.make", () => {
       const args = Result.getOrThrow(payloadArgs(Resize, { url: hole, width: 3, when: new Date(0) }, isHole))
       assert.strictEqual(args[0], "raw")
       const filled = (url: unknown) => ["raw", { ...(args[1] as object), url }]
-      assert.deepStrictEqual(yield* Effect.scoped(callHandler(handler, filled("x"))), new Point({ x: 3 }))
-      const exit = yield* Effect.exit(Effect.scoped(callHandler(handler, filled(1))))
+      assert.deepStrictEqual(yield* asWorker(callHandler(handler, filled("x"))), new Point({ x: 3 }))
+      const exit = yield* Effect.exit(asWorker(callHandler(handler, filled(1))))
       const defect = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
       assert.instanceOf(defect, PayloadInvalid)
       assert.deepStrictEqual(defect.path, ["url"])

@@ -19,6 +19,7 @@ import { Client, type ClientService, make as makeClient } from "@skein/client/Cl
 import type { ClientOptions } from "@skein/client/ClientOptions"
 import { Collecting } from "@skein/client/Collecting"
 import { Platform } from "@skein/client/Platform"
+import * as TaskClient from "@skein/client/TaskClient"
 import { Cluster, type ClusterService } from "@skein/cluster/Cluster"
 import { Directory } from "@skein/cluster/Directory"
 import * as Entries from "@skein/cluster/node/Entries"
@@ -34,6 +35,7 @@ import { type Around, Modules, ModuleFailed } from "@skein/runtime/worker/Code"
 import { Host } from "@skein/runtime/worker/Host"
 import * as WorkerProgram from "@skein/runtime/worker/Program"
 import { Sockets } from "@skein/runtime/worker/Sockets"
+import { TaskClients } from "@skein/runtime/worker/TaskClients"
 import { ThreadSpawner } from "@skein/runtime/worker/Threads"
 import type * as WorkerTree from "@skein/runtime/worker/Tree"
 import { Hashing } from "@skein/transport/Hashing"
@@ -215,15 +217,18 @@ const makeSurroundings = (
       Effect.provide(journal)
     )
   const worker: SimSpawner.Program = (input, process, notices) =>
-    Effect.flatMap(Effect.context<Hashing>(), (own) => {
+    Effect.gen(function*() {
+      const own = yield* Effect.context<Hashing>()
+      const clients = yield* onPlatform(TaskClient.maker, process, sockets(process))
       const services = Context.make(Sockets, sockets(process)).pipe(
         Context.add(Notices, notices),
         Context.add(Hashing, Context.get(own, Hashing)),
         Context.add(Modules, modules),
+        Context.add(TaskClients, clients),
         Context.add(Host, { pid: process.pid, memoryBytes: Effect.sync(() => process.memoryBytes) }),
         Context.add(ThreadSpawner, SimThreads.spawner(world, process, { bodyMs: options.bodyMs ?? [0.1, 5], around: options.around?.(process).inThread }))
       )
-      return WorkerProgram.program(input, () => Layer.succeedContext(services), {
+      return yield* WorkerProgram.program(input, () => Layer.succeedContext(services), {
         ...(options.layer === undefined ? {} : { tasks: options.layer }),
         around: options.around?.(process).inProcess,
         onStarted: (tree) => void trees.workers.set(process, tree)
@@ -270,6 +275,17 @@ const startOwner = Effect.fnUntraced(function*(world: World.World, owner: SimPro
   }
 })
 
+/** What clients find in a process. Of collected futures they never hear. */
+const onPlatform = <A, E, R>(effect: Effect.Effect<A, E, R>, process: SimProcess, sockets: Sockets["Service"]) =>
+  effect.pipe(
+    Effect.provideService(Platform, Platform.of({
+      connect: sockets.connect,
+      packageAt,
+      terminal: { isTerminal: false, columns: () => 80, write: (text) => Effect.sync(() => process.onLine(text)) }
+    })),
+    Effect.provideService(Collecting, { watch: () => {} })
+  )
+
 const makeSimClient = (
   world: World.World,
   name: string,
@@ -279,20 +295,14 @@ const makeSimClient = (
 ): SimClient => {
   const process = world.begin(name)
   const ready = makeCrossing<Exit.Exit<ClientService, ConnectError>>(world.enqueue)
-  const platform = Platform.of({
-    connect: sockets(process).connect,
-    packageAt,
-    terminal: { isTerminal: false, columns: () => 80, write: (text) => Effect.sync(() => process.onLine(text)) }
-  })
-  const session = process.run(
+  const session = process.run(onPlatform(
     Effect.scoped(Effect.flatMap(Effect.exit(makeClient(options)), (exit) => {
       ready.settle(exit)
       return Exit.isSuccess(exit) ? Effect.never : Effect.void
-    })).pipe(
-      Effect.provideService(Platform, platform),
-      Effect.provideService(Collecting, { watch: () => {} })
-    )
-  )
+    })),
+    process,
+    sockets(process)
+  ))
   return {
     name,
     process,

@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import type { CodeDef } from "@skein/protocol/Code"
 import * as Body from "@skein/runtime/worker/Body"
 import type { Around } from "@skein/runtime/worker/Code"
-import { endingOf, here, toOutcome, unknown } from "@skein/runtime/worker/ThreadCode"
+import { endingOf, here, inThread, toOutcome, unknown } from "@skein/runtime/worker/ThreadCode"
 import { begun, type JobMessage, queued, type ToThread } from "@skein/runtime/worker/ThreadMessages"
 import type { ThreadListener, ThreadSpawner } from "@skein/runtime/worker/Threads"
 import { onThread, type ThreadJob } from "./Body.ts"
@@ -161,7 +161,7 @@ class SimThread {
       // All modules are of this very process, so what a thread would import has been made already.
       const body = here(def)
       if (body === undefined) return endingOf(unknown(def))
-      return onThread(telling, () => Body.begin(this.#draws.around(body, def), args, inputs, Effect.void, clock))
+      return onThread(telling, () => Body.begin(this.#draws.around(body, def), args, inputs, Effect.void, clock, inThread({ ...job, worker: this.#process.name })))
     } catch (thrown) {
       return endingOf(thrown)
     }

@@ -14,4 +14,5 @@ export {
   Attempt, DataLost, KeyConflict, KilledWorker, NoEligibleWorker, ResultInvalid, SchedulerLost, TaskCancelled, TaskDefect, TaskError, TaskOrigin,
   TaskTimeout
 } from "@skein/protocol/Failure"
+export { type CurrentTask, TaskContext, type TaskContextService } from "@skein/protocol/TaskContext"
 export { type FnOptions, type FnTask, type SubmitOptions, Task, type TaskDefaults, type TaskServices } from "@skein/protocol/Task"

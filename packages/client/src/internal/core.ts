@@ -28,7 +28,8 @@ export interface Core {
   readonly address: string
   readonly references: References
   readonly outbox: Outbox
-  readonly scheduler: SchedulerClient
+  /** To be asked; connects first, if that has been put off until something is asked or told. */
+  readonly scheduler: Effect.Effect<SchedulerClient, SessionEnded>
   readonly bulk: BulkClient.BulkClient["Service"]
   readonly codeOf: (task: object) => Result.Result<Code, NotShippable | BadOption>
   /** In hexadecimal, 128 bits. */
@@ -46,7 +47,7 @@ export const ask = <A>(core: Core, question: (scheduler: SchedulerClient) => Eff
   Effect.suspend(() => {
     const { lost } = core.references
     if (lost !== undefined) return Effect.fail(lost)
-    return Effect.mapError(question(core.scheduler), () => core.references.lost ?? SchedulerLost.at(core.address))
+    return Effect.mapError(Effect.flatMap(core.scheduler, question), () => core.references.lost ?? SchedulerLost.at(core.address))
   })
 
 /**

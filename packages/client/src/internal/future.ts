@@ -13,8 +13,10 @@ import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import type { CancelOutcome } from "@skein/protocol/ClientRpcs"
 import type { SchedulerLost, TaskError } from "@skein/protocol/Failure"
+import type { TaskHoldings } from "@skein/protocol/TaskContext"
 import { type CancelOptions, type Future, type FutureStatus, FutureTypeId } from "../Future.ts"
 import { askAbout, type Core } from "./core.ts"
+import { waitingStream } from "./inTask.ts"
 import { type Held, lostCause, statusOf, unwatch, watch, type Watcher } from "./references.ts"
 import { valueOf } from "./values.ts"
 
@@ -22,19 +24,27 @@ import { valueOf } from "./values.ts"
 interface Handle {
   readonly held: Held
   released: boolean
+  /** Given up already, it need not be by the body that holds it. */
+  onReleased: (() => void) | undefined
 }
 
-/** A new future on a key, for a reference that has been counted. */
-export const makeFuture = (core: Core, held: Held): FutureOf => {
-  const handle: Handle = { held, released: false }
+/** A new future on a key, for a reference that has been counted. In a body it is one of its holdings. */
+export const makeFuture = (core: Core, held: Held, holdings: TaskHoldings["Service"] | undefined): FutureOf => {
+  const handle: Handle = { held, released: false, onReleased: undefined }
   const future = new FutureOf(core, handle)
   core.collecting.watch(future, () => release(core, handle))
+  if (holdings !== undefined) {
+    const giveUp = () => release(core, handle)
+    handle.onReleased = () => holdings.delete(giveUp)
+    holdings.add(giveUp)
+  }
   return future
 }
 
 const release = (core: Core, handle: Handle): void => {
   if (handle.released) return
   handle.released = true
+  handle.onReleased?.()
   core.references.release(handle.held)
 }
 
@@ -88,7 +98,7 @@ export class FutureOf implements Future<unknown, unknown> {
   }
 
   get changes(): Stream.Stream<FutureStatus, SchedulerLost> {
-    return Stream.callback<FutureStatus, SchedulerLost>((queue) =>
+    return waitingStream(Stream.callback<FutureStatus, SchedulerLost>((queue) =>
       Effect.acquireRelease(
         Effect.sync(() => {
           const { core: { references }, handle } = this
@@ -109,7 +119,7 @@ export class FutureOf implements Future<unknown, unknown> {
         }),
         (watcher) =>
           Effect.sync(() => unwatch(this.handle.held, watcher))
-      ), { bufferSize: statusesKept, strategy: "sliding" })
+      ), { bufferSize: statusesKept, strategy: "sliding" }))
   }
 
   get cancel(): (options?: CancelOptions) => Effect.Effect<"cancelled" | "already-done" | "shared", SchedulerLost> {

@@ -15,6 +15,7 @@ import type { Ref, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import { decodeFailure } from "@skein/protocol/Raised"
 import { named, type ResultCodecs } from "@skein/protocol/TaskValues"
 import type { FutureStatus } from "../Future.ts"
+import { waiting } from "./inTask.ts"
 
 /** What is known of a key. */
 export type State =
@@ -162,7 +163,7 @@ export class References {
     const look = () =>
       held.state._tag !== "Pending" ? Exit.succeed(held.state) : this.over !== undefined ? Exit.fail(this.over) : undefined
     return Effect.suspend(() =>
-      look() ?? Effect.callback<Exclude<State, { readonly _tag: "Pending" }>, SchedulerLost>((resume) => {
+      look() ?? waiting(Effect.callback<Exclude<State, { readonly _tag: "Pending" }>, SchedulerLost>((resume) => {
         const watcher: Watcher = {
           keeps,
           notify: () => {
@@ -176,7 +177,7 @@ export class References {
         // The fiber may have been preempted since it looked.
         watcher.notify()
         return Effect.sync(() => unwatch(held, watcher))
-      })
+      }))
     )
   }
 

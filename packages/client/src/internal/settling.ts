@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type { SchedulerLost } from "@skein/protocol/Failure"
 import type { Core } from "./core.ts"
 import type { FutureOf } from "./future.ts"
+import { waiting } from "./inTask.ts"
 import { unwatch, watch, type Watcher } from "./references.ts"
 
 /** Whether the key is pending no longer, or nobody will hear if it is. */
@@ -13,15 +14,19 @@ export const isSettled = ({ handle }: FutureOf): boolean => handle.released || h
 /** Whether it has settled, and not with a value. */
 export const hasFailed = ({ handle }: FutureOf): boolean => handle.released || handle.held.state._tag === "Failed"
 
-/**
- * Completes when `enough` says so of the number of futures that have not settled.
- * `enough` is asked again at every change.
- */
-export const settledUntil = (
-  core: Core,
-  futures: ReadonlyArray<FutureOf>,
-  enough: (unsettled: number, changed: FutureOf | undefined) => boolean
-): Effect.Effect<void, SchedulerLost> =>
+/** What is asked of the number of futures that have not settled. */
+type Enough = (unsettled: number, changed: FutureOf | undefined) => boolean
+
+/** Completes when `enough` says so of the number of futures that have not settled. It is asked again at every change. */
+export const settledUntil = (core: Core, futures: ReadonlyArray<FutureOf>, enough: Enough): Effect.Effect<void, SchedulerLost> =>
+  Effect.suspend(() =>
+    // In a body a slot is not given back for what is there.
+    enough(futures.reduce((unsettled, future) => isSettled(future) ? unsettled : unsettled + 1, 0), undefined)
+      ? Effect.void
+      : waiting(untilSettled(core, futures, enough))
+  )
+
+const untilSettled = (core: Core, futures: ReadonlyArray<FutureOf>, enough: Enough): Effect.Effect<void, SchedulerLost> =>
   Effect.callback<void, SchedulerLost>((resume) => {
     const { references } = core
     const waiting: Array<Waiting> = []

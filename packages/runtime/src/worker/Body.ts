@@ -12,9 +12,9 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
+import { type CurrentTask, runAs } from "@skein/protocol/CurrentTask"
 import type { Raised } from "@skein/protocol/Raised"
-import type { Handler } from "@skein/protocol/Task"
+import type { Handler, TaskServices } from "@skein/protocol/Task"
 import * as Registry from "@skein/protocol/TaskRegistry"
 import { callHandler, codecsOfFn, codecsOfTask, encodeResult, raisedOf, type ResultCodecs } from "@skein/protocol/TaskValues"
 import * as Value from "@skein/protocol/Value"
@@ -34,6 +34,13 @@ export type Ending =
   | { readonly _tag: "Succeeded"; readonly value: Uint8Array; readonly ms: number }
   | { readonly _tag: "Failed"; readonly raised: Raised; readonly retryable: boolean; readonly ms: number }
 
+/** The run that a body is called for. */
+export interface As {
+  readonly task: CurrentTask
+  /** Gives an Effect what it may ask for. */
+  readonly provide: (effect: Effect.Effect<unknown, unknown, TaskServices>) => Effect.Effect<unknown, unknown>
+}
+
 /** Encoded values of the dependencies, in the order of the holes; undefined is one that is not there. */
 export type Inputs = ReadonlyArray<Uint8Array | undefined>
 
@@ -51,27 +58,28 @@ export const begin = (
   inputs: Inputs,
   moreCodecs: Effect.Effect<void>,
   clock: Clock.Clock,
+  as: As,
   own = false
 ): Ending | Effect.Effect<Ending> => {
   const args = decodeArgs(encodedArgs, inputs, own)
-  if (Result.isSuccess(args)) return call(body, args.success, clock)
+  if (Result.isSuccess(args)) return call(body, args.success, clock, as)
   if (!(args.failure instanceof CodecUnknown)) return undecodable(args.failure)
   return Effect.flatMap(moreCodecs, () => {
     const again = decodeArgs(encodedArgs, inputs, own)
-    return complete(Result.isSuccess(again) ? call(body, again.success, clock) : undecodable(again.failure))
+    return complete(Result.isSuccess(again) ? call(body, again.success, clock, as) : undecodable(again.failure))
   })
 }
 
 const complete = (begun: Ending | Effect.Effect<Ending>): Effect.Effect<Ending> => Effect.isEffect(begun) ? begun : Effect.succeed(begun)
 
-const call = (body: Body, args: ReadonlyArray<unknown>, clock: Clock.Clock): Ending | Effect.Effect<Ending> => {
+const call = (body: Body, args: ReadonlyArray<unknown>, clock: Clock.Clock, as: As): Ending | Effect.Effect<Ending> => {
   const start = clock.monotonicTimeNanosUnsafe()
   let returned: unknown
   let remaining: Effect.Effect<unknown, unknown> | undefined
   try {
-    returned = body.call(args)
+    returned = runAs(as.task, () => body.call(args))
     // A value may be a proxy that throws when it is looked at.
-    remaining = remainingOf(returned, body.effects)
+    remaining = remainingOf(returned, body.effects, as)
   } catch (thrown) {
     return failed(Cause.die(thrown), body.codecs, msSince(start, clock))
   }
@@ -79,10 +87,10 @@ const call = (body: Body, args: ReadonlyArray<unknown>, clock: Clock.Clock): End
 }
 
 /** What there is to be awaited before the value is there; undefined: nothing. */
-const remainingOf = (returned: unknown, effects: Effects): Effect.Effect<unknown, unknown> | undefined => {
+const remainingOf = (returned: unknown, effects: Effects, as: As): Effect.Effect<unknown, unknown> | undefined => {
   if (Effect.isEffect(returned)) {
-    // A body may ask for a `Scope` and for nothing else, which its task's type says.
-    return effects === "run" ? Effect.scoped(returned as Effect.Effect<unknown, unknown, Scope.Scope>) : Effect.fail(new GivesEffect())
+    // What a body may ask for its task's type says.
+    return effects === "run" ? as.provide(returned as Effect.Effect<unknown, unknown, TaskServices>) : Effect.fail(new GivesEffect())
   }
   return isPromiseLike(returned) ? settled(returned) : undefined
 }

@@ -56,6 +56,8 @@ const carryOut = (options: Options, command: Command): Effect.Effect<void> | und
       return void executor().retract(command.id, command.run)
     case "Interrupt":
       return void executor().interrupt(command.run)
+    case "Resume":
+      return void executor().resume(command.run)
     case "Terminate":
       return void executor().terminate(command.run)
     case "EndProcess":

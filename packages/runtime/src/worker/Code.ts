@@ -31,6 +31,7 @@ import * as Registry from "@skein/protocol/TaskRegistry"
 import { Hashing } from "@skein/transport/Hashing"
 import * as Body from "./Body.ts"
 import { fromText } from "./LoadFunction.ts"
+import * as TaskClients from "./TaskClients.ts"
 
 /** How modules are found and imported; the real one is node/NodeModules.ts. */
 export class Modules extends Context.Service<Modules, {
@@ -86,6 +87,8 @@ export interface Options {
   readonly allow: "any" | "modules-only"
   /** How long code that is not there yet is waited for while modules are being imported, in milliseconds. @default 10000 */
   readonly waitMs?: number
+  /** What layers find around them. @default no client */
+  readonly client?: TaskClients.TaskClient | undefined
   /** Puts something in the place of a body that was found; a simulation models tasks so. @default nothing */
   readonly around?: Around | undefined
 }
@@ -251,7 +254,7 @@ const makeArriving = Effect.fnUntraced(function*(options: Options, modules: Modu
       )
     })
   const build = (layer: Layer.Layer<never, unknown>) =>
-    Layer.buildWithMemoMap(layer, memo, scope).pipe(
+    TaskClients.provideTo(Layer.buildWithMemoMap(layer, memo, scope), options.client ?? TaskClients.none).pipe(
       // What else such a layer gives is of no use here, but its handlers are taken from among it.
       Effect.map((context) => handlers.push(...handlersIn(context as Context.Context<never>))),
       Effect.asVoid

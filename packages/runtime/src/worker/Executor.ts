@@ -23,6 +23,7 @@
  * Source: dask.distributed `worker.py`, `Worker.execute` and `apply_function`.
  */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -36,10 +37,14 @@ import type { Attempt } from "@skein/protocol/Failure"
 import { INLINE_LIMIT } from "@skein/protocol/Graph"
 import type { CodeId, RunId, TaskId } from "@skein/protocol/Ids"
 import { encodeRaised, type Raised } from "@skein/protocol/Raised"
+import type { TaskServices } from "@skein/protocol/Task"
+import { TaskContext, TaskHoldings } from "@skein/protocol/TaskContext"
 import * as SteadyTime from "../SteadyTime.ts"
 import * as Body from "./Body.ts"
 import { type Code, CodeUnknown } from "./Code.ts"
 import type { DataStore } from "./DataStore.ts"
+import { RunningTask } from "./RunningTask.ts"
+import * as TaskClients from "./TaskClients.ts"
 import { isGivesEffect } from "./ThreadCode.ts"
 import type { JobOutcome, Threads } from "./Threads.ts"
 
@@ -52,6 +57,8 @@ export interface Executor {
   readonly retract: (id: TaskId, run: RunId) => void
   /** Asks the body to end. Does nothing if it has ended. */
   readonly interrupt: (run: RunId) => void
+  /** The body has the slot again that it asked for. */
+  readonly resume: (run: RunId) => void
   /** Ends the thread that runs the body. Does nothing for a fiber: there is no way to end one that will not. */
   readonly terminate: (run: RunId) => void
   /** Runs that have not ended. */
@@ -66,6 +73,8 @@ type Outcome =
   | { readonly _tag: "Failed"; readonly failure: Uint8Array; readonly ms: number; readonly retryable: boolean }
   /** The body ended its thread. */
   | { readonly _tag: "Exited"; readonly attempt: Attempt }
+  /** It wants to run elsewhere. */
+  | { readonly _tag: "Rescheduled" }
   /** Its thread was ended, or had not begun it and gave it back. */
   | { readonly _tag: "Stopped" }
 
@@ -75,6 +84,8 @@ export interface Options {
   readonly store: DataStore
   readonly code: Code
   readonly threads: Pick<Threads, "submit" | "cancel" | "terminate">
+  /** What bodies find around them beside their scope and their task. @default no client */
+  readonly client?: TaskClients.TaskClient
   /** What the scheduler has said of each piece of code. */
   readonly defOf: (code: CodeId) => CodeDef | undefined
   /** Takes an event into the worker's mailbox. */
@@ -91,6 +102,8 @@ interface Running {
   /** From here on it must be seen to that it ends. */
   begun: boolean
   fiber: Fiber.Fiber<void> | undefined
+  /** As the body sees it, once it has been called in this process. */
+  task: RunningTask | undefined
   /** The thread pool has it. */
   threaded: boolean
   interrupted: boolean
@@ -103,7 +116,7 @@ const KNOWN_EFFECTS = 4_096
 
 /** An executor; everything it runs is interrupted when the scope closes. */
 export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Executor, never, Scope.Scope> {
-  const { code, defOf, emit, store, threads, worker } = options
+  const { client = TaskClients.none, code, defOf, emit, store, threads, worker } = options
   const clock = yield* Clock.Clock
   const now = SteadyTime.of(clock)
   const fibers = yield* FiberSet.make<void, never>()
@@ -118,7 +131,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const execute = (command: Execute): void => {
     // The values at once, for after this turn the results may be dropped.
     const inputs = command.dependencies.length === 0 ? noInputs : command.dependencies.map((id) => store.latest(id))
-    const run: Running = { command, inputs, generation: store.generation(), startedAtMs: 0, begun: false, fiber: undefined, threaded: false, interrupted: false, retracting: false }
+    const run: Running = { command, inputs, generation: store.generation(), startedAtMs: 0, begun: false, fiber: undefined, task: undefined, threaded: false, interrupted: false, retracting: false }
     running.set(command.run, run)
     if (asked.push(run) === 1) fork(beginAsked)
   }
@@ -145,10 +158,21 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   /** Runs the body in this process. */
   const call = (run: Running, def: CodeDef): void =>
     withCode(run, code.body(def), (body) => {
-      const begun = Body.begin(body, run.command.args, run.inputs, code.settled, clock)
+      const begun = Body.begin(body, run.command.args, run.inputs, code.settled, clock, asTask(run))
       if (Effect.isEffect(begun)) follow(run, Effect.map(begun, (ending) => bodyEnded(run, ending)))
       else bodyEnded(run, begun)
     })
+  const asTask = (run: Running): Body.As => {
+    const { attempt, id, key, run: number } = run.command
+    const task = new RunningTask({ attempt, key, worker }, {
+      give: () => emit({ _tag: "ExecuteSeceded", at: now(), id, run: number }),
+      want: () => emit({ _tag: "ExecuteRejoined", at: now(), id, run: number })
+    })
+    run.task = task
+    const own = Context.make(TaskContext, task).pipe(Context.add(TaskHoldings, task.holdings))
+    const provide = (effect: Effect.Effect<unknown, unknown, TaskServices>) => TaskClients.provideTo(Effect.provideContext(Effect.scoped(effect), own), client)
+    return { task, provide }
+  }
   /** Has a thread run the body. */
   const handOver = (run: Running, found: CodeDef): void => {
     const { args, attempt, key, run: id } = run.command
@@ -180,7 +204,11 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     call(run, def)
   }
   const bodyEnded = (run: Running, ending: Body.Ending): void =>
-    ending._tag === "Succeeded" ? ended(run, ending) : failed(run, ending.raised, ending.ms, ending.retryable)
+    ending._tag === "Succeeded"
+      ? ended(run, ending)
+      : run.task?.isRescheduled === true
+      ? ended(run, { _tag: "Rescheduled" })
+      : failed(run, ending.raised, ending.ms, ending.retryable)
   const lacksCode = (run: Running, problem: CodeUnknown): void => failed(run, { _tag: "Defect", defect: problem }, 0, false)
   const failed = (run: Running, raised: Raised, ms: number, retryable: boolean): void => {
     const { command: { attempt }, startedAtMs } = run
@@ -193,8 +221,9 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   })
 
   /** The one place where a run ends, called when nothing of it runs any more. */
-  const ended = ({ command: { id, key, run }, generation, interrupted, retracting }: Running, outcome: Outcome): void => {
+  const ended = ({ command: { id, key, run }, generation, interrupted, retracting, task }: Running, outcome: Outcome): void => {
     if (!running.delete(run)) return
+    task?.end()
     const at = now()
     if (interrupted) return emit({ _tag: "ExecuteStopped", at, id, run })
     if (retracting) return emit({ _tag: "ExecuteRetracted", at, id, run, retracted: true })
@@ -206,6 +235,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       }
       case "Failed":
         return emit({ _tag: "ExecuteFailed", at, id, run, ms: outcome.ms, failure: outcome.failure, retryable: outcome.retryable })
+      case "Rescheduled":
+        return emit({ _tag: "ExecuteRescheduled", at, id, run })
       case "Exited":
         return emit({ _tag: "ExecuteExited", at, id, run, attempt: outcome.attempt })
       case "Stopped":
@@ -228,6 +259,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     const run = running.get(id)
     if (run === undefined || run.interrupted) return
     run.interrupted = true
+    run.task?.interrupt()
     if (!run.begun) ended(run, stopped)
     else if (run.threaded) threads.cancel(id)
     else run.fiber?.interruptUnsafe()
@@ -237,6 +269,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     execute,
     retract,
     interrupt,
+    resume: (id) => running.get(id)?.task?.granted(),
     terminate: (id) => {
       if (running.get(id)?.threaded === true) threads.terminate(id)
     },

@@ -16,9 +16,12 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { CodeDef } from "@skein/protocol/Code"
 import { encodeRaised } from "@skein/protocol/Raised"
+import type { TaskServices } from "@skein/protocol/Task"
+import { TaskContext } from "@skein/protocol/TaskContext"
 import * as Registry from "@skein/protocol/TaskRegistry"
 import * as Body from "./Body.ts"
 import { fromText, importModule } from "./LoadFunction.ts"
+import { RunningTask } from "./RunningTask.ts"
 import type { BodyOutcome, ThreadCode, ThreadJob } from "./ThreadMessages.ts"
 
 /** The URL of this module for a worker with these modules; it carries them, for a thread has no other way to be told. */
@@ -99,11 +102,20 @@ const registration = (url: string, find: () => Body.Body | undefined): Promise<B
 /** At once, if the body ends in one step: a promise costs as much as a small body. */
 const run = (body: Body.Body, job: ThreadJob): BodyOutcome | Promise<BodyOutcome> => {
   const startedAtMs = clock.currentTimeMillisUnsafe()
-  const begun = Body.begin(body, job.args, job.inputs, modules, clock, true)
+  const begun = Body.begin(body, job.args, job.inputs, modules, clock, inThread(job), true)
   // What does not end in one step ends in some other, and never rejects but by a defect of ours: that ends the thread.
   return Effect.isEffect(begun)
     ? Effect.runPromise(Effect.map(begun, (ending) => toOutcome(ending, job, startedAtMs, clock)))
     : toOutcome(begun, job, startedAtMs, clock)
+}
+
+/** What a body sees of itself in a thread. A client there is none, and an Effect that asks for it dies of that. */
+export const inThread = (job: Pick<ThreadJob, "attempt" | "key" | "worker">): Body.As => {
+  const task = new RunningTask(job, undefined)
+  // The cast leaves the client out.
+  const provide = (effect: Effect.Effect<unknown, unknown, TaskServices>) =>
+    Effect.provideService(Effect.scoped(effect as Effect.Effect<unknown, unknown, TaskContext>), TaskContext, task)
+  return { task, provide }
 }
 
 /** The ending of a body that could not be had. */

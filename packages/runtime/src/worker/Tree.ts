@@ -5,7 +5,7 @@
  *   ├─ surroundings  one-for-one, 3 restarts in 5 minutes
  *   │  ├─ clock
  *   │  └─ peers      serves results, a fiber group for each connection
- *   ├─ executor      one fiber for each task, threads, layers of contracts
+ *   ├─ executor      one fiber for each task, threads, layers of contracts, the client of bodies
  *   ├─ gather        one fiber for each peer that is asked
  *   ├─ state         the loop that owns the state
  *   └─ connection    one session with the scheduler after another
@@ -45,6 +45,7 @@ import { Host } from "./Host.ts"
 import * as Mailbox from "./Mailbox.ts"
 import * as PeerServer from "./PeerServer.ts"
 import { Sockets, type SocketsFailed } from "./Sockets.ts"
+import { TaskClients } from "./TaskClients.ts"
 import * as Threads from "./Threads.ts"
 import * as Worker from "./Worker.ts"
 import type { WorkerConfig } from "./WorkerConfig.ts"
@@ -164,9 +165,10 @@ const makeExecutor = Effect.fnUntraced(function*(
   store: DataStore.DataStore,
   mailbox: Mailbox.Mailbox
 ) {
-  const code = yield* Code.make({ worker: config.name, tasks: config.tasks, layer: options.tasks, allow: config.code, around: options.around })
+  const client = yield* (yield* TaskClients).make(config)
+  const code = yield* Code.make({ worker: config.name, tasks: config.tasks, layer: options.tasks, allow: config.code, around: options.around, client })
   const threads = yield* Threads.make({ nthreads: config.nthreads })
-  return yield* Executor.make({ worker: config.name, store, code, threads, defOf: contact.defOf, emit: mailbox.offer })
+  return yield* Executor.make({ worker: config.name, store, code, threads, client, defOf: contact.defOf, emit: mailbox.offer })
 })
 
 const makeGather = Effect.fnUntraced(function*(

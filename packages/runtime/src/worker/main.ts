@@ -6,6 +6,9 @@
  * SIGTERM ends its session in good order and the process with exit code 0, and
  * so does the scheduler's word; an end of its own is exit code 1, with the cause
  * on standard error. Everything it logs goes there.
+ *
+ * Here the worker and the client that its bodies use are put together, which
+ * know nothing of each other.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Cause from "effect/Cause"
@@ -13,14 +16,18 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as NodePlatform from "@skein/client/node/Platform"
+import * as TaskClient from "@skein/client/TaskClient"
 import { Network } from "@skein/transport/Memory"
 import * as Hashing from "@skein/transport/node/Hashing"
 import { begin, layerNotices } from "../node/NodeChild.ts"
 import * as NodeThreads from "../node/NodeThreads.ts"
+import * as NodeCurrentTask from "./node/NodeCurrentTask.ts"
 import * as NodeHost from "./node/NodeHost.ts"
 import * as NodeModules from "./node/NodeModules.ts"
 import * as NodeSockets from "./node/NodeSockets.ts"
 import { program } from "./Program.ts"
+import { TaskClients } from "./TaskClients.ts"
 import { urlFor } from "./ThreadCode.ts"
 import type { WorkerConfig } from "./WorkerConfig.ts"
 
@@ -31,6 +38,8 @@ process.on("unhandledRejection", (reason) => {
   process.stderr.write(`a task left a rejected promise behind that nobody handles: ${reason instanceof Error ? reason.stack ?? reason.message : String(reason)}\n`)
 })
 
+NodeCurrentTask.install()
+
 const services = (config: WorkerConfig) =>
   Layer.mergeAll(
     Hashing.layer,
@@ -38,6 +47,7 @@ const services = (config: WorkerConfig) =>
     NodeHost.layer,
     NodeModules.layer,
     Layer.provide(NodeSockets.layer, Network.layer),
+    Layer.provide(Layer.effect(TaskClients, TaskClient.maker), NodePlatform.layer),
     NodeThreads.layer({ codeModule: urlFor(config.tasks), worker: config.name })
   )
 

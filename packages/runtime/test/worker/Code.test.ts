@@ -7,6 +7,7 @@ import * as Value from "@skein/protocol/Value"
 import * as NodeHashing from "@skein/transport/node/Hashing"
 import * as Body from "@skein/runtime/worker/Body"
 import * as Code from "@skein/runtime/worker/Code"
+import { inThread as asInThread } from "@skein/runtime/worker/ThreadCode"
 import * as NodeModules from "@skein/runtime/worker/node/NodeModules"
 import * as ThreadCode from "@skein/runtime/worker/ThreadCode"
 import * as Clock from "effect/Clock"
@@ -50,7 +51,7 @@ const contract = (version: number): CodeDef => ({
 const make = (options: Partial<Code.Options> = {}) => Code.make({ worker: "w0", tasks: [], allow: "any", ...options })
 /** Runs a body as the executor does, and gives its value as it travels, or what it raised. */
 const run = Effect.fnUntraced(function*(code: Code.Code, def: CodeDef, ...args: ReadonlyArray<unknown>) {
-  const begun = Body.begin(yield* code.body(def), Result.getOrThrow(Value.encodeList(args)), [], code.settled, yield* Clock.Clock)
+  const begun = Body.begin(yield* code.body(def), Result.getOrThrow(Value.encodeList(args)), [], code.settled, yield* Clock.Clock, asInThread({ key: def.name, attempt: 1, worker: "w0" }))
   const ending = Effect.isEffect(begun) ? yield* begun : begun
   if (ending._tag === "Failed") return ending.raised
   return Result.getOrThrow(Value.decode(ending.value, { named: (name, encoded) => new Value.Named(name, encoded) }))

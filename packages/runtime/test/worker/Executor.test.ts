@@ -4,6 +4,7 @@ import type { CodeDef } from "@skein/protocol/Code"
 import { CodeId, Key, RunId, TaskId } from "@skein/protocol/Ids"
 import { decodeFailure } from "@skein/protocol/Raised"
 import { TaskError } from "@skein/protocol/Failure"
+import { TaskContext, TaskHoldings } from "@skein/protocol/TaskContext"
 import * as Value from "@skein/protocol/Value"
 import * as Body from "@skein/runtime/worker/Body"
 import type { Code } from "@skein/runtime/worker/Code"
@@ -345,5 +346,74 @@ describe("Executor", () => {
       Object.assign(threads, { submit: () => { throw new Error("a bug") } })
       yield* execute({ thread: true })
       assert.isTrue(Exit.hasDies(yield* Effect.exit(executor.failed)))
+    }))
+
+  it.effect("shows a body its task: as a service, and where there is no context to read as the current one", () =>
+    Effect.gen(function*() {
+      for (
+        const body of [
+          () => TaskContext.pipe(Effect.map(({ attempt, key, worker }) => [key, attempt, worker])),
+          () => [TaskContext.current()!.key, TaskContext.current()!.attempt, TaskContext.current()!.worker],
+          async () => [TaskContext.current()!.key, TaskContext.current()!.attempt, TaskContext.current()!.worker]
+        ]
+      ) {
+        const { execute, next, stored } = yield* make(body)
+        yield* execute()
+        assert.strictEqual((yield* next)._tag, "ExecuteSucceeded")
+        assert.deepStrictEqual(stored(), ["k", 2, "w0"])
+        assert.isUndefined(TaskContext.current())
+      }
+    }))
+
+  it.effect("tells that a body gives its slot back, and lets it go on when it has one again", () =>
+    Effect.gen(function*() {
+      const { executor, execute, next, stored } = yield* make(() => Effect.flatMap(TaskContext, (task) => task.seceded(Effect.succeed(5))))
+      yield* execute()
+      assert.deepStrictEqual([yield* next, yield* next].map(({ _tag }) => _tag), ["ExecuteSeceded", "ExecuteRejoined"])
+      executor.resume(run1)
+      assert.strictEqual((yield* next)._tag, "ExecuteSucceeded")
+      assert.strictEqual(stored(), 5)
+    }))
+
+  it.effect("aborts the signal of an async body that is interrupted, and waits for its end", () =>
+    Effect.gen(function*() {
+      const begun = yield* Deferred.make<void>()
+      const { executor, execute, events, next } = yield* make(async () => {
+        const { signal } = TaskContext.current()!
+        Deferred.doneUnsafe(begun, Exit.void)
+        if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve))
+      })
+      yield* execute()
+      yield* Deferred.await(begun)
+      assert.strictEqual(Queue.sizeUnsafe(events), 0)
+      executor.interrupt(run1)
+      assert.strictEqual((yield* next)._tag, "ExecuteStopped")
+    }))
+
+  it.effect("reports a body that asks to be placed again as that, finalizers run, and not as failed", () =>
+    Effect.gen(function*() {
+      const closed: Array<string> = []
+      const { execute, next } = yield* make(() =>
+        Effect.gen(function*() {
+          yield* Effect.addFinalizer(() => Effect.sync(() => closed.push("finalizer")))
+          return yield* (yield* TaskContext).reschedule
+        }))
+      yield* execute()
+      assert.strictEqual((yield* next)._tag, "ExecuteRescheduled")
+      assert.deepStrictEqual(closed, ["finalizer"])
+    }))
+
+  it.effect("gives up what a body holds when it has ended", () =>
+    Effect.gen(function*() {
+      const given: Array<string> = []
+      const { execute, next } = yield* make(() =>
+        Effect.gen(function*() {
+          const holdings = yield* TaskHoldings
+          holdings.add(() => void given.push("given up"))
+          yield* Effect.addFinalizer(() => Effect.sync(() => given.push("finalizer")))
+        }))
+      yield* execute()
+      yield* next
+      assert.deepStrictEqual(given, ["finalizer", "given up"])
     }))
 })

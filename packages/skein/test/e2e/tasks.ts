@@ -2,9 +2,9 @@
  * The tasks of the end-to-end tests, as workers import them.
  */
 import { execSync } from "node:child_process"
-import { writeFileSync } from "node:fs"
-import { Effect, Schema } from "effect"
-import { Task } from "skein"
+import { existsSync, writeFileSync } from "node:fs"
+import { Effect, Schema, Stream } from "effect"
+import { Client, type FnTask, type SubmitError, Task, TaskContext, type TaskError, type TaskServices } from "skein"
 
 export const inc = Task.fn("inc", (n: number) => n + 1)
 export const add = Task.fn("add", (a: number, b: number) => a + b)
@@ -78,4 +78,79 @@ export const blocks = Task.fn("blocks", (file: string): number => {
 export const interruptible = Task.fn("interruptible", Effect.fnUntraced(function*(name: string) {
   yield* Effect.onInterrupt(Effect.never, () => Effect.sync(() => console.log(`interrupted ${name}`)))
   return name
+}))
+
+/** Submits itself; with one slot that needs every wait to give it back. */
+export const fib: FnTask<[n: number], number, SubmitError | TaskError, TaskServices> = Task.fn("fib", Effect.fnUntraced(function*(n: number) {
+  if (n < 2) return n
+  const client = yield* Client
+  const both: ReadonlyArray<number> = yield* client.gather(yield* client.map(fib, [n - 1, n - 2]))
+  return both[0]! + both[1]!
+}))
+/** The sum of the squares, computed by others. */
+export const sumOfSquares = Task.fn("sumOfSquares", Effect.fnUntraced(function*(numbers: ReadonlyArray<number>) {
+  const client = yield* Client
+  const squares = yield* client.map(square, numbers)
+  let sum = 0
+  yield* Stream.runForEach(client.results(squares), ({ exit }) => Effect.map(exit, (value) => {
+    sum += value
+  }))
+  return sum
+}))
+/** Submits a task that never ends, says so by making a file, and waits for it. */
+export const waitsForEver = Task.fn("waitsForEver", Effect.fnUntraced(function*(file: string) {
+  const client = yield* Client
+  const future = yield* client.submit(interruptible, file)
+  yield* Effect.sync(() => writeFileSync(file, ""))
+  return yield* future.result
+}))
+/** Submits a task that it does not wait for. */
+export const leavesBehind = Task.fn("leavesBehind", Effect.fnUntraced(function*(name: string) {
+  const client = yield* Client
+  return (yield* client.submit(interruptible, name)).key
+}))
+/** Waits for a task that always ends its worker. */
+export const waitsForExit = Task.fn("waitsForExit", Effect.fnUntraced(function*(code: number) {
+  const client = yield* Client
+  const error = yield* Effect.flip((yield* client.submit(exits, code)).result)
+  return error.reason._tag
+}))
+/** Seceded until a file is there. */
+export const seceded = Task.fn("seceded", Effect.fnUntraced(function*(file: string) {
+  const task = yield* TaskContext
+  const there = Effect.sync(() => existsSync(file))
+  yield* task.secede
+  yield* Effect.repeat(Effect.delay(there, "10 millis"), { until: (is) => is })
+  yield* task.rejoin
+  return "rejoined"
+}))
+/** Makes the file. */
+export const makes = Task.fn("makes", Effect.fnUntraced(function*(file: string) {
+  yield* Effect.sync(() => writeFileSync(file, ""))
+  return file
+}))
+/** Wants to run elsewhere until the file is there, which it makes; gives its attempt. */
+export const reschedules = Task.fn("reschedules", Effect.fnUntraced(function*(file: string) {
+  const task = yield* TaskContext
+  if (yield* Effect.sync(() => existsSync(file))) return task.attempt
+  yield* Effect.sync(() => writeFileSync(file, ""))
+  return yield* task.reschedule
+}))
+/** What an async function and a plain one know of their task, the former before and after it has waited. */
+export const currentAsync = Task.fn("currentAsync", async (_: number) => {
+  const before = TaskContext.current()?.key
+  await new Promise((resolve) => setTimeout(resolve, 1))
+  return [before, TaskContext.current()?.key]
+})
+export const currentPlain = Task.fn("currentPlain", (_: number) => [TaskContext.current()?.key, TaskContext.current()?.key])
+/** Ends by itself when its signal is aborted, and only then; says so in the file. */
+export const obeysSignal = Task.fn("obeysSignal", async (started: string, aborted: string) => {
+  const { signal } = TaskContext.current()!
+  writeFileSync(started, "")
+  await new Promise((resolve) => signal.addEventListener("abort", resolve))
+  writeFileSync(aborted, "")
+})
+/** Of the client that bodies have. */
+export const clientId = Task.fn("clientId", Effect.fnUntraced(function*(_: number) {
+  return (yield* Client).id
 }))

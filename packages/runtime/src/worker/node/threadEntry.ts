@@ -24,6 +24,8 @@ import {
   unpack
 } from "../ThreadMessages.ts"
 
+import * as NodeCurrentTask from "./NodeCurrentTask.ts"
+
 type Body = Awaited<ReturnType<ThreadCode["prepare"]>>
 
 // Whoever starts this entry gives it this, see NodeThreads.ts.
@@ -32,6 +34,8 @@ const ring = OutcomeRing.make(outcomes)
 const code = await import(codeModule) as ThreadCode
 const port = parentPort
 if (port === null) throw new Error("threadEntry.ts runs in a worker thread only")
+
+NodeCurrentTask.install()
 
 const waiting: Array<{ readonly job: JobMessage; readonly bytes: Uint8Array; readonly offset: number }> = []
 /** Prepared, or the promise of it, by digest. */

@@ -1,0 +1,25 @@
+/**
+ * What is different for a client that is used in the body of a task.
+ *
+ * The body is found in the context of the fiber, so it does not matter whose
+ * client it is: the worker's, one that a layer built, or one of the body's own.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { TaskContext, TaskHoldings } from "@skein/protocol/TaskContext"
+
+/** Whatever waits for tasks: in a body, the slot is another's meanwhile, for those tasks may need it. */
+export const waiting = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiber((fiber) => {
+    const task = Context.getOrUndefined(fiber.context, TaskContext)
+    return task === undefined ? effect : task.seceded(effect)
+  })
+
+/** The same of each element of a stream. */
+export const waitingStream = <A, E, R>(stream: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
+  Stream.transformPull(stream, (pull) => Effect.succeed(waiting(pull)))
+
+/** Goes on with what the body that runs this holds; undefined outside of bodies. */
+export const withHoldings = <A, E>(use: (holdings: TaskHoldings["Service"] | undefined) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.withFiber((fiber) => use(Context.getOrUndefined(fiber.context, TaskHoldings)))

@@ -1,0 +1,61 @@
+/**
+ * The task that runs in this place of the program, for bodies that have no
+ * context to read: plain and async functions.
+ *
+ * Who runs a body says so for the time of its call. Without further help that
+ * reaches to the body's first `await`; what remembers it beyond that is the
+ * platform's (Node's `AsyncLocalStorage`), and is put in place by the programs
+ * that run there, threads among them. So this file imports nothing.
+ */
+
+/** The web's `AbortSignal`, wherever the program knows such a type. */
+export type Signal = typeof globalThis extends { readonly AbortSignal: { readonly prototype: infer S } } ? S : { readonly aborted: boolean }
+
+/** What a body can know of its own task. */
+export interface CurrentTask {
+  readonly key: string
+  /** 1 for the first attempt. */
+  readonly attempt: number
+  /** The worker's name. */
+  readonly worker: string
+  /** Aborted when the task is cancelled, or interrupted for another reason. A thread is ended instead, so there it never is. */
+  readonly signal: Signal
+}
+
+/** Remembers which task runs where. */
+export interface Keeper {
+  /** Calls `f`; what it calls, and as far as the keeper can tell what follows from it later, is of this task. */
+  readonly run: <A>(task: CurrentTask, f: () => A) => A
+  readonly get: () => CurrentTask | undefined
+}
+
+const makeKeeper = (): Keeper => {
+  let current: CurrentTask | undefined
+  return {
+    run: (task, f) => {
+      const before = current
+      current = task
+      try {
+        return f()
+      } finally {
+        current = before
+      }
+    },
+    get: () => current
+  }
+}
+
+/** One for the whole process or thread, however many copies of this module it has. The version in the name changes when the shape does. */
+const place = Symbol.for("skein/CurrentTask/1")
+const held = globalThis as { [place]?: Keeper }
+
+/** Has a better one remember from now on. */
+export const keepWith = (keeper: Keeper): void => {
+  held[place] = keeper
+}
+
+/** Calls a body as this task. */
+export const runAs = <A>(task: CurrentTask, f: () => A): A => (held[place] ??= makeKeeper()).run(task, f)
+
+/** The running task; undefined outside of bodies. */
+export const current = (): CurrentTask | undefined => held[place]?.get()

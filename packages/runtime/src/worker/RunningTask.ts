@@ -1,0 +1,172 @@
+/**
+ * One run of a body, as the body sees it: who it is, and its slot.
+ *
+ * The slot is given back while any fiber of the body waits for other tasks, or
+ * after `secede`; it is asked for again when the last of them goes on. Between
+ * the two lies the worker's queue, so whoever comes back waits until the slot
+ * has been granted. A wait that begins meanwhile lets those go on without: what
+ * they waited for will take as long as that wait does.
+ *
+ * Nobody grants anything to a body that is being stopped. So from the
+ * interruption on nothing waits for a slot, or the body's finalizers would do
+ * so for ever.
+ */
+import * as Effect from "effect/Effect"
+import type { CurrentTask } from "@skein/protocol/CurrentTask"
+import { type TaskContextService, TaskHoldings } from "@skein/protocol/TaskContext"
+
+/** How a run gives its slot back and asks for it. */
+export interface Slot {
+  readonly give: () => void
+  /** Answered by a call of `granted`. */
+  readonly want: () => void
+}
+
+export class RunningTask implements TaskContextService {
+  readonly key: string
+  readonly attempt: number
+  readonly worker: string
+  /** It asked to be placed again. */
+  isRescheduled = false
+  private readonly place: Slot | undefined
+  private controller: AbortController | undefined
+  private slot: "held" | "asked" | "none" = "held"
+  /** Waits under way. */
+  private waits = 0
+  private hasSeceded = false
+  private isInterrupted = false
+  /** Nothing is granted any more. */
+  private over = false
+  private readonly blocked = new Set<() => void>()
+  private held: Set<() => void> | undefined
+
+  /** `place`: undefined in a thread, which is a slot of its own and cannot be left. */
+  constructor({ attempt, key, worker }: Pick<CurrentTask, "attempt" | "key" | "worker">, place: Slot | undefined) {
+    this.key = key
+    this.attempt = attempt
+    this.worker = worker
+    this.place = place
+  }
+
+  get signal(): AbortSignal {
+    this.controller ??= new AbortController()
+    if (this.isInterrupted) this.controller.abort()
+    return this.controller.signal
+  }
+
+  get secede(): Effect.Effect<void> {
+    return this.inPlace(() =>
+      Effect.sync(() => {
+        this.hasSeceded = true
+        this.leave()
+      })
+    )
+  }
+
+  get rejoin(): Effect.Effect<void> {
+    return this.inPlace(() =>
+      Effect.suspend(() => {
+        this.hasSeceded = false
+        return this.return
+      })
+    )
+  }
+
+  get seceded(): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> {
+    return (effect) =>
+      this.inPlace(() =>
+        Effect.uninterruptibleMask((restore) => {
+          this.waits++
+          this.leave()
+          return Effect.onExit(restore(effect), () =>
+            Effect.suspend(() => {
+              this.waits--
+              return this.return
+            }))
+        })
+      )
+  }
+
+  get reschedule(): Effect.Effect<never> {
+    return this.inPlace(() =>
+      Effect.suspend(() => {
+        this.isRescheduled = true
+        return Effect.die(new Error(`the task ${this.key} asked to be placed again`))
+      })
+    )
+  }
+
+  /** What the body holds until it ends. */
+  get holdings(): TaskHoldings["Service"] {
+    return {
+      add: (giveUp) => {
+        if (this.over) giveUp()
+        else (this.held ??= new Set()).add(giveUp)
+      },
+      delete: (giveUp) => void this.held?.delete(giveUp)
+    }
+  }
+
+  /** The slot is its own again; if it has changed its mind meanwhile, it gives it back. */
+  granted(): void {
+    if (this.slot !== "asked" || this.over) return
+    this.slot = "held"
+    if (this.isAway) this.leave()
+    else this.wakeBlocked()
+  }
+
+  /** It is to stop. */
+  interrupt(): void {
+    this.isInterrupted = true
+    this.over = true
+    this.wakeBlocked()
+    this.controller?.abort()
+  }
+
+  /** Nothing of it runs any more. */
+  end(): void {
+    this.over = true
+    this.wakeBlocked()
+    const { held } = this
+    this.held = undefined
+    if (held !== undefined) for (const giveUp of held) giveUp()
+  }
+
+  private get isAway(): boolean {
+    return this.waits > 0 || this.hasSeceded
+  }
+
+  private leave(): void {
+    this.wakeBlocked()
+    if (this.slot !== "held" || this.over) return
+    this.slot = "none"
+    this.place?.give()
+  }
+
+  /** Back to work: with a slot, unless others of this body are still away. */
+  private get return(): Effect.Effect<void> {
+    if (this.isAway || this.slot === "held" || this.over) return Effect.void
+    return Effect.callback<void>((resume) => {
+      const wake = () => {
+        this.blocked.delete(wake)
+        resume(Effect.void)
+      }
+      this.blocked.add(wake)
+      if (this.slot === "none") {
+        this.slot = "asked"
+        this.place?.want()
+      }
+      return Effect.sync(() => void this.blocked.delete(wake))
+    })
+  }
+
+  private wakeBlocked(): void {
+    for (const wake of [...this.blocked]) wake()
+  }
+
+  private inPlace<A, E, R>(act: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return this.place === undefined
+      ? Effect.die(new Error(`the task ${this.key} runs in a thread, whose slot cannot be given back; leave \`isolation: "thread"\` out`))
+      : Effect.suspend(act)
+  }
+}

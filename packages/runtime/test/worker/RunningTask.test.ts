@@ -1,0 +1,138 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { RunningTask } from "@skein/runtime/worker/RunningTask"
+
+/** A run, and what it said of its slot. */
+const make = () => {
+  const said: Array<string> = []
+  const task = new RunningTask({ key: "k", attempt: 2, worker: "w0" }, { give: () => void said.push("give"), want: () => void said.push("want") })
+  return { task, said }
+}
+const fork = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(effect, { startImmediately: true })
+
+describe("a running task", () => {
+  it.effect("gives its slot back while it waits, and goes on when it has been granted another", () =>
+    Effect.gen(function*() {
+      const { said, task } = make()
+      const awaited = yield* Deferred.make<number>()
+      const fiber = yield* fork(task.seceded(Deferred.await(awaited)))
+      assert.deepStrictEqual(said, ["give"])
+      yield* Deferred.succeed(awaited, 7)
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(said, ["give", "want"])
+      assert.isUndefined(fiber.pollUnsafe())
+      task.granted()
+      assert.strictEqual(yield* Fiber.join(fiber), 7)
+      assert.deepStrictEqual(said, ["give", "want"])
+    }))
+
+  it.effect("gives it back once for all fibers that wait, and takes it again with the last", () =>
+    Effect.gen(function*() {
+      const { said, task } = make()
+      const [first, second] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const one = yield* fork(task.seceded(Deferred.await(first)))
+      const two = yield* fork(task.seceded(Deferred.await(second)))
+      yield* Deferred.succeed(first, undefined)
+      yield* Fiber.join(one)
+      assert.deepStrictEqual(said, ["give"])
+      yield* Deferred.succeed(second, undefined)
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(said, ["give", "want"])
+      task.granted()
+      yield* Fiber.join(two)
+    }))
+
+  it.effect("lets who comes back go on without a slot when another begins to wait, and gives back what is granted meanwhile", () =>
+    Effect.gen(function*() {
+      const { said, task } = make()
+      const later = yield* Deferred.make<void>()
+      const back = yield* fork(task.seceded(Effect.void))
+      assert.deepStrictEqual(said, ["give", "want"])
+      const waiting = yield* fork(task.seceded(Deferred.await(later)))
+      yield* Fiber.join(back)
+      task.granted()
+      assert.deepStrictEqual(said, ["give", "want", "give"])
+      yield* Deferred.succeed(later, undefined)
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(said, ["give", "want", "give", "want"])
+      task.granted()
+      yield* Fiber.join(waiting)
+    }))
+
+  it.effect("secedes until it rejoins, whatever it waits for in between", () =>
+    Effect.gen(function*() {
+      const { said, task } = make()
+      yield* task.secede
+      yield* task.secede
+      yield* task.seceded(Effect.void)
+      assert.deepStrictEqual(said, ["give"])
+      const fiber = yield* fork(task.rejoin)
+      assert.deepStrictEqual(said, ["give", "want"])
+      task.granted()
+      yield* Fiber.join(fiber)
+      yield* task.rejoin
+      assert.deepStrictEqual(said, ["give", "want"])
+    }))
+
+  it.effect("waits for a slot even if what it waited for was interrupted", () =>
+    Effect.gen(function*() {
+      const { said, task } = make()
+      const fiber = yield* fork(Effect.exit(task.seceded(Effect.interrupt)))
+      assert.isUndefined(fiber.pollUnsafe())
+      assert.deepStrictEqual(said, ["give", "want"])
+      task.granted()
+      const exit = yield* Fiber.join(fiber)
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+    }))
+
+  it.effect("waits for no slot once it is to stop, and its signal says so", () =>
+    Effect.gen(function*() {
+      const { said, task } = make()
+      const { signal } = task
+      const fiber = yield* fork(task.seceded(Effect.void))
+      assert.isUndefined(fiber.pollUnsafe())
+      assert.isFalse(signal.aborted)
+      task.interrupt()
+      yield* Fiber.join(fiber)
+      assert.isTrue(signal.aborted)
+      yield* task.seceded(Effect.void)
+      assert.deepStrictEqual(said, ["give", "want"])
+      task.granted()
+      assert.deepStrictEqual(said, ["give", "want"])
+    }))
+
+  it.effect("a signal that is looked at after the interruption is aborted too", () =>
+    Effect.sync(() => {
+      const { task } = make()
+      task.interrupt()
+      assert.isTrue(task.signal.aborted)
+    }))
+
+  it.effect("gives up what it holds when it ends, and what it is given later at once", () =>
+    Effect.sync(() => {
+      const { task } = make()
+      const given: Array<string> = []
+      const a = () => void given.push("a")
+      const b = () => void given.push("b")
+      task.holdings.add(a)
+      task.holdings.add(b)
+      task.holdings.delete(a)
+      task.end()
+      assert.deepStrictEqual(given, ["b"])
+      task.holdings.add(() => void given.push("c"))
+      assert.deepStrictEqual(given, ["b", "c"])
+    }))
+
+  it.effect("has no slot to give back in a thread, and says so", () =>
+    Effect.gen(function*() {
+      const task = new RunningTask({ key: "k", attempt: 1, worker: "w0" }, undefined)
+      for (const effect of [task.secede, task.rejoin, task.seceded(Effect.void), task.reschedule]) {
+        const exit = yield* Effect.exit(effect)
+        assert.isTrue(Exit.isFailure(exit) && Cause.pretty(exit.cause).includes("leave `isolation: \"thread\"` out"))
+      }
+    }))
+})
