@@ -46,7 +46,10 @@ export interface Submit {
 
 /** Per item; wins over `client.with`. */
 export interface MapOptions<I> {
-  /** Items in one graph at most; each starts when it is complete. @default all items are one graph */
+  /**
+   * Items in one graph at most; each graph starts when it is complete. @default each item is one by itself: the first ones run while
+   * later ones are still being sent. If one of these cannot be sent the others are given up, but some may have begun.
+   */
   readonly batchSize?: number
   readonly keys?: (item: I, index: number) => string
   readonly priority?: (item: I, index: number) => number

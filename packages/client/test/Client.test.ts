@@ -167,7 +167,7 @@ describe("submit", () => {
 })
 
 describe("map", () => {
-  it.effect("gives one future per item, in order, as one graph", () =>
+  it.effect("gives one future per item, in order", () =>
     Effect.gen(function*() {
       const { client, scheduler } = yield* fake()
       yield* scheduler.compute
@@ -184,10 +184,40 @@ describe("map", () => {
       assert.deepStrictEqual(tasks.map(({ key, priority }) => [key, priority]), [["p-0", 0], ["p-1", 0], ["k-1-0", -1], ["k-2-1", -2]])
     }))
 
-  it.effect("long ones leave in messages of at most 5,000 tasks, of which the last says so; batches are graphs of their own", () =>
+  it.effect("long ones leave in messages of at most 5,000 tasks, in order, each of which may start by itself", () =>
     Effect.gen(function*() {
       const { client, scheduler } = yield* fake()
-      yield* client.map(inc, Array.from({ length: 6_000 }, (_, i) => i))
+      const items = Array.from({ length: 6_000 }, (_, i) => i)
+      yield* client.map(inc, items, { keys: (n) => `${n}` })
+      const keys: Array<string> = []
+      while (keys.length < items.length) {
+        const { last, tasks } = yield* scheduler.submitted
+        assert.isTrue(last)
+        assert.isAtMost(tasks.length, 5_000)
+        keys.push(...tasks.map(({ key }) => key))
+      }
+      assert.deepStrictEqual(keys, items.map(String))
+    }))
+
+  it.effect("the first items of a long one leave at once, while the others are still being built", () =>
+    Effect.gen(function*() {
+      const { client, scheduler } = yield* fake()
+      let asked = 0
+      const mapping = yield* Effect.forkChild(client.map(inc, Array.from({ length: 100_000 }, (_, i) => i), {
+        keys: (n) => {
+          asked++
+          return `${n}`
+        }
+      }))
+      const { tasks } = yield* scheduler.submitted
+      assert.deepStrictEqual([tasks[0]!.key, tasks.length <= 320, asked < 50_000], ["0", true, true])
+      yield* Fiber.interrupt(mapping)
+    }))
+
+  it.effect("batches are graphs of their own, of which the last message says so", () =>
+    Effect.gen(function*() {
+      const { client, scheduler } = yield* fake()
+      yield* client.map(inc, Array.from({ length: 6_000 }, (_, i) => i), { batchSize: 6_000 })
       let tasks = 0
       let last = false
       while (tasks < 6_000) {
@@ -199,6 +229,16 @@ describe("map", () => {
       }
       assert.isTrue(last)
       assert.deepInclude(yield* reasonOf(client.map(inc, [1], { batchSize: 0 })), { _tag: "BadOption", option: "batchSize" })
+    }))
+
+  it.effect("a batch that ends with what is held already is ended all the same", () =>
+    Effect.gen(function*() {
+      const { client, scheduler } = yield* fake()
+      yield* client.submit(inc, 7)
+      yield* scheduler.submitted
+      yield* client.map(inc, [1, 2, 7], { batchSize: 3 })
+      const { last, tasks } = yield* scheduler.submitted
+      assert.deepStrictEqual([tasks.length, last], [2, true])
     }))
 
   it.effect("one that fails in the middle gives up what it began, and ends its graph", () =>

@@ -152,12 +152,17 @@ export const messages = (rows: ReadonlyArray<Row>): ReadonlyArray<Message> => {
 /** References in one message at most; 5 bytes each. */
 const REFS_PER_MESSAGE = 50_000
 
-/** Adds one message of the tasks from `start` on; returns where the next begins. */
+/**
+ * Adds one message of the tasks from `start` on; returns where the next begins. It ends where a graph does, if one does in it: what
+ * begins after that would hold back the whole message until the rest has come.
+ */
 const takeGraph = (rows: ReadonlyArray<Row>, start: number, out: Array<Message>): number => {
   const codes: Array<DeclaredCode> = []
   const tasks: Array<SubmittedTask> = []
   let bytes = 0
   let last = true
+  /** As of the last end of a graph. */
+  let whole = { next: start, tasks: 0, codes: 0, bytes: 0 }
   let i = start
   for (; i < rows.length && tasks.length < TASKS_PER_MESSAGE; i++) {
     const row = rows[i]!
@@ -169,10 +174,18 @@ const takeGraph = (rows: ReadonlyArray<Row>, start: number, out: Array<Message>)
       bytes += more
       tasks.push(row.task)
       if (row.code !== undefined) codes.push(row.code)
+      // The first of a graph that goes on: so far all was whole.
+      if (last && !row.last) whole = { next: i, tasks: tasks.length - 1, codes: codes.length - (row.code === undefined ? 0 : 1), bytes: bytes - more }
       last = row.last
     } else {
       break
     }
+  }
+  if (!last && whole.next > start) {
+    tasks.length = whole.tasks
+    codes.length = whole.codes
+    out.push({ _tag: "Submit", graph: { codes, tasks, last: true }, bytes: whole.bytes })
+    return whole.next
   }
   out.push({ _tag: "Submit", graph: { codes, tasks, last }, bytes })
   return i

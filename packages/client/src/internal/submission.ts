@@ -12,7 +12,6 @@ import { KeyConflict } from "@skein/protocol/Failure"
 import { ARGS_LIMIT, type DeclaredCode } from "@skein/protocol/Graph"
 import type { CodeRef, Key, Ref } from "@skein/protocol/Ids"
 import { type CheckedOptions, checkSubmit } from "@skein/protocol/TaskOptions"
-import type { TaskHoldings } from "@skein/protocol/TaskContext"
 import { payloadArgs } from "@skein/protocol/TaskValues"
 import * as Value from "@skein/protocol/Value"
 import { Future } from "../Future.ts"
@@ -21,18 +20,19 @@ import type { MapOptions } from "../Submit.ts"
 import type { Code } from "./code.ts"
 import type { Core } from "./core.ts"
 import { FutureOf, makeFuture } from "./future.ts"
-import { withHoldings } from "./inTask.ts"
 import type { Held } from "./references.ts"
 
 /** What `client.with` has said so far, or the first mistake in it. */
 export type Said = Result.Result<CheckedOptions, BadOption>
 
-type Holdings = TaskHoldings["Service"] | undefined
-
-/** Items that are built in one go, before others may run. */
+/** Items that are built in one go, before others may run: few at first, so that the first ones leave at once, then four times as many each time. */
+const FIRST_SLICE = 64
 const SLICE = 1_000
 /** Pieces of code whose numbers are remembered. */
 const CODES_KEPT = 10_000
+
+/** Where a task stands in its graph. What stands alone is one by itself. */
+type Place = "alone" | "inside" | "last"
 
 const noRefs: ReadonlyArray<Ref> = []
 
@@ -53,7 +53,7 @@ export const makeSubmission = (core: Core) => {
     return { ref, declared: { ref, def } }
   }
 
-  const one = (code: Code, args: ReadonlyArray<unknown>, options: CheckedOptions, last: boolean, holdings: Holdings): Result.Result<FutureOf, SubmitReason> => {
+  const one = (code: Code, args: ReadonlyArray<unknown>, options: CheckedOptions, place: Place): Result.Result<FutureOf, SubmitReason> => {
     const encoded = encodeArgs(core, code, args)
     if (Result.isFailure(encoded)) return Result.fail(encoded.failure)
     const { bytes, dependencies } = encoded.success
@@ -69,8 +69,8 @@ export const makeSubmission = (core: Core) => {
         core.references.pendingAgain(held)
         core.outbox.offer({ _tag: "Retry", ref: held.ref })
       }
-      if (last) core.outbox.offer({ _tag: "GraphEnd" })
-      return Result.succeed(makeFuture(core, held, holdings))
+      if (place === "last") core.outbox.offer({ _tag: "GraphEnd" })
+      return Result.succeed(makeFuture(core, held))
     }
     const added = core.references.add({ key, task: code.def.name, spec, codecs: code.codecs })
     const { declared, ref } = declare(code)
@@ -88,9 +88,9 @@ export const makeSubmission = (core: Core) => {
         isolation: options.isolation ?? code.def.isolation
       },
       code: declared,
-      last
+      last: place !== "inside"
     })
-    return Result.succeed(makeFuture(core, added, holdings))
+    return Result.succeed(makeFuture(core, added))
   }
 
   const prepare = (task: object, said: Said): Result.Result<{ readonly code: Code; readonly options: CheckedOptions }, SubmitReason> => {
@@ -102,10 +102,10 @@ export const makeSubmission = (core: Core) => {
   }
 
   const submit = (task: object, args: ReadonlyArray<unknown>, said: Said): Effect.Effect<Future.Any, SubmitError> =>
-    Effect.andThen(core.outbox.room, withHoldings((holdings) => {
+    Effect.andThen(core.outbox.room, Effect.suspend(() => {
       const prepared = prepare(task, said)
       if (Result.isFailure(prepared)) return Effect.fail(SubmitError.because(prepared.failure))
-      const made = one(prepared.success.code, args, prepared.success.options, true, holdings)
+      const made = one(prepared.success.code, args, prepared.success.options, "alone")
       return Result.isSuccess(made) ? Effect.succeed(made.success) : Effect.fail(SubmitError.because(made.failure))
     }))
 
@@ -115,7 +115,7 @@ export const makeSubmission = (core: Core) => {
     said: Said,
     { batchSize, keys, priority }: MapOptions<unknown> = {}
   ): Effect.Effect<ReadonlyArray<Future.Any>, SubmitError> =>
-    withHoldings((holdings) => Effect.gen(function*() {
+    Effect.gen(function*() {
       const fail = (reason: SubmitReason) => Effect.fail(SubmitError.because(reason))
       if (batchSize !== undefined && !(Number.isSafeInteger(batchSize) && batchSize > 0)) {
         return yield* fail(new BadOption({ option: "batchSize", expected: "a whole number from 1" }))
@@ -133,18 +133,20 @@ export const makeSubmission = (core: Core) => {
         })
         return Result.isSuccess(own) ? Result.succeed({ ...options, ...own.success }) : own
       }
-      const isLast = (index: number) => index === all.length - 1 || (batchSize !== undefined && (index + 1) % batchSize === 0)
+      // Items depend on nothing of each other: each may start when it has come, unless batches were asked for.
+      const placeOf = (index: number): Place =>
+        batchSize === undefined ? "alone" : index === all.length - 1 || (index + 1) % batchSize === 0 ? "last" : "inside"
       const build = Effect.gen(function*() {
-        while (futures.length < all.length) {
+        for (let slice = FIRST_SLICE; futures.length < all.length; slice = Math.min(4 * slice, SLICE)) {
           yield* core.outbox.room
           const prepared = prepare(task, said)
           if (Result.isFailure(prepared)) return yield* fail(prepared.failure)
           const { code, options } = prepared.success
-          for (let n = 0; n < SLICE && futures.length < all.length; n++) {
+          for (let n = 0; n < slice && futures.length < all.length; n++) {
             const index = futures.length
             const own = itemOptions(options, index)
             if (Result.isFailure(own)) return yield* fail(own.failure)
-            const made = one(code, [all[index]], own.success, isLast(index), holdings)
+            const made = one(code, [all[index]], own.success, placeOf(index))
             if (Result.isFailure(made)) return yield* fail(made.failure)
             futures.push(made.success)
           }
@@ -154,11 +156,11 @@ export const makeSubmission = (core: Core) => {
       yield* Effect.onError(build, () =>
         Effect.gen(function*() {
           // What was begun is given up, and the scheduler must not wait for the rest of it.
-          core.outbox.offer({ _tag: "GraphEnd" })
+          if (batchSize !== undefined) core.outbox.offer({ _tag: "GraphEnd" })
           for (const future of futures) yield* future.release
         }))
       return futures
-    }))
+    })
 
   return { submit, map }
 }

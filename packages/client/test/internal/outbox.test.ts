@@ -34,6 +34,17 @@ describe("messages", () => {
     assert.deepStrictEqual(summary([{ _tag: "GraphEnd" }]), ["submit "])
   })
 
+  it("what begins behind the end of a graph does not hold it back", () => {
+    const inside = (ref: number) => task(ref, { last: false })
+    assert.deepStrictEqual(summary([inside(0), task(1), inside(2), task(3), inside(4)]), ["submit 0,1,2,3", "submit 4…"])
+    assert.deepStrictEqual(summary([inside(0), { _tag: "GraphEnd" }, inside(1), release(9)]), ["submit 0", "submit 1…", "Release 9"])
+    const many = Array.from({ length: TASKS_PER_MESSAGE + 1 }, (_, ref) => ref === 2 ? task(ref) : inside(ref))
+    const sizes = Outbox.messages(many).map((message) => message._tag === "Submit" && [message.graph.tasks.length, message.graph.last])
+    assert.deepStrictEqual(sizes, [[3, true], [TASKS_PER_MESSAGE - 2, false]])
+    const bytes = Outbox.messages([task(0), inside(1)]).map((message) => message._tag === "Submit" && message.bytes)
+    assert.strictEqual(bytes[0], bytes[1])
+  })
+
   it("are bounded in tasks and bytes, but for a task that is larger alone", () => {
     const many = Outbox.messages(Array.from({ length: TASKS_PER_MESSAGE + 1 }, (_, i) => task(i)))
     assert.deepStrictEqual(many.map((message) => message._tag === "Submit" && message.graph.tasks.length), [TASKS_PER_MESSAGE, 1])
@@ -46,6 +57,8 @@ describe("messages", () => {
     const first = { ...task(0), code: { ref: 0 as CodeRef, def } } as Outbox.Row
     const [message] = Outbox.messages([first, task(1)])
     assert.deepStrictEqual(message?._tag === "Submit" && message.graph.codes, [{ ref: 0 as CodeRef, def }])
+    const cut = Outbox.messages([task(1), { ...first, last: false } as Outbox.Row])
+    assert.deepStrictEqual(cut.map((message) => message._tag === "Submit" && message.graph.codes.length), [0, 1])
   })
 })
 
