@@ -12,6 +12,7 @@ import { KeyConflict } from "@skein/protocol/Failure"
 import { ARGS_LIMIT, type DeclaredCode } from "@skein/protocol/Graph"
 import type { CodeRef, Key, Ref } from "@skein/protocol/Ids"
 import { type CheckedOptions, checkSubmit } from "@skein/protocol/TaskOptions"
+import type { TaskHoldings } from "@skein/protocol/TaskContext"
 import { payloadArgs } from "@skein/protocol/TaskValues"
 import * as Value from "@skein/protocol/Value"
 import { Future } from "../Future.ts"
@@ -20,10 +21,13 @@ import type { MapOptions } from "../Submit.ts"
 import type { Code } from "./code.ts"
 import type { Core } from "./core.ts"
 import { FutureOf, makeFuture } from "./future.ts"
+import { withHoldings } from "./inTask.ts"
 import type { Held } from "./references.ts"
 
 /** What `client.with` has said so far, or the first mistake in it. */
 export type Said = Result.Result<CheckedOptions, BadOption>
+
+type Holdings = TaskHoldings["Service"] | undefined
 
 /** Items that are built in one go, before others may run: few at first, so that the first ones leave at once, then four times as many each time. */
 const FIRST_SLICE = 64
@@ -53,7 +57,7 @@ export const makeSubmission = (core: Core) => {
     return { ref, declared: { ref, def } }
   }
 
-  const one = (code: Code, args: ReadonlyArray<unknown>, options: CheckedOptions, place: Place): Result.Result<FutureOf, SubmitReason> => {
+  const one = (code: Code, args: ReadonlyArray<unknown>, options: CheckedOptions, place: Place, holdings: Holdings): Result.Result<FutureOf, SubmitReason> => {
     const encoded = encodeArgs(core, code, args)
     if (Result.isFailure(encoded)) return Result.fail(encoded.failure)
     const { bytes, dependencies } = encoded.success
@@ -70,7 +74,7 @@ export const makeSubmission = (core: Core) => {
         core.outbox.offer({ _tag: "Retry", ref: held.ref })
       }
       if (place === "last") core.outbox.offer({ _tag: "GraphEnd" })
-      return Result.succeed(makeFuture(core, held))
+      return Result.succeed(makeFuture(core, held, holdings))
     }
     const added = core.references.add({ key, task: code.def.name, spec, codecs: code.codecs })
     const { declared, ref } = declare(code)
@@ -90,7 +94,7 @@ export const makeSubmission = (core: Core) => {
       code: declared,
       last: place !== "inside"
     })
-    return Result.succeed(makeFuture(core, added))
+    return Result.succeed(makeFuture(core, added, holdings))
   }
 
   const prepare = (task: object, said: Said): Result.Result<{ readonly code: Code; readonly options: CheckedOptions }, SubmitReason> => {
@@ -102,10 +106,10 @@ export const makeSubmission = (core: Core) => {
   }
 
   const submit = (task: object, args: ReadonlyArray<unknown>, said: Said): Effect.Effect<Future.Any, SubmitError> =>
-    Effect.andThen(core.outbox.room, Effect.suspend(() => {
+    Effect.andThen(core.outbox.room, withHoldings((holdings) => {
       const prepared = prepare(task, said)
       if (Result.isFailure(prepared)) return Effect.fail(SubmitError.because(prepared.failure))
-      const made = one(prepared.success.code, args, prepared.success.options, "alone")
+      const made = one(prepared.success.code, args, prepared.success.options, "alone", holdings)
       return Result.isSuccess(made) ? Effect.succeed(made.success) : Effect.fail(SubmitError.because(made.failure))
     }))
 
@@ -115,7 +119,7 @@ export const makeSubmission = (core: Core) => {
     said: Said,
     { batchSize, keys, priority }: MapOptions<unknown> = {}
   ): Effect.Effect<ReadonlyArray<Future.Any>, SubmitError> =>
-    Effect.gen(function*() {
+    withHoldings((holdings) => Effect.gen(function*() {
       const fail = (reason: SubmitReason) => Effect.fail(SubmitError.because(reason))
       if (batchSize !== undefined && !(Number.isSafeInteger(batchSize) && batchSize > 0)) {
         return yield* fail(new BadOption({ option: "batchSize", expected: "a whole number from 1" }))
@@ -146,7 +150,7 @@ export const makeSubmission = (core: Core) => {
             const index = futures.length
             const own = itemOptions(options, index)
             if (Result.isFailure(own)) return yield* fail(own.failure)
-            const made = one(code, [all[index]], own.success, placeOf(index))
+            const made = one(code, [all[index]], own.success, placeOf(index), holdings)
             if (Result.isFailure(made)) return yield* fail(made.failure)
             futures.push(made.success)
           }
@@ -160,7 +164,7 @@ export const makeSubmission = (core: Core) => {
           for (const future of futures) yield* future.release
         }))
       return futures
-    })
+    }))
 
   return { submit, map }
 }
