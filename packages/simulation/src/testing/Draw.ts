@@ -41,13 +41,47 @@ const faultsOf = (plan: SimPlan, draws: Draws, seed: number, activityMs: number)
   const { faults } = plan
   if (faults === "none") return []
   const options = { draws, workers: Math.max(1, plan.cluster.workers), clients: 1, activityMs: Math.max(activityMs, LEAST_MS), weather: weatherOf(draws), most: 5 }
-  if (faults === "default") return drawFaults(options).filter(({ _tag }) => _tag !== "SchedulerCrash" && _tag !== "ClientCrash")
+  if (faults === "default") return survivable(drawFaults(options))
   return kindsOf(faults).flatMap(({ how, kind, name, rate }) =>
     arrivals(rate, options.activityMs * 2, Stream.named(seed, `rate/${name}`)).map((at, n): Fault => {
       const fault = { ...drawFault(options, kind, n), at }
       return fault._tag === "Disk" && how !== undefined ? { ...fault, how } : fault
     })
   ).sort((a, b) => a.at - b.at)
+}
+
+/** Without what nobody can be promised to survive. By time. */
+const survivable = (faults: ReadonlyArray<Fault>): ReadonlyArray<Fault> => {
+  let ends = 0
+  return faults.filter((fault) => {
+    if (fault._tag === "SchedulerCrash" || fault._tag === "ClientCrash") return false
+    const more = endsOf(fault)
+    if (ends + more > MOST_ENDS) return false
+    ends += more
+    return true
+  })
+}
+
+/** A task that was running at each of four ends of workers is blamed for them (`KilledWorker`). */
+const MOST_ENDS = 3
+/** Somewhat less than a worker's session outlives its connection. */
+const GRACE_MS = 4_000
+
+/** How many workers a fault may end in the scheduler's eyes, who takes for dead what is cut off from it for long. */
+const endsOf = (fault: Fault): number => {
+  switch (fault._tag) {
+    case "WorkerCrash":
+    case "NannyCrash":
+    case "MemoryPressure":
+      return 1
+    case "Partition": {
+      if (fault.forMs < GRACE_MS) return 0
+      const far = fault.a.includes("scheduler") ? fault.b : fault.a
+      return far.filter((part) => part.startsWith("worker-")).length
+    }
+    default:
+      return 0
+  }
 }
 
 /** A program that takes no time at all is disturbed in its first second. */

@@ -40,7 +40,8 @@ export interface SimOptions<E = never, R = never> extends Pick<LocalClusterOptio
   }
   /**
    * "default": every kind that a cluster promises to survive, at rates drawn from the seed; so not the end of the scheduler, nor of
-   * the client, which the program runs in. @default "none"
+   * the client, which the program runs in, and no more than three ends of workers (one that is cut off for long counts), for a task
+   * that runs at each of four is blamed for them. @default "none"
    */
   readonly faults?: "none" | "default" | FaultRates
   /** @default "1 hour" */
