@@ -2,7 +2,7 @@
  * What the benchmark has done, as workers import it.
  */
 import { Effect } from "effect"
-import { Task } from "skein"
+import { Client, Task } from "skein"
 
 /** Next to nothing, in the worker's event loop; it has any number of inputs. */
 export const nothing = Task.fn("nothing", (_: ReadonlyArray<number>) => 0, { isolation: "fiber" })
@@ -11,6 +11,18 @@ export const nothingInThread = Task.fn("nothingInThread", (_: ReadonlyArray<numb
 
 /** n + 1. */
 export const inc = Task.fn("inc", (n: number) => n + 1, { isolation: "fiber" })
+
+/** Submits `inc` so many times, each when the one before has given its value; the last value. */
+export const calls = Task.fn("calls", Effect.fnUntraced(function*(count: number, salt: number) {
+  const client = yield* Client
+  let last = salt
+  for (let n = 0; n < count; n++) {
+    const future = yield* client.submit(inc, last)
+    last = yield* future.result
+    yield* future.release
+  }
+  return last
+}))
 
 /** Sleeps for `[ms]` without blocking anything. */
 export const sleep = Task.fn("sleep", Effect.fnUntraced(function*([ms]: ReadonlyArray<number>) {

@@ -26,8 +26,8 @@ const simulations = ["README.md", "docs/simulation.md"].flatMap((paper) => {
 
 describe("README", () => {
   it("has programs, and says what they print", () => {
-    assert.deepStrictEqual(files.map(({ name }) => name), ["main.ts", "tasks.ts", "pages.ts", "billing.ts"])
-    assert.deepStrictEqual(runs.map(({ name }) => name), ["main.ts", "pages.ts"])
+    assert.deepStrictEqual(files.map(({ name }) => name), ["main.ts", "tasks.ts", "pages.ts", "sums.ts", "nested.ts", "billing.ts"])
+    assert.deepStrictEqual(runs.map(({ name }) => name), ["main.ts", "pages.ts", "nested.ts"])
   })
 
   for (const { name, output } of runs) {

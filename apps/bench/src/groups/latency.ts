@@ -5,11 +5,11 @@
  * measured. From `client.submit` until its value is here.
  */
 import { Effect, Fiber } from "effect"
-import type { ClientService } from "skein"
+import type { ClientService, Future } from "skein"
 import { Bench } from "../harness/Bench.ts"
 import { type Real, real, withCluster } from "../harness/clusters.ts"
 import { percentile } from "../harness/figures.ts"
-import { absent, duration, type Figure, rows } from "../harness/measure.ts"
+import { absent, duration, type Figure, row, rows, timed } from "../harness/measure.ts"
 import { shape } from "../harness/shapes.ts"
 import { byLevels, oneByOne, release, salts } from "../submitting.ts"
 import * as tasks from "../tasks.ts"
@@ -21,7 +21,11 @@ const figures = (name: string): ReadonlyArray<Figure> => [{ name: `${name}, p50`
 const chained = Workloads.chain(1_000)
 const chainName = "chain of 1,000, each by submit"
 /** Rows of calls between tasks, as Ray's microbenchmarks have them. */
-const inTask = ["1:1 calls, a task that submits and awaits", "n:n calls, tasks that submit and await"]
+const inTask = [
+  { name: "1:1 calls, a task that submits and awaits", callers: 1 },
+  { name: "n:n calls, 4 tasks that submit and await", callers: 4 }
+]
+const CALLS = 1_000
 
 /** One after the other; milliseconds of each. */
 const trips = (client: ClientService, count: number) =>
@@ -69,6 +73,30 @@ const underLoad = (cluster: Real, count: number) =>
     yield* release(cluster.client, [])
   })
 
+/** Callers at the same time, each of which awaits every call before the next. */
+const callsFromTasks = ({ client, processes }: Real, { callers, name }: (typeof inTask)[number]) =>
+  row({
+    name,
+    unit: "calls/s",
+    better: "more",
+    round: Effect.gen(function*() {
+      const first = salts(2 * callers * CALLS)
+      const [ms, { futures, lasts }] = yield* timed(Effect.gen(function*() {
+        const futures: Array<Future<number, unknown>> = []
+        for (let n = 0; n < callers; n++) futures.push(yield* client.submit(tasks.calls, CALLS, first + 2 * n * CALLS))
+        return { futures, lasts: yield* client.gather(futures) }
+      }))
+      yield* release(client, futures)
+      const wrong = lasts.findIndex((last, n) => last !== first + 2 * n * CALLS + CALLS)
+      if (wrong >= 0) return yield* Effect.fail(new Error(`caller ${wrong} has ${lasts[wrong]}`))
+      return callers * CALLS / ms * 1_000
+    }),
+    warm: 1,
+    processes,
+    work: callers * CALLS,
+    per: "call"
+  })
+
 const inQuick = (cluster: Real) => roundTrips(cluster, idle, 500, 1)
 
 const whole = Effect.fnUntraced(function*(cluster: Real) {
@@ -81,9 +109,7 @@ const whole = Effect.fnUntraced(function*(cluster: Real) {
     warm: 3
   })
   yield* underLoad(cluster, 300)
-  for (const name of inTask) {
-    yield* absent({ name, unit: "calls/s", better: "more" }, "not built yet: a task has no client of its own before issue 4")
-  }
+  yield* Effect.forEach(inTask, (row) => callsFromTasks(cluster, row), { discard: true })
 })
 
 export const latency = Effect.gen(function*() {
@@ -91,6 +117,6 @@ export const latency = Effect.gen(function*() {
   yield* withCluster(
     real({ workers: 2, threadsPerWorker: 1 }),
     options.extent === "quick" ? inQuick : whole,
-    (why) => Effect.forEach([...figures(idle), ...figures(loaded), { name: chainName, unit: "µs a task" }], (figure) => absent(figure, why), { discard: true })
+    (why) => Effect.forEach([...figures(idle), ...figures(loaded), { name: chainName, unit: "µs a task" }, ...inTask.map(({ name }): Figure => ({ name, unit: "calls/s", better: "more" }))], (figure) => absent(figure, why), { discard: true })
   )
 })

@@ -169,8 +169,11 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       want: () => emit({ _tag: "ExecuteRejoined", at: now(), id, run: number })
     })
     run.task = task
-    const own = Context.make(TaskContext, task).pipe(Context.add(TaskHoldings, task.holdings))
-    const provide = (effect: Effect.Effect<unknown, unknown, TaskServices>) => TaskClients.provideTo(Effect.provideContext(Effect.scoped(effect), own), client)
+    // Most bodies are no Effects.
+    const provide = (effect: Effect.Effect<unknown, unknown, TaskServices>) => {
+      const own = Context.make(TaskContext, task).pipe(Context.add(TaskHoldings, task.holdings))
+      return TaskClients.provideTo(Effect.provideContext(Effect.scoped(effect), own), client)
+    }
     return { task, provide }
   }
   /** Has a thread run the body. */

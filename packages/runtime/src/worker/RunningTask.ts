@@ -37,7 +37,8 @@ export class RunningTask implements TaskContextService {
   private isInterrupted = false
   /** Nothing is granted any more. */
   private over = false
-  private readonly blocked = new Set<() => void>()
+  /** Who waits to be granted a slot. Most bodies never do. */
+  private blocked: Set<() => void> | undefined
   private held: Set<() => void> | undefined
 
   /** `place`: undefined in a thread, which is a slot of its own and cannot be left. */
@@ -147,21 +148,22 @@ export class RunningTask implements TaskContextService {
   private get return(): Effect.Effect<void> {
     if (this.isAway || this.slot === "held" || this.over) return Effect.void
     return Effect.callback<void>((resume) => {
+      const blocked = this.blocked ??= new Set()
       const wake = () => {
-        this.blocked.delete(wake)
+        blocked.delete(wake)
         resume(Effect.void)
       }
-      this.blocked.add(wake)
+      blocked.add(wake)
       if (this.slot === "none") {
         this.slot = "asked"
         this.place?.want()
       }
-      return Effect.sync(() => void this.blocked.delete(wake))
+      return Effect.sync(() => void blocked.delete(wake))
     })
   }
 
   private wakeBlocked(): void {
-    for (const wake of [...this.blocked]) wake()
+    if (this.blocked !== undefined) for (const wake of [...this.blocked]) wake()
   }
 
   private inPlace<A, E, R>(act: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {

@@ -2,7 +2,7 @@
 // A copy of the design's types/core.ts without what is not built yet.
 import { Cause, Context, Effect, Exit, Layer, Option, Schema, Stream } from "effect"
 import { Rpc } from "effect/rpc"
-import { Client, type ClientService, Cluster, ClusterError, type Completed, type Completions, ConnectError, type FnTask, Future, type FutureStatus, type Inspect, KilledWorker, LocalCluster,
+import { Client, TaskContext, type ClientService, Cluster, ClusterError, type Completed, type Completions, ConnectError, type FnTask, Future, type FutureStatus, type Inspect, KilledWorker, LocalCluster,
   SchedulerLost, SubmitError, type SubmitOptions, Task, type TaskDefaults, TaskDefect, TaskError, TaskOrigin, TaskTimeout, type WorkerInfo } from "skein"
 type Eq<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false
 const same = <A, B>(_: Eq<A, B>) => {}
@@ -49,6 +49,7 @@ const a18 = c.submit((m: Money) => m, new Money()); same<Ok<typeof a18>, Future<
 const a19 = c.submit((_b: Record<string, number>) => 1, { a: fn, b: 2 }); same<Ok<typeof a19>, Future<number, NotFound>>(true)
 const a20 = c.submit(() => 1); same<Ok<typeof a20>, Future<number, never>>(true)
 const a21 = c.submit((k: "a" | "b") => k, "a"); same<Ok<typeof a21>, Future<"a" | "b", never>>(true)
+const a23 = c.submit((s: string) => Effect.gen(function*() { const cl = yield* Client; const t = yield* TaskContext; return s.length + t.attempt + cl.id.length }), "x"); same<Ok<typeof a23>, Future<number, never>>(true)
 const a22 = c.submit(async (n: number) => n, fn); same<Ok<typeof a22>, Future<number, NotFound>>(true)
 const a24 = c.submit((x: [number, string]) => x, [fn, fs]); same<Ok<typeof a24>, Future<[number, string], NotFound | Other>>(true)
 // @ts-expect-error a service no worker provides
@@ -143,6 +144,9 @@ export const both: Layer.Layer<Task.Handler<"Resize"> | Task.Handler<"Sum">, nev
 const misnamed: Layer.Layer<Task.Handler<"Resize">, never, Db> = Built
 // @ts-expect-error one is forgotten
 const forgotten: Layer.Layer<Task.Handler<"Resize"> | Task.Handler<"Sum">, never, Db> = ResizeLive
+const usesClient = Sum.toLayer(Effect.map(Client, (client) => (xs) => Effect.scoped(Effect.flatMap(TaskContext, (t) => Effect.as(client.inspect.counts, xs.length + t.attempt)).pipe(Effect.orDie)))); same<typeof usesClient, Layer.Layer<Task.Handler<"Sum">>>(true)
+// @ts-expect-error there is no running task while the body is built
+const tooEarly: Layer.Layer<Task.Handler<"Sum">> = Sum.toLayer(Effect.map(TaskContext, (t) => (xs) => Effect.succeed(t.attempt)))
 const failing = Sum.toLayer(Effect.flatMap(Db, () => new Bad({ n: 1 }))); same<typeof failing, Layer.Layer<Task.Handler<"Sum">, Bad, Db>>(true)
 // @ts-expect-error Db is not provided
 export const open: Layer.Layer<Client | Cluster, any> = LocalCluster.layer({ processes: false, tasks: ResizeLive })
