@@ -58,6 +58,8 @@ export const Operation = Schema.TaggedUnion({
   /** `force`: even if others want it. */
   Cancel: { at, task: Count, force: Schema.Boolean },
   Release: { at, task: Count },
+  /** Clients lose their futures on the task, and the garbage collector finds them. */
+  Collect: { at, task: Count },
   Retry: { at, task: Count },
   /** The client submits the task, and all that it depends on, under the same keys: again, or as the first if it is not its own. */
   Resubmit: { at, task: Count, client: Count },

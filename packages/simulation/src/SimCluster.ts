@@ -82,6 +82,8 @@ export interface SimClient {
   readonly process: SimProcess
   /** Runs an effect in the client's process, at once. Once the client cannot be had, that is the outcome. */
   readonly run: <A, E>(effect: Effect.Effect<A, E, Client | Cluster | Hashing | Scope.Scope>) => Running<A, E | ConnectError | ProcessGone>
+  /** Lets the garbage collector find something of this client's, a future, say: to the program it is gone. */
+  readonly collect: (target: object) => void
   /** Ends its session in good order, and the process. */
   readonly leave: Effect.Effect<void>
 }
@@ -219,7 +221,7 @@ const makeSurroundings = (
   const worker: SimSpawner.Program = (input, process, notices) =>
     Effect.gen(function*() {
       const own = yield* Effect.context<Hashing>()
-      const clients = yield* onPlatform(TaskClient.maker, process, sockets(process))
+      const clients = yield* onPlatform(TaskClient.maker, process, sockets(process), makeCollector())
       const services = Context.make(Sockets, sockets(process)).pipe(
         Context.add(Notices, notices),
         Context.add(Hashing, Context.get(own, Hashing)),
@@ -276,14 +278,14 @@ const startOwner = Effect.fnUntraced(function*(world: World.World, owner: SimPro
 })
 
 /** What clients find in a process. Of collected futures they never hear. */
-const onPlatform = <A, E, R>(effect: Effect.Effect<A, E, R>, process: SimProcess, sockets: Sockets["Service"]) =>
+const onPlatform = <A, E, R>(effect: Effect.Effect<A, E, R>, process: SimProcess, sockets: Sockets["Service"], collecting: Collecting) =>
   effect.pipe(
     Effect.provideService(Platform, Platform.of({
       connect: sockets.connect,
       packageAt,
       terminal: { isTerminal: false, columns: () => 80, write: (text) => Effect.sync(() => process.onLine(text)) }
     })),
-    Effect.provideService(Collecting, { watch: () => {} })
+    Effect.provideService(Collecting, collecting)
   )
 
 const makeSimClient = (
@@ -294,6 +296,7 @@ const makeSimClient = (
   cluster: ClusterService
 ): SimClient => {
   const process = world.begin(name)
+  const collector = makeCollector()
   const ready = makeCrossing<Exit.Exit<ClientService, ConnectError>>(world.enqueue)
   const session = process.run(onPlatform(
     Effect.scoped(Effect.flatMap(Effect.exit(makeClient(options)), (exit) => {
@@ -301,7 +304,8 @@ const makeSimClient = (
       return Exit.isSuccess(exit) ? Effect.never : Effect.void
     })),
     process,
-    sockets(process)
+    sockets(process),
+    collector
   ))
   return {
     name,
@@ -309,10 +313,32 @@ const makeSimClient = (
     run: (effect) =>
       process.run(Effect.flatMap(Effect.flatten(ready.settled), (client) =>
         Effect.scoped(effect).pipe(Effect.provideService(Client, client), Effect.provideService(Cluster, cluster)))),
+    collect: (target) => world.enqueue(process, () => collector.collect(target)),
     leave: Effect.suspend(() => {
       session.interrupt()
       return Effect.andThen(session.exit, Effect.sync(() => process.end({ code: 0, signal: null })))
     })
+  }
+}
+
+/**
+ * A garbage collector that finds what it is told to: when a real one runs follows from no seed.
+ *
+ * What is to be called does not point to its object, as `Collecting` asks for, so real collections go on as ever.
+ */
+const makeCollector = (): Collecting & { readonly collect: (target: object) => void } => {
+  const watched = new WeakMap<object, Array<() => void>>()
+  return {
+    watch: (target, onCollected) => {
+      const known = watched.get(target)
+      if (known === undefined) watched.set(target, [onCollected])
+      else known.push(onCollected)
+    },
+    collect: (target) => {
+      const told = watched.get(target) ?? []
+      watched.delete(target)
+      for (const onCollected of told) onCollected()
+    }
   }
 }
 

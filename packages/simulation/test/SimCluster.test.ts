@@ -255,6 +255,35 @@ describe("bodies", SLOW, () => {
   })
 })
 
+describe("a client's garbage collector", SLOW, () => {
+  const endless = Task.fn("endless", (_n: number) => Effect.never)
+
+  /** Tasks of the scheduler, before and after a client with three futures, two of them on one key, is told what its collector finds. */
+  const tasksAround = (found: (futures: ReadonlyArray<object>) => ReadonlyArray<object>) => {
+    const { exit } = World.run({ seed: 4, maxMs: 60_000 }, Effect.gen(function*() {
+      const cluster = yield* SimCluster.make({ workers: 1, slots: 3 })
+      const tasks = () => cluster.scheduler()?.state().tasks.size
+      const client = cluster.clients[0]!
+      const futures = yield* Effect.flatten(client.run(Effect.flatMap(Client, (client) => client.map(endless, [1, 2, 2]))).exit)
+      yield* Effect.sleep(100)
+      const before = tasks()
+      for (const target of found(futures)) client.collect(target)
+      yield* Effect.sleep(1_000)
+      return [before, tasks()]
+    }))
+    return exit
+  }
+
+  it("finds a future that is lost, and the scheduler forgets its key", () => {
+    assert.deepStrictEqual(tasksAround(([first]) => [first!]), Exit.succeed([2, 1]))
+  })
+
+  it("finds the last future on a key before that is forgotten, and none twice", () => {
+    assert.deepStrictEqual(tasksAround(([, second]) => [{}, second!, second!]), Exit.succeed([2, 2]))
+    assert.deepStrictEqual(tasksAround((futures) => futures), Exit.succeed([2, 0]))
+  })
+})
+
 describe("equal seeds give equal runs", SLOW, () => {
   it("in this process, one after another, and in no two of different seeds", () => {
     const faults = [one.WorkerCrash, one.Partition, one.Duplicate]

@@ -28,6 +28,8 @@ export interface Handle {
   /** The latest ending heard, of the latest wait; undefined while it is waited for. */
   ending: Ending | undefined
   released: boolean
+  /** The latest wait for its first ending. */
+  waiting: Running<unknown, unknown> | undefined
 }
 
 export interface Agent {
@@ -45,6 +47,8 @@ export interface Agent {
   readonly resubmit: (task: number) => void
   readonly cancel: (task: number, force: boolean) => void
   readonly release: (task: number) => void
+  /** Nobody waits on its futures any more, nothing points to them, and the garbage collector finds them. */
+  readonly lose: (task: number) => void
   readonly releaseAll: () => void
   readonly retry: (task: number) => void
   /** Asks for every result once more. */
@@ -56,6 +60,8 @@ export interface Agent {
 export interface Listener {
   readonly onAnswer: (answer: Answer) => void
   readonly onCancelled: (cancelled: Cancelled, wasPending: boolean) => void
+  /** The collector has found a future. */
+  readonly onCollected: (wasPending: boolean) => void
   /** A key was submitted that the client did not hold. */
   readonly onSubmitted: (client: number, task: number) => void
 }
@@ -100,7 +106,7 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
     })
   const watch = (handle: Handle) => {
     handle.ending = undefined
-    client.run(wait(handle, "result"))
+    handle.waiting = client.run(wait(handle, "result"))
   }
   const submitOne = Effect.fnUntraced(function*(service: Client["Service"], task: CaseTask) {
     const inputs = task.dependencies.map((id) => held.get(id)!.future)
@@ -108,7 +114,7 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
     const future = task.isolation === "fiber"
       ? yield* face.submit(inFiber, specOf(task), inputs)
       : yield* face.submit(inThread, specOf(task), inputs)
-    const handle: Handle = { client: index, task: task.id, handle: counts.get(task.id) ?? 0, future, ending: undefined, released: false }
+    const handle: Handle = { client: index, task: task.id, handle: counts.get(task.id) ?? 0, future, ending: undefined, released: false, waiting: undefined }
     counts.set(task.id, handle.handle + 1)
     if (!held.has(task.id)) listener.onSubmitted(index, task.id)
     held.set(task.id, handle)
@@ -126,11 +132,25 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
     Effect.forEach(ids, (id) => ensure(service, id), { discard: true })
 
   const live = (task: number) => handles.filter((handle) => handle.task === task && !handle.released)
+  /** From now on the agent does nothing more with it. */
+  const letGo = (handle: Handle) => {
+    handle.released = true
+    if (held.get(handle.task) === handle) held.delete(handle.task)
+  }
   const releaseHandle = (handle: Handle) =>
     Effect.suspend(() => {
-      handle.released = true
-      if (held.get(handle.task) === handle) held.delete(handle.task)
+      letGo(handle)
       return handle.future.release
+    })
+  const lose = (handle: Handle) =>
+    Effect.suspend(() => {
+      letGo(handle)
+      handle.waiting?.interrupt()
+      const found = Effect.sync(() => {
+        listener.onCollected(handle.ending === undefined)
+        client.collect(handle.future)
+      })
+      return handle.waiting === undefined ? found : Effect.andThen(handle.waiting.exit, found)
     })
   return {
     index,
@@ -155,6 +175,8 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
         )
       })),
     release: (task) => tell(Effect.suspend(() => Effect.forEach(live(task), releaseHandle, { discard: true }))),
+    // Not while tasks are submitted: what is an input of one is pointed to.
+    lose: (task) => tell(alone.withPermits(1)(Effect.suspend(() => Effect.forEach(live(task), lose, { discard: true })))),
     releaseAll: () => tell(Effect.suspend(() => Effect.forEach(handles.filter(({ released }) => !released), releaseHandle, { discard: true }))),
     retry: (task) =>
       tell(Effect.suspend(() =>

@@ -1,6 +1,6 @@
 /**
  * What clients do beside waiting: submitting in parts, cancelling, releasing,
- * trying again, submitting the same once more, leaving; and scaling.
+ * losing futures, trying again, submitting the same once more, leaving; and scaling.
  */
 import type { CaseTask, Operation } from "../Case.ts"
 import type { Draws } from "./Draws.ts"
@@ -30,6 +30,11 @@ export const drawOperations = (options: Options): ReadonlyArray<Operation> => {
   if (on("release")) {
     operations.push(...several(options, "release", Math.max(1, Math.ceil(tasks.length / 5)), (at, n) => ({
       _tag: "Release", at, task: draws.pick(tasks, "release.task", n).id
+    })))
+  }
+  if (on("collect")) {
+    operations.push(...several(options, "collect", Math.max(1, Math.ceil(tasks.length / 5)), (at, n) => ({
+      _tag: "Collect", at, task: draws.pick(tasks, "collect.task", n).id
     })))
   }
   if (on("retry")) {

@@ -57,7 +57,9 @@ const places = {
     "every future was told of the scheduler's end",
     "all workers were gone at once",
     "a task was submitted by two clients",
-    "a key was forgotten and submitted again"
+    "a key was forgotten and submitted again",
+    "a future was collected",
+    "a pending future was collected"
   ]
 } as const
 

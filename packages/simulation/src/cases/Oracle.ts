@@ -151,7 +151,7 @@ const canSucceed = (of: Case, task: CaseTask): boolean => {
   switch (body._tag) {
     case "Fails":
       return body.times <= task.retries || of.faults.length > 0 ||
-        hasOperation(of, "Retry", "Resubmit", "Release", "Cancel", "Leave", "Scale") || hasEndless(of)
+        hasOperation(of, "Retry", "Resubmit", "Release", "Collect", "Cancel", "Leave", "Scale") || hasEndless(of)
     case "Succeeds":
     case "Blocks":
     case "Lies":

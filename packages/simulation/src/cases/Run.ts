@@ -165,6 +165,7 @@ const listener = ({ history, of, oracle, watch }: Listening): Agents.Listener =>
         history.marks.see("a cancellation stopped a running body")
       }
     },
+    onCollected: (wasPending) => history.marks.see(wasPending ? "a pending future was collected" : "a future was collected"),
     onSubmitted: (client, task) => {
       const by = submitted.get(task) ?? new Set()
       if (by.has(client)) history.marks.see("a key was forgotten and submitted again")
@@ -218,6 +219,7 @@ const operate = ({ agents, cluster, history, of }: Run, operation: Operation): E
         const holders = agents.filter(({ handles }) => handles.some(({ released, task }) => task === operation.task && !released))
         if (operation._tag === "Cancel") for (const agent of holders.slice(0, 1)) agent.cancel(operation.task, operation.force)
         if (operation._tag === "Release") for (const agent of holders) agent.release(operation.task)
+        if (operation._tag === "Collect") for (const agent of holders) agent.lose(operation.task)
         if (operation._tag === "Retry") for (const agent of holders.slice(0, 1)) agent.retry(operation.task)
         return Effect.void
       }

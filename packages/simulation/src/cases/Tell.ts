@@ -53,6 +53,8 @@ export const tellOperation = (operation: Operation): string => {
       return `task ${operation.task} is cancelled${operation.force ? " by force" : ""}`
     case "Release":
       return `task ${operation.task} is released`
+    case "Collect":
+      return `futures on task ${operation.task} are lost, and collected`
     case "Retry":
       return `task ${operation.task} is to be tried again`
     case "Resubmit":

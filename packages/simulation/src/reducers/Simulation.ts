@@ -212,6 +212,8 @@ class Simulation {
       case "Cancel":
         for (const place of this.places([operation.task])) ClientShell.cancel(world, this.owner(place), [place], operation.force)
         return
+      // To the scheduler a future that the collector has found is released.
+      case "Collect":
       case "Release":
         for (const place of this.places([operation.task])) ClientShell.release(world, this.owner(place), [place])
         return
