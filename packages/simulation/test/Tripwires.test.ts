@@ -16,7 +16,9 @@ const escapes: Readonly<Record<string, () => unknown>> = {
   queueMicrotask: () => queueMicrotask(() => {}),
   fetch: () => fetch("http://127.0.0.1:1"),
   "crypto.randomUUID": () => crypto.randomUUID(),
-  "crypto.getRandomValues": () => crypto.getRandomValues(new Uint8Array(1))
+  "crypto.getRandomValues": () => crypto.getRandomValues(new Uint8Array(1)),
+  "crypto.subtle.digest": () => crypto.subtle.digest("SHA-256", new Uint8Array(1)),
+  "crypto.subtle.generateKey": () => crypto.subtle.generateKey("Ed25519", false, ["sign"])
 }
 
 const escapeOf = (escape: () => unknown): EscapedSimulation => {
@@ -47,10 +49,10 @@ describe("ends the run and names the culprit:", () => {
 })
 
 it("all of them are as they were after a run, however it ended", () => {
-  const before = [Date, Date.now, Math.random, setTimeout, queueMicrotask, fetch, process.exit, Error.stackTraceLimit, performance.now]
+  const before = [Date, Date.now, Math.random, setTimeout, queueMicrotask, fetch, process.exit, Error.stackTraceLimit, performance.now, crypto.subtle.digest]
   escapeOf(() => Date.now())
   World.run({ seed: 1 }, Effect.never)
-  assert.deepStrictEqual([Date, Date.now, Math.random, setTimeout, queueMicrotask, fetch, process.exit, Error.stackTraceLimit, performance.now], before)
+  assert.deepStrictEqual([Date, Date.now, Math.random, setTimeout, queueMicrotask, fetch, process.exit, Error.stackTraceLimit, performance.now, crypto.subtle.digest], before)
   assert.isAbove(Date.now(), 1e12)
 })
 

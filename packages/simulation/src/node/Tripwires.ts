@@ -46,8 +46,11 @@ const wires = (): ReadonlyArray<Wire> => [
   [globalThis, "queueMicrotask", "queueMicrotask", queueInstead],
   [globalThis, "fetch", "fetch", "use HttpClient and give the run a layer that answers for the server"],
   [crypto, "randomUUID", "crypto.randomUUID", cryptoInstead],
-  [crypto, "getRandomValues", "crypto.getRandomValues", cryptoInstead]
+  [crypto, "getRandomValues", "crypto.getRandomValues", cryptoInstead],
+  ...subtle.map((name): Wire => [crypto.subtle, name, `crypto.subtle.${name}`, "use the service Hashing: the simulation cannot settle promises"])
 ]
+
+const subtle = ["decrypt", "deriveBits", "deriveKey", "digest", "encrypt", "exportKey", "generateKey", "importKey", "sign", "unwrapKey", "verify", "wrapKey"] as const
 
 /** Sets the wires; returns what takes them away again. */
 export const set = ({ stacks, tripwires, world }: Options): () => void => {
