@@ -72,7 +72,7 @@ const MODULES_KEPT = 10_000
 const TEXTS_KEPT = 10_000
 
 const ofEntry = (entry: FnEntry, module: CodeModule | null, { sha256 }: CodeOptions): Found => {
-  const own = ownText(entry.text)
+  const own = ownTextOf(entry)
   // What travels under the name of a codec needs the codec there, which no text brings along.
   const text = own._tag === "Whole" && entry.success === undefined && entry.error === undefined ? own.text : null
   if (text === null && (module === null || isAmbiguous(entry))) return Result.fail(new NotShippable({ names: own._tag === "Whole" ? [] : own.names }))
@@ -136,6 +136,16 @@ const ofFunction = (f: Function, { sha256 }: CodeOptions): Found => {
     contract: undefined
   })
 }
+
+/** To read a text takes up to milliseconds and depends on nothing else: clients of one program share what was found. */
+const ownTextOf = (entry: FnEntry): OwnText => {
+  const known = ownTexts.get(entry)
+  if (known !== undefined) return known
+  const own = ownText(entry.text)
+  ownTexts.set(entry, own)
+  return own
+}
+const ownTexts = new WeakMap<FnEntry, OwnText>()
 
 const isolationOf = (body: CodeDef["body"]): CodeDef["isolation"] => body === "unknown" ? "thread" : "fiber"
 
