@@ -122,7 +122,7 @@ export const values = <Id extends number>(set: IntSet<Id>): Iterable<Id> => set
 
 /** Whether some member passes the test. Asks no further than the first that does. */
 export const some = <Id extends number>(set: IntSet<Id>, test: (id: Id) => boolean): boolean => {
-  for (const id of set) if (test(id)) return true
+  for (let id = min(set); id !== undefined; id = next(set, id)) if (test(id)) return true
   return false
 }
 

@@ -143,9 +143,12 @@ const ofStates: Record<string, (state: State) => boolean> = {
   "slots are the sum over the workers that are not to be ended, and only these are open, idle or laden": (state) =>
     isolations.every((isolation) => {
       const pool = state[isolation]
-      const slots = [...Vector.values(state.workers)].reduce((sum, w) => sum + (w.ending ? 0 : w[isolation].slots), 0)
-      return pool.slots === slots &&
-        [pool.open, pool.idle, pool.laden].every((set) => all(set, (id) => workerOf(state, id) !== undefined))
+      const isKnown = (id: WorkerId) => workerOf(state, id) !== undefined
+      let slots = 0
+      Vector.forEach(state.workers, (worker) => {
+        if (!worker.ending) slots += worker[isolation].slots
+      })
+      return pool.slots === slots && all(pool.open, isKnown) && all(pool.idle, isKnown) && all(pool.laden, isKnown)
     }),
   "runs are being stopped only on connected workers, and time is watched for them": (state) =>
     every(state.stopping, (entries, id) =>
@@ -173,18 +176,22 @@ const ofStates: Record<string, (state: State) => boolean> = {
 export const broken = (state: State): ReadonlyArray<string> => {
   const names = new Map<string, string>()
   Vector.forEach(state.tasks, (task) => {
-    for (const name in ofTasks) {
-      if (!names.has(name) && ofTasks[name]?.(state, task) === false) names.set(name, `${name} (task ${task.id})`)
+    for (const [name, isTrue] of allOfTasks) {
+      if (!isTrue(state, task) && !names.has(name)) names.set(name, `${name} (task ${task.id})`)
     }
   })
   Vector.forEach(state.workers, (worker) => {
-    for (const name in ofWorkers) {
-      if (!names.has(name) && ofWorkers[name]?.(state, worker) === false) names.set(name, `${name} (worker ${worker.id})`)
+    for (const [name, isTrue] of allOfWorkers) {
+      if (!isTrue(state, worker) && !names.has(name)) names.set(name, `${name} (worker ${worker.id})`)
     }
   })
-  for (const name in ofStates) if (ofStates[name]?.(state) === false) names.set(name, name)
+  for (const [name, isTrue] of allOfStates) if (!isTrue(state)) names.set(name, name)
   return [...names.values()]
 }
+
+const allOfTasks = Object.entries(ofTasks)
+const allOfWorkers = Object.entries(ofWorkers)
+const allOfStates = Object.entries(ofStates)
 
 /** Every truth there is, by name. */
 export const names: ReadonlyArray<string> = [ofTasks, ofWorkers, ofStates].flatMap((truths) => Object.keys(truths))
@@ -202,14 +209,17 @@ const stoppingOf = (state: State, id: number): ReadonlyArray<Stopping> => Vector
 const isMember = (set: IntSet.IntSet | undefined, id: number): boolean => set !== undefined && IntSet.has(set, id)
 
 const includes = (client: Client | undefined, id: TaskId): boolean =>
-  client !== undefined && [...Vector.values(client.unfinished)].includes(id)
+  client !== undefined && ([...Vector.values(client.unfinished)].includes(id) || [...Vector.values(client.refused)].includes(id))
 
 const all = <Id extends number>(set: IntSet.IntSet<Id>, test: (id: Id) => boolean): boolean =>
   !IntSet.some(set, (id) => !test(id))
 
 const every = <A>(vector: Vector.Vector<A>, test: (value: A, index: number) => boolean): boolean => {
-  for (const [index, value] of Vector.entries(vector)) if (!test(value, index)) return false
-  return true
+  let isTrue = true
+  Vector.forEach(vector, (value, index) => {
+    if (isTrue) isTrue = test(value, index)
+  })
+  return isTrue
 }
 
 const isBetween = (value: number | undefined, low: number, high: number): boolean =>
@@ -231,7 +241,7 @@ const waitersOf = (state: State, task: Task): number => {
   IntSet.forEach(task.dependents, (id) => {
     const dependent = taskOf(state, id)
     if (dependent === undefined || !isInPlay(dependent)) return
-    holes += dependent.dependencies.filter((dependency) => dependency === task.id).length
+    for (const dependency of dependent.dependencies) if (dependency === task.id) holes++
   })
   return holes
 }
@@ -242,40 +252,37 @@ const isLoad = (kept: Load, counted: Load): boolean =>
 
 /** The load of one worker, from scratch. */
 const recount = (state: State, worker: Worker, isolation: Isolation): Load => {
-  const entries = IntSet.toArray(worker.stopping).flatMap((id) => stoppingOf(state, id)).filter((entry) =>
-    entry.worker === worker.id && entry.isolation === isolation && entry.hasSlot
-  )
-  const given = processing(state, worker.processing, isolation)
-  const slotted = given.filter((status) => !status.seceded)
-  return {
-    slots: worker[isolation].slots,
-    assigned: slotted.length + entries.length,
-    occupancyMs: sumOf(slotted) + sumOf(entries),
-    leaving: given.filter((status) => status.takingBackFor !== undefined).length,
-    coming: comingTo(state, worker.id, isolation)
-  }
+  const counted = { slots: worker[isolation].slots, assigned: 0, occupancyMs: 0, leaving: 0, coming: comingTo(state, worker.id, isolation) }
+  forEachProcessing(state, worker.processing, isolation, ({ expectedMs, seceded, takingBackFor }) => {
+    if (takingBackFor !== undefined) counted.leaving++
+    if (seceded) return
+    counted.assigned++
+    counted.occupancyMs += expectedMs
+  })
+  IntSet.forEach(worker.stopping, (id) => {
+    for (const entry of stoppingOf(state, id)) {
+      if (entry.worker !== worker.id || entry.isolation !== isolation || !entry.hasSlot) continue
+      counted.assigned++
+      counted.occupancyMs += entry.expectedMs
+    }
+  })
+  return counted
 }
 
 const comingTo = (state: State, thief: WorkerId, isolation: Isolation): number => {
   let coming = 0
-  Vector.forEach(state.workers, (worker) => {
-    coming += processing(state, worker.processing, isolation).filter(({ takingBackFor }) => takingBackFor === thief).length
-  })
+  Vector.forEach(state.workers, (worker) =>
+    forEachProcessing(state, worker.processing, isolation, ({ takingBackFor }) => {
+      if (takingBackFor === thief) coming++
+    }))
   return coming
 }
 
-const processing = (
-  state: State,
-  ids: IntSet.IntSet<TaskId>,
-  isolation: Isolation
-): ReadonlyArray<Processing> =>
-  IntSet.toArray(ids).flatMap((id) => {
+const forEachProcessing = (state: State, ids: IntSet.IntSet<TaskId>, isolation: Isolation, visit: (status: Processing) => void): void =>
+  IntSet.forEach(ids, (id) => {
     const task = taskOf(state, id)
-    return task?.isolation === isolation && task.status._tag === "Processing" ? [task.status] : []
+    if (task?.isolation === isolation && task.status._tag === "Processing") visit(task.status)
   })
-
-const sumOf = (runs: ReadonlyArray<{ readonly expectedMs: number }>): number =>
-  runs.reduce((sum, run) => sum + run.expectedMs, 0)
 
 const countsAreRight = (state: State): boolean => {
   const counted = { ...noCounts }
@@ -292,4 +299,6 @@ const countsAreRight = (state: State): boolean => {
 }
 
 const areSame = (a: typeof noCounts, b: typeof noCounts): boolean =>
-  Object.values(statusName).every((status) => a[status] === b[status])
+  countedStatuses.every((status) => a[status] === b[status])
+
+const countedStatuses = Object.values(statusName)

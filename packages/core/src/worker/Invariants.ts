@@ -72,7 +72,7 @@ export const invariants: Readonly<Record<string, (picture: Picture) => boolean>>
     tasks.every((task) => {
       const { assignment, id, status } = task
       const isLinked = assignment !== undefined && !isActive(status)
-      return IntSet.toArray(task.dependents).every((dependent) => {
+      return all(task.dependents, (dependent) => {
         const other = Vector.get(state.tasks, dependent)
         return other?.assignment !== undefined && !isActive(other.status) && needs(other, id)
       }) && (!isLinked || assignment.dependencies.every((input) =>
@@ -90,8 +90,8 @@ export const invariants: Readonly<Record<string, (picture: Picture) => boolean>>
   "this worker is no peer of its own": ({ peers, state }) => peers.every(({ id }) => id !== state.worker),
 
   "tasks and peers name each other as holder and held": ({ peers, state, tasks }) =>
-    tasks.every(({ id, whoHas }) => IntSet.toArray(whoHas).every((holder) => holds(state, holder, id))) &&
-    peers.every((peer) => IntSet.toArray(peer.has).every((id) => hasHolder(state, id, peer))),
+    tasks.every(({ id, whoHas }) => all(whoHas, (holder) => holds(state, holder, id))) &&
+    peers.every((peer) => all(peer.has, (id) => hasHolder(state, id, peer))),
 
   "a peer is known for as long as something depends on it": ({ peers }) =>
     peers.every((peer) => IntSet.size(peer.has) + IntSet.size(peer.flying) > 0 || peer.busyUntil !== undefined),
@@ -181,10 +181,12 @@ export const invariants: Readonly<Record<string, (picture: Picture) => boolean>>
 const mostSlots = ({ config, nfibers, nthreads }: State, isolation: Isolation): number =>
   isolation === "thread" ? nthreads * (1 + config.threadQueue) : nfibers
 
+const named = Object.entries(invariants)
+
 /** Names of the invariants that `state` breaks; empty when all is well. */
 export const broken = (state: State): ReadonlyArray<string> => {
   const picture = pictureOf(state)
-  return Object.entries(invariants).flatMap(([name, isTrue]) => isTrue(picture) ? [] : [name])
+  return named.flatMap(([name, isTrue]) => isTrue(picture) ? [] : [name])
 }
 
 const pictureOf = (state: State): Picture => {
@@ -226,8 +228,10 @@ const isIn = <Tag extends StatusTag>(status: Status, tag: Tag): status is Status
 const sum = <A>(values: ReadonlyArray<A>, of: (value: A) => number): number =>
   values.reduce((total, value) => total + of(value), 0)
 
+const all = <Id extends number>(set: IntSet.IntSet<Id>, test: (id: Id) => boolean): boolean => !IntSet.some(set, (id) => !test(id))
+
 const isListOf = (list: IntSet.IntSet, members: ReadonlyArray<{ readonly id: number }>): boolean =>
-  IntSet.equals(list, IntSet.fromIterable(members.map(({ id }) => id)))
+  IntSet.size(list) === members.length && members.every(({ id }) => IntSet.has(list, id))
 
 const statusOf = (state: State, id: TaskId): StatusTag | undefined => Vector.get(state.tasks, id)?.status._tag
 

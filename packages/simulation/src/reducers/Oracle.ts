@@ -31,36 +31,44 @@ export const outcomesOf = (theCase: Case, tasks: Tasks): ReadonlyArray<Outcomes>
   const endless = new Set(endlessOf(tasks))
   const all: Array<Outcomes> = []
   tasks.list.forEach((task, place) => {
-    const failures = new Set<number>()
+    // A set of its own only if it has more in it than that of some dependency: most have the empty one.
+    let failures: ReadonlySet<number> = nothing
     let value = true
     for (const dependency of tasks.dependencies[place] ?? []) {
       const above = all[dependency]
       if (above === undefined) continue
-      above.failures.forEach((failure) => failures.add(failure))
+      failures = union(failures, above.failures)
       if (!above.value) value = false
     }
     const { body } = task
-    if (cancelled.has(place) || endless.has(place)) failures.add(named(place, "Cancelled"))
+    const own: Array<number> = []
+    if (cancelled.has(place) || endless.has(place)) own.push(named(place, "Cancelled"))
     if (body._tag === "NeverEnds") value = false
     if (body._tag === "Dies") {
-      failures.add(named(place, "Raised"))
+      own.push(named(place, "Raised"))
       value = false
     }
     if (body._tag === "Fails" && body.times > task.retries) {
-      failures.add(named(place, "Raised"))
+      own.push(named(place, "Raised"))
       // A death is an attempt too, and a retry goes on counting: the body may get past the attempts at which it fails.
       if (isCalm && !retried) value = false
     }
     if (body._tag === "Exits") {
-      failures.add(named(place, "Killed"))
+      own.push(named(place, "Killed"))
       value = false
     }
     // Somebody may be where it burns each time.
-    if (deaths > allowedFailures) failures.add(named(place, "Killed"))
-    all.push({ value, failures })
+    if (deaths > allowedFailures) own.push(named(place, "Killed"))
+    all.push({ value, failures: own.length === 0 ? failures : new Set([...failures, ...own]) })
   })
   return all
 }
+
+const nothing: ReadonlySet<number> = new Set()
+
+/** One of the two, if the other has nothing more. */
+const union = (a: ReadonlySet<number>, b: ReadonlySet<number>): ReadonlySet<number> =>
+  a === b || b.size === 0 ? a : a.size === 0 ? b : new Set([...a, ...b])
 
 /** Tasks that cannot end unless they are cancelled, which whoever ends a case does: bodies that never end, and all that waits for these. */
 export const endlessOf = (tasks: Tasks): ReadonlyArray<number> => {

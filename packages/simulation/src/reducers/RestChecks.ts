@@ -13,17 +13,25 @@ import { mayFail, type Outcomes } from "./Oracle.ts"
 import type { Client, Future, Process, Session } from "./Parts.ts"
 import { breaks, type World } from "./World.ts"
 
-/** Every truth about every machine, from scratch. */
+/** Every truth about every machine, from scratch. A machine that has done nothing since it was found sound is not looked at again. */
 export const recount = (world: World): void => {
-  const [first] = SchedulerInvariants.broken(world.scheduler)
-  // What is in brackets says of which task or worker; the name is what stays the same.
-  if (first !== undefined) breaks(first.replace(/ \((?:task|worker) \d+\)$/, ""), first)
-  for (const process of world.processes) {
-    if (!process.alive) continue
-    const [broken] = WorkerInvariants.broken(process.machine)
-    if (broken !== undefined) breaks(broken, process.name)
+  const { scheduler } = world
+  if (!sound.has(scheduler)) {
+    const [first] = SchedulerInvariants.broken(scheduler)
+    // What is in brackets says of which task or worker; the name is what stays the same.
+    if (first !== undefined) breaks(first.replace(/ \((?:task|worker) \d+\)$/, ""), first)
+    sound.add(scheduler)
+  }
+  for (const { alive, machine, name } of world.processes) {
+    if (!alive || sound.has(machine)) continue
+    const [broken] = WorkerInvariants.broken(machine)
+    if (broken !== undefined) breaks(broken, name)
+    sound.add(machine)
   }
 }
+
+/** States in which nothing was broken. Each batch makes a new one, and none is changed after its batch. */
+const sound = new WeakSet<object>()
 
 /** Nothing is under way, and nothing goes wrong any more. */
 export const checkRest = (world: World, outcomes: ReadonlyArray<Outcomes>, isCalm: boolean): void => {

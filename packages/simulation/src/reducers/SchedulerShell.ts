@@ -103,6 +103,11 @@ export const schedulerTurn = (world: World): void => {
   world.scheduler = step.state
   noteAsks(world, events, before)
   world.observer.schedulerStepped(before, events, step)
+  // Many batches of this size have nothing to be told of.
+  if (step.commands.length === 0) {
+    for (const client of world.clients) client.refs.addressed()
+    return
+  }
   const out: Out = { workers: new Map(), clients: new Map() }
   const anew = FormerLives.make(step.state, (client, id) => world.clients[client]?.refs.isHeldAnew(id) === true)
   for (const command of step.commands) if (!anew.keeps(command)) carry(world, command, out)

@@ -13,8 +13,10 @@
  * Faults below this level (bytes, disks, clocks) change nothing here: what a
  * session makes good is a delay, as `ConnectionLoss` and `Duplicate` are.
  */
-import type { Leaving } from "@skein/core/scheduler/Event"
+import type { Event as SchedulerEvent, Leaving } from "@skein/core/scheduler/Event"
+import type { Event as WorkerEvent } from "@skein/core/worker/Event"
 import * as Worker from "@skein/core/worker/State"
+import type { Failure } from "@skein/protocol/Failure"
 import { ProcessId, type RunId } from "@skein/protocol/Ids"
 import * as KeyTable from "@skein/runtime/scheduler/KeyTable"
 import * as DataStore from "@skein/runtime/worker/DataStore"
@@ -161,7 +163,7 @@ class Simulation {
     this.runUntil(() => false)
     checkRest(this.world, outcomesOf(this.theCase, this.world.tasks), this.calm)
     for (const client of this.world.clients) {
-      for (const future of client.futures.values()) this.mark(future.status._tag === "Erred" ? `future: ${future.status.failure._tag}` : "future: value")
+      for (const { status } of client.futures.values()) this.mark(status._tag === "Erred" ? futureMark(status.failure._tag) : "future: value")
     }
   }
 
@@ -386,9 +388,9 @@ class Simulation {
     }
   }
 
-  private stepped(events: ReadonlyArray<object>): void {
+  private stepped(events: ReadonlyArray<SchedulerEvent | WorkerEvent>): void {
     this.events += events.length
-    for (const event of events) this.rows += "rows" in event && Array.isArray(event.rows) ? event.rows.length : "tasks" in event && Array.isArray(event.tasks) ? event.tasks.length : 1
+    for (const event of events) this.rows += rowsOf(event)
     if (++this.steps % (this.options.recountEvery ?? 256) === 0) recount(this.world)
   }
 
@@ -521,6 +523,14 @@ class Simulation {
 /** Nothing is asked for but results, nothing fails, and nothing goes wrong. */
 const isCalm = ({ faults, operations, tasks }: Case): boolean =>
   faults.length === 0 && operations.every(({ _tag }) => _tag === "Submit") && tasks.every(({ body }) => body._tag === "Succeeds")
+
+/** An event says something of so many tasks. */
+const rowsOf = (event: SchedulerEvent | WorkerEvent): number =>
+  "rows" in event ? event.rows.length : event._tag === "TasksSubmitted" ? event.tasks.length : 1
+
+/** Names are put together once: this is said of every future. */
+const futureMark = (tag: Failure["_tag"]): string => futureMarks[tag] ??= `future: ${tag}`
+const futureMarks: { [Tag in Failure["_tag"]]?: string } = {}
 
 const report = (name: string, life: number, ended: "exit" | "signal" | "memory-limit" | "closed", started: ReadonlyArray<RunId>) => ({
   process: ProcessId.make(`${name}/${life}`),

@@ -18,7 +18,7 @@ import type { Event as WorkerEvent } from "@skein/core/worker/Event"
 import type { Step as WorkerStep } from "@skein/core/worker/Reducer"
 import type * as Worker from "@skein/core/worker/State"
 import type { Isolation } from "@skein/protocol/Ids"
-import { forEachChange } from "./changes.ts"
+import { Changes, forEachChange } from "./changes.ts"
 import type { Process } from "./Parts.ts"
 import { breaks, type World } from "./World.ts"
 
@@ -29,6 +29,9 @@ export class StepChecks {
   private readonly world: World
   private readonly schedulerBooks = new SchedulerBooks()
   private readonly workerBooks: Array<{ life: number; books: WorkerBooks }> = []
+  private readonly tasks = new Changes<Scheduler.Task>()
+  private readonly tasksHere = new Changes<Worker.Task>()
+  private readonly stopping = new Changes<ReadonlyArray<Scheduler.Stopping>>()
 
   constructor(world: World) {
     this.world = world
@@ -37,21 +40,26 @@ export class StepChecks {
   scheduler(before: Scheduler.State, events: ReadonlyArray<SchedulerEvent>, step: SchedulerStep): void {
     const books = this.schedulerBooks
     const { state } = step
-    forEachChange(before.tasks, state.tasks, (old, now) => {
+    const { stopping, tasks } = this
+    tasks.find(before.tasks, state.tasks)
+    for (let at = 0; at < tasks.olds.length; at++) {
+      const old = tasks.olds[at]
+      const now = tasks.nows[at]
       if (old !== undefined) books.task(old, -1)
       if (now !== undefined) books.task(now, 1)
       checkTask(this.world, before, state, old, now)
-    })
-    forEachChange(before.stopping, state.stopping, (old, now) => {
-      old?.forEach((entry) => books.stopping(entry, -1))
-      now?.forEach((entry) => books.stopping(entry, 1))
-    })
-    forEachChange(before.workers, state.workers, (_old, _now, id) => void books.touched.add(id))
+    }
+    stopping.find(before.stopping, state.stopping)
+    for (let at = 0; at < stopping.olds.length; at++) {
+      for (const entry of stopping.olds[at] ?? none) books.stopping(entry, -1)
+      for (const entry of stopping.nows[at] ?? none) books.stopping(entry, 1)
+    }
+    forEachChange(before.workers, state.workers, books.touch)
     books.compare(state)
     checkRuns(before, step)
     if (events.length === 1) {
-      checkOrder(before, state)
-      if (events[0]?._tag === "WorkerLeft") checkKept(before, state)
+      checkOrder(state, tasks)
+      if (events[0]?._tag === "WorkerLeft") checkKept(tasks)
     }
   }
 
@@ -60,15 +68,22 @@ export class StepChecks {
     if (own === undefined || own.life !== process.life) own = this.workerBooks[process.number] = { life: process.life, books: new WorkerBooks() }
     const { books } = own
     const { state } = step
-    forEachChange(before.tasks, state.tasks, (old, now) => {
+    const { tasksHere } = this
+    tasksHere.find(before.tasks, state.tasks)
+    for (let at = 0; at < tasksHere.olds.length; at++) {
+      const old = tasksHere.olds[at]
+      const now = tasksHere.nows[at]
       if (old !== undefined) books.task(old, -1)
-      if (now !== undefined) books.task(now, 1)
-      if (now !== undefined) checkHere(process, state, now)
-    })
+      if (now === undefined) continue
+      books.task(now, 1)
+      checkHere(process, state, now)
+    }
     books.compare(process, state)
-    if (events.length === 1) checkStarts(process, before, state)
+    if (events.length === 1) checkStarts(process, before, state, tasksHere)
   }
 }
+
+const none: ReadonlyArray<never> = []
 
 interface WorkerCounts {
   processing: number
@@ -88,7 +103,8 @@ class SchedulerBooks {
   private readonly wants: Array<number> = []
   private readonly wanting = new Set<number>()
   /** Workers whose counts are to be compared. */
-  readonly touched = new Set<number>()
+  private readonly touched = new Set<number>()
+  readonly touch = (_old: Scheduler.Worker | undefined, _now: Scheduler.Worker | undefined, id: number): void => void this.touched.add(id)
 
   task(task: Scheduler.Task, by: 1 | -1): void {
     const { status } = task
@@ -105,16 +121,16 @@ class SchedulerBooks {
         this.worker(status.takingBackFor).coming[task.isolation] += by
       }
     } else if (status._tag === "Memory") {
-      IntSet.forEach(status.whoHas, (id) => {
+      for (let id = IntSet.min(status.whoHas); id !== undefined; id = IntSet.next(status.whoHas, id)) {
         const worker = this.worker(id)
         worker.held += by
         worker.nbytes += by * status.nbytes
-      })
+      }
     } else if (status._tag === "Queued") this.queued[task.isolation] += by
-    IntSet.forEach(task.whoWants, (client) => {
+    for (let client = IntSet.min(task.whoWants); client !== undefined; client = IntSet.next(task.whoWants, client)) {
       this.wants[client] = (this.wants[client] ?? 0) + by
       this.wanting.add(client)
-    })
+    }
   }
 
   stopping({ expectedMs, hasSlot, isolation, worker }: Scheduler.Stopping, by: 1 | -1): void {
@@ -134,8 +150,11 @@ class SchedulerBooks {
     ) breaks("S13 tasks are counted by status", `${JSON.stringify(counts)} for ${JSON.stringify(statuses)}`)
     if (state.fiber.queue.size !== this.queued.fiber || state.thread.queue.size !== this.queued.thread) breaks("S26 the queue has just what is queued", "")
     if (IntSet.size(state.noWorker) !== statuses.NoWorker) breaks("S4 what lacks a worker is listed", "")
-    for (const id of this.touched) this.compareWorker(state, id)
-    this.touched.clear()
+    if (this.touched.size > 0) {
+      for (const id of this.touched) this.compareWorker(state, id)
+      this.touched.clear()
+    }
+    if (this.wanting.size === 0) return
     for (const id of this.wanting) {
       const client = Vector.get(state.clients, id)
       if ((client === undefined ? 0 : IntSet.size(client.wantsWhat)) !== this.wants[id]) breaks("S14 clients and tasks agree on who wants what", `client ${id}`)
@@ -186,12 +205,12 @@ const checkTask = (world: World, before: Scheduler.State, state: Scheduler.State
     checkResult(world, before, old, now)
   }
   if (old?.status._tag === now?.status._tag) return
-  const { dependents } = now ?? old ?? { dependents: IntSet.empty<number>() }
-  if (IntSet.size(dependents) > neighboursLooked) return
-  IntSet.forEach(dependents, (id) => {
+  const dependents = (now ?? old)?.dependents
+  if (dependents === undefined || IntSet.size(dependents) > neighboursLooked) return
+  for (let id = IntSet.min(dependents); id !== undefined; id = IntSet.next(dependents, id)) {
     const dependent = Vector.get(state.tasks, id)
     if (dependent !== undefined) checkShape(state, dependent)
-  })
+  }
 }
 
 /** What the status of a task says of it and of its dependencies. */
@@ -224,10 +243,10 @@ const checkShape = (state: Scheduler.State, task: Scheduler.Task): void => {
     case "Memory":
       if (!isNeeded) breaks("S15 what nobody needs is let go", `task ${id} is in memory`)
       if (IntSet.size(status.whoHas) === 0) breaks("S5 in memory means that somebody has it", `task ${id}`)
-      IntSet.forEach(status.whoHas, (holder) => {
+      for (let holder = IntSet.min(status.whoHas); holder !== undefined; holder = IntSet.next(status.whoHas, holder)) {
         const worker = Vector.get(state.workers, holder)
         if (worker === undefined || !IntSet.has(worker.hasWhat, id)) breaks("S7 holders and results name each other", `task ${id} and worker ${holder}`)
-      })
+      }
       return
     case "Released":
     case "Erred":
@@ -260,27 +279,32 @@ const checkRuns = (before: Scheduler.State, { commands, state }: SchedulerStep):
 }
 
 /** Nothing is given to a worker while better waits in the queue. */
-const checkOrder = (before: Scheduler.State, state: Scheduler.State): void => {
+const checkOrder = (state: Scheduler.State, { nows, olds }: Changes<Scheduler.Task>): void => {
   for (const isolation of isolations) {
     const first = Ranked.first(state[isolation].queue)
     const best = first === undefined ? undefined : Vector.get(state.tasks, first)
     if (best === undefined) continue
-    forEachChange(before.tasks, state.tasks, (old, now) => {
-      if (now === undefined || now.isolation !== isolation || now.status._tag !== "Processing") return
-      if (old?.status._tag === "Processing" && old.status.run === now.status.run) return
+    for (let at = 0; at < nows.length; at++) {
+      const now = nows[at]
+      const old = olds[at]
+      if (now === undefined || now.isolation !== isolation || now.status._tag !== "Processing") continue
+      if (old?.status._tag === "Processing" && old.status.run === now.status.run) continue
       if (now.priority < best.priority || (now.priority === best.priority && now.rank > best.rank)) {
         breaks("L7 nothing is begun before what is more urgent", `task ${now.id} before ${best.id}`)
       }
-    })
+    }
   }
 }
 
 /** A result that others have too outlives one of its holders. */
-const checkKept = (before: Scheduler.State, state: Scheduler.State): void =>
-  forEachChange(before.tasks, state.tasks, (old, now) => {
-    if (old?.status._tag !== "Memory" || IntSet.size(old.status.whoHas) < 2 || now === undefined || now.status._tag === "Memory") return
+const checkKept = ({ nows, olds }: Changes<Scheduler.Task>): void => {
+  for (let at = 0; at < nows.length; at++) {
+    const now = nows[at]
+    const old = olds[at]
+    if (old?.status._tag !== "Memory" || IntSet.size(old.status.whoHas) < 2 || now === undefined || now.status._tag === "Memory") continue
     if (now.waiters > 0 || IntSet.size(now.whoWants) > 0) breaks("L3 what others hold is not computed again", `task ${now.id}`)
-  })
+  }
+}
 
 /** A worker's counts, from its records. */
 class WorkerBooks {
@@ -350,20 +374,22 @@ const checkHere = ({ name, store }: Process, state: Worker.State, task: Worker.T
 }
 
 /** Nothing starts before what is more urgent. Suspects wait for a quiet moment. */
-const checkStarts = ({ name }: Process, before: Worker.State, state: Worker.State): void => {
+const checkStarts = ({ name }: Process, before: Worker.State, state: Worker.State, { nows, olds }: Changes<Worker.Task>): void => {
   if (state.lone !== undefined || before.lone !== undefined) return
   for (const isolation of isolations) {
     const queue = isolation === "thread" ? state.readyThreads : state.readyFibers
     const first = Ranked.first(queue)
     const best = first === undefined ? undefined : Vector.get(state.tasks, first)?.assignment
     if (best === undefined || best.alone) continue
-    forEachChange(before.tasks, state.tasks, (old, now) => {
-      if (now?.status._tag !== "Executing" || old?.status._tag === "Executing" || old?.status._tag === "LongRunning") return
+    for (let at = 0; at < nows.length; at++) {
+      const now = nows[at]
+      const old = olds[at]
+      if (now?.status._tag !== "Executing" || old?.status._tag === "Executing" || old?.status._tag === "LongRunning") continue
       const { assignment } = now
-      if (assignment === undefined || assignment.isolation !== isolation || assignment.alone) return
+      if (assignment === undefined || assignment.isolation !== isolation || assignment.alone) continue
       if (assignment.priority < best.priority || (assignment.priority === best.priority && assignment.rank > best.rank)) {
         breaks("L7 nothing is begun before what is more urgent", `task ${now.id} before ${best.id} on ${name}`)
       }
-    })
+    }
   }
 }

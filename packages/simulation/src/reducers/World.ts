@@ -100,15 +100,15 @@ export class Tasks {
 
   constructor(list: ReadonlyArray<CaseTask>) {
     this.list = list
-    // The cast makes names that this run alone gives keys.
-    this.keys = list.map(({ id }) => `t${id}` as Key)
+    this.keys = list.map(({ id }) => keyOf(id))
     this.keys.forEach((key, place) => this.places.set(key, place))
     list.forEach(({ id }, place) => this.byId.set(id, place))
     this.dependencies = list.map(({ dependencies }) =>
       dependencies.map((id) => this.byId.get(id)).filter((place) => place !== undefined))
-    this.args = list.map((_, place) => new Uint8Array([place & 255, place >> 8]))
-    this.values = list.map(({ bytes }) => new Uint8Array(Math.min(bytes, largestValue)))
-    this.failures = list.map((_, place) => new Uint8Array([place & 255, place >> 8]))
+    this.args = list.map((_, place) => named(allArgs, place))
+    // Views of one buffer: nobody looks into them, and to fill new ones would be a large part of a small run.
+    this.values = list.map(({ bytes }) => new Uint8Array(content, 0, Math.min(bytes, largestValue)))
+    this.failures = list.map((_, place) => named(allFailures, place))
   }
 
   /** The place of a task in the case, by the number that it has there. */
@@ -127,6 +127,17 @@ export class Tasks {
 
 /** Bytes of a result at most: only its size matters, and bandwidth is drawn accordingly. */
 const largestValue = 4_096
+
+const content = new ArrayBuffer(largestValue)
+
+/** Bytes that name a task by its place, the same in all runs: never written to. */
+const named = (all: Array<Uint8Array>, place: number): Uint8Array => all[place] ??= new Uint8Array([place & 255, place >> 8])
+const allArgs: Array<Uint8Array> = []
+const allFailures: Array<Uint8Array> = []
+
+// The cast makes names that runs alone give keys.
+const keyOf = (id: number): Key => allKeys[id] ??= `t${id}` as Key
+const allKeys: Array<Key> = []
 
 export class World {
   now: Millis = 0

@@ -29,6 +29,11 @@ const fewWorkers = 20
 
 /** Gives all that is ready, and what was queued before, to workers that have room; queues the rest. */
 export const place = (draft: Draft): void => {
+  // After most events there is nothing to place.
+  if (draft.ready.length === 0 && draft.state.fiber.queue.size === 0 && draft.state.thread.queue.size === 0) {
+    if (draft.destined.size > 0) draft.destined.clear()
+    return
+  }
   const fibers: Array<Task> = []
   const threads: Array<Task> = []
   for (const id of draft.ready) {
