@@ -2,10 +2,10 @@
  * How soon something happens when there is very much to do: the first task of
  * 100 K runs, 100 K queued tasks are cancelled.
  *
- * All items of one `client.map` are one graph, of which nothing starts before
- * its last part has come; with `batchSize` each batch starts by itself. So the
- * first task's time is given from the call, in both ways, and from the moment
- * in which the call has returned, when all is submitted.
+ * The items of one `client.map` start as they come; with `batchSize` each batch
+ * starts when it is complete. So the first task's time is given from the call,
+ * in both ways, and from the moment in which the call has returned, when all is
+ * submitted.
  */
 import { Effect } from "effect"
 import { type Future } from "skein"

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Queue } from "effect"
+import { Effect, Queue, Schema } from "effect"
+import { SchemaBinary } from "effect/encoding"
 import type { RpcGroup } from "effect/rpc"
 import { ClientReportRpcs, ClientRpcs } from "@skein/protocol/ClientRpcs"
 import { CodeRef, RunId } from "@skein/protocol/Ids"
@@ -36,6 +37,18 @@ const scene = Effect.fnUntraced(function*() {
 
 const bad = [-1, 1.5, NaN, 2 ** 53, 77]
 
+/** A tell whose rows, which travel packed, are these bytes. */
+const told = <A>(tag: string, schema: Schema.Codec<A, unknown>, payload: A): Uint8Array =>
+  new Uint8Array([1, tag.length, ...Buffer.from(tag), ...SchemaBinary.encoder(schema).encode(payload)])
+const submitted = (tasks: ReadonlyArray<number>) =>
+  told("Submit", Schema.Struct({ graph: Schema.Struct({ codes: Schema.Array(Schema.Never), tasks: Schema.Uint8Array, last: Schema.Boolean }) }), {
+    graph: { codes: [], tasks: new Uint8Array(tasks), last: true }
+  })
+const reported = (segments: ReadonlyArray<number>) =>
+  told("Report", Schema.Struct({ segments: Schema.Uint8Array }), { segments: new Uint8Array(segments) })
+/** No rows at all, counts and lengths that nothing stands behind, a kind that nobody knows. */
+const nonsense = [[], [255], [1], [255, 255, 255, 255, 15], [1, 255, 255, 255, 255, 15], [0, 200], [99]]
+
 /** What a hostile client may say: each is refused, and why. */
 const byClient: Record<string, (client: Rig.FakeClient, n: number) => Effect.Effect<unknown, unknown>> = {
   "releases": ({ rpc }, n) => rpc.Release({ refs: [ref(n)] }),
@@ -67,6 +80,21 @@ describe("a hostile client", () => {
       }).pipe(Effect.provide(Rig.layer)))
   }
 
+  it.effect("whose tasks make no sense loses its session, and nothing else happens", () =>
+    Effect.gen(function*() {
+      const { rig, seen } = yield* scene()
+      const before = yield* seen
+      for (const bytes of nonsense) {
+        const evil = yield* Rig.client(rig, "evil")
+        yield* evil.session.send(submitted([0]))
+        yield* evil.rpc.Counts() // no tasks are no offence
+        yield* evil.session.send(submitted(bytes))
+        const { kind, reason } = yield* Rig.endOf(evil.session)
+        assert.deepStrictEqual([kind, reason.includes("cannot be read")], ["protocol", true], `${bytes}`)
+        assert.deepStrictEqual(yield* seen, before)
+      }
+    }).pipe(Effect.provide(Rig.layer)))
+
   it.effect("that puts a text under another's digest loses its session", () =>
     Effect.gen(function*() {
       const { rig, seen } = yield* scene()
@@ -97,6 +125,21 @@ describe("a hostile worker", () => {
         const row = { run: RunId.make(0), nbytes: 1, ms: 1, value: noBytes }
         yield* evil.rpc.Report({ segments: [{ _tag: "Finished", rows: [{ ...row, id: id(0) }, { ...row, id: id(n) }] }] })
         assert.strictEqual((yield* Rig.endOf(evil.session)).kind, "protocol")
+        assert.deepStrictEqual(yield* seen, before)
+      }
+    }).pipe(Effect.provide(Rig.layer)))
+
+  it.effect("whose rows make no sense loses its session, and nothing else happens", () =>
+    Effect.gen(function*() {
+      const { rig, seen } = yield* scene()
+      const before = yield* seen
+      for (const bytes of nonsense.filter(({ length }) => length > 0)) {
+        const evil = yield* Rig.registered(rig, "evil")
+        yield* evil.session.send(reported([]))
+        assert.include((yield* seen).workers, "evil") // nothing said is no offence
+        yield* evil.session.send(reported(bytes))
+        const { kind, reason } = yield* Rig.endOf(evil.session)
+        assert.deepStrictEqual([kind, reason.includes("cannot be read")], ["protocol", true], `${bytes}`)
         assert.deepStrictEqual(yield* seen, before)
       }
     }).pipe(Effect.provide(Rig.layer)))
