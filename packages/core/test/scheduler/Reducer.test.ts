@@ -145,6 +145,18 @@ describe("the scheduler's reducer", () => {
     assert.strictEqual(Vector.get(teller.state.tasks, teller.task("y"))?.deaths.length, 1)
   })
 
+  it("blames a suspect that gave up its slot and ran on, unless another was executing", () => {
+    const deaths = (teller: Teller, name: string) => Vector.get(teller.state.tasks, teller.task(name))?.deaths.length
+    const seceded = () => {
+      const teller = cluster("a").wants("ann", named("x", "y")).dies("a").worker("b")
+      return teller.reports("TasksSeceded", "b", [teller.runOf("x")])
+    }
+    const alone = seceded().dies("b")
+    assert.deepStrictEqual([deaths(alone, "x"), deaths(alone, "y")], [2, 1])
+    const beside = seceded().dies("b", "y")
+    assert.deepStrictEqual([deaths(beside, "x"), deaths(beside, "y")], [1, 2])
+  })
+
   it("clears a suspect that finishes", () => {
     const teller = cluster("a").wants("ann", named("x", "y")).dies("a").worker("b").finished("b", "x")
     const task = Vector.get(teller.state.tasks, teller.task("x"))

@@ -14,8 +14,12 @@ interface Cell {
   task: CurrentTask | undefined
 }
 
-/** From now on, in this process or thread. */
+let isInstalled = false
+
+/** From now on, in this process or thread. Done again, it changes nothing: bodies may be running. */
 export const install = (): void => {
+  if (isInstalled) return
+  isInstalled = true
   const storage = new AsyncLocalStorage<Cell>()
   let shared: Cell = { task: undefined }
   keepWith({
