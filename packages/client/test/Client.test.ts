@@ -273,6 +273,18 @@ describe("failures", () => {
       }
     }))
 
+  it.effect("of what was refused long ago are in the name of the task itself, for the scheduler has forgotten its key", () =>
+    Effect.gen(function*() {
+      const { client, scheduler } = yield* fake()
+      const future = yield* client.submit(inc, 1)
+      yield* scheduler.fail((yield* scheduler.submitted).tasks[0]!.ref, { _tag: "Refused", retryMs: 1_000 }, { key: "", task: "" })
+      const exit = yield* Effect.exit(future.result)
+      const error = Exit.isFailure(exit) ? Option.getOrThrow(Cause.findErrorOption(exit.cause)) : assert.fail("it has a value")
+      assert.instanceOf(error, TaskError)
+      assert.deepStrictEqual([error.key, error.task, error.reason._tag], [future.key, "inc", "Overloaded"])
+      assert.include(error.message, future.key)
+    }))
+
   it.effect("retry has it computed again, and who waits gets the new result", () =>
     Effect.gen(function*() {
       const { client, scheduler } = yield* fake()

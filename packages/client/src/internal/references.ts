@@ -188,8 +188,9 @@ export class References {
     this.set(held, {
       _tag: "Failed",
       status: row.failure._tag === "Cancelled" ? "cancelled" : row.failure._tag === "Lost" ? "lost" : "error",
-      // Every dependent of a failed task is told of it; few are ever looked at.
-      cause: () => cause ??= decodeFailure(row.failure, { key: row.origin, task: row.originTask, named: named(held.codecs) })
+      // Every dependent of a failed task is told of it; few are ever looked at. Of what it refused a while ago the scheduler knows no
+      // key any more: then it is this one.
+      cause: () => cause ??= decodeFailure(row.failure, { ...(row.origin === "" ? { key: held.key, task: held.task } : { key: row.origin, task: row.originTask }), named: named(held.codecs) })
     })
   }
 

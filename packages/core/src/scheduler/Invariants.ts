@@ -209,7 +209,7 @@ const stoppingOf = (state: State, id: number): ReadonlyArray<Stopping> => Vector
 const isMember = (set: IntSet.IntSet | undefined, id: number): boolean => set !== undefined && IntSet.has(set, id)
 
 const includes = (client: Client | undefined, id: TaskId): boolean =>
-  client !== undefined && [...Vector.values(client.unfinished)].includes(id)
+  client !== undefined && ([...Vector.values(client.unfinished)].includes(id) || [...Vector.values(client.refused)].includes(id))
 
 const all = <Id extends number>(set: IntSet.IntSet<Id>, test: (id: Id) => boolean): boolean =>
   !IntSet.some(set, (id) => !test(id))

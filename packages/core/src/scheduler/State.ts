@@ -35,13 +35,12 @@ export interface Config {
   readonly takeBackMs: number
   /** After how long a cancelled run that does not stop costs its worker its process. @default 2000 */
   readonly stopWithinMs: number
-  /**
-   * From this load of its memory on the scheduler takes no new tasks. The rest is for what those it has still need: a large graph
-   * takes about half as much again for a moment when it gets its order. @default 0.75
-   */
+  /** From this load of its memory on the scheduler takes no new tasks. The rest is for what those it has still need. @default 0.75 */
   readonly fullRatio: number
   /** Below this load it takes new tasks again: so much less that a few releases do not open it for a moment. @default 0.65 */
   readonly roomRatio: number
+  /** What a graph takes for a moment when it gets its order and starts, as a part of what it takes before; counted as in use as long as it is held. @default 0.5 */
+  readonly startRatio: number
   /** When a client may well try again that was refused. @default 1000 */
   readonly refusedMs: number
   /** How many changes of status are remembered; at least 1. @default 4096 */
@@ -160,6 +159,10 @@ export interface Client {
   readonly wantsWhat: IntSet.IntSet<TaskId>
   /** Tasks of the graph whose last part has not arrived, in the order of their arrival; ids by position. */
   readonly unfinished: Vector.Vector<TaskId>
+  /** A part of that graph was refused, so the rest will be. */
+  readonly refusing: boolean
+  /** Tasks of refused graphs that are still to be given up, the last first; ids by position. */
+  readonly refused: Vector.Vector<TaskId>
   readonly owner: Owner
 }
 
@@ -257,6 +260,8 @@ export interface State {
   readonly turn: number
   /** Its memory is nearly full: new tasks are refused, so that those it has can be finished. */
   readonly full: boolean
+  /** Held tasks that were refused at the last tick: who builds on one of them now cannot have known. */
+  readonly justRefused: IntSet.IntSet<TaskId>
   /** The last `Wake` asked for and not answered. */
   readonly wakeAt: Millis | undefined
   /** The last `config.logLength` entries; entry `n` is at `n % logLength`. */
@@ -275,6 +280,7 @@ export const defaultConfig: Config = {
   stopWithinMs: 2_000,
   fullRatio: 0.75,
   roomRatio: 0.65,
+  startRatio: 0.5,
   refusedMs: 1_000,
   logLength: 4_096
 }
@@ -311,6 +317,7 @@ export const empty = (config: Partial<Config> = {}): State => ({
   nextAsk: 0,
   turn: 0,
   full: false,
+  justRefused: IntSet.empty(),
   wakeAt: undefined,
   log: Vector.empty(),
   logged: 0

@@ -13,6 +13,19 @@ import { type Counts, statusName, type State, type Status } from "./State.ts"
 /** How many tasks are in each status. Constant time. */
 export const counts = (state: State): Counts => state.counts
 
+/**
+ * How many times the memory in use will be needed once all graphs that are being submitted start: from 1, where none is, to
+ * 1 + `startRatio`, where there is nothing else. Linear in clients.
+ */
+export const startFactor = ({ clients, config, tasks }: Pick<State, "clients" | "config" | "tasks">): number => {
+  let held = 0
+  Vector.forEach(clients, ({ unfinished }) => {
+    held += unfinished.size
+  })
+  // What has been released meanwhile may still be counted.
+  return held === 0 ? 1 : 1 + config.startRatio * Math.min(1, held / Math.max(1, tasks.size))
+}
+
 /** What there is, for a leak to show in: all are 0 once nobody is connected. Constant time. */
 export const totals = (state: State) => ({
   tasks: state.tasks.size,

@@ -23,6 +23,7 @@ describe("scheduler laws", { timeout: 600_000 }, () => {
     let events = 0
     let effective = 0
     let walk = 0
+    let far = 0
     forAllWalks(2_000, length, (choices) => {
       const world = new World()
       const isThorough = walk % 50 === 0
@@ -33,18 +34,20 @@ describe("scheduler laws", { timeout: 600_000 }, () => {
         deepFreeze(before)
         const { commands } = world.apply([world.next(choice)])
         if (commands.length > 0 || differs(before, world.state)) effective++
-        if (isThorough || at === length >> 1) assert.deepStrictEqual(broken(world.state), [])
+        if (isThorough || at === length >> 1) assert.strictEqual(broken(world.state).join(), "")
         mostTasks = Math.max(mostTasks, world.state.tasks.size)
         mostWorkers = Math.max(mostWorkers, world.state.workers.size)
       })
-      assert.deepStrictEqual(broken(world.state), [])
+      assert.strictEqual(broken(world.state).join(), "")
       if (choices.length === length) {
-        assert.isAtLeast(mostTasks, 20, "live tasks")
+        // A few are full for most of the time, and take up little.
+        if (mostTasks >= 20) far++
         assert.isAtLeast(mostWorkers, 3, "workers")
       }
       events += choices.length
       walk++
     })
+    assert.isAtLeast(far / walk, 0.95, "walks with 20 live tasks")
     assert.isAtLeast(effective / events, 0.6)
   })
 
@@ -66,8 +69,9 @@ describe("scheduler laws", { timeout: 600_000 }, () => {
       const world = new World()
       for (const choice of choices) {
         const event = world.next(choice)
+        const before = world.state
         const once = deepFreeze(world.apply([event]).state)
-        if (mayBeRepeated(event)) assert.isFalse(differs(once, reduce(once, [event]).state), JSON.stringify(event))
+        if (mayBeRepeated(event, before)) assert.isFalse(differs(once, reduce(once, [event]).state), JSON.stringify(event))
       }
     })
   })
@@ -119,7 +123,7 @@ describe("scheduler laws", { timeout: 600_000 }, () => {
       const world = new World()
       for (const choice of choices) world.apply([world.next(choice)])
       world.finish(({ state }) => void (state.tasks.size % 8 === 0 && assert.deepStrictEqual(broken(state), [])))
-      assert.deepStrictEqual(broken(world.state), [])
+      assert.strictEqual(broken(world.state).join(), "")
       Vector.forEach(world.state.tasks, ({ id, status, whoWants }) => {
         if (IntSet.size(whoWants) > 0) assert.include(["Memory", "Erred"], status._tag, `task ${id}`)
       })
@@ -227,9 +231,13 @@ const replay = (events: ReadonlyArray<Event>, size: () => number): Step => {
 }
 
 /** Not those that carry a part of a graph, nor those that ask for an answer or for a retry, which are counted. */
-const mayBeRepeated = (event: Event): boolean =>
+const mayBeRepeated = (event: Event, state: State): boolean =>
   event._tag === "TasksSubmitted"
-    ? event.last
+    // What follows the last part of a refused graph is another graph.
+    ? event.last && Vector.get(state.clients, event.client)?.refusing !== true
+    : event._tag === "Ticked"
+    // At each tick a little more is given up.
+    ? IntSet.size(state.justRefused) === 0 && [...Vector.values(state.clients)].every(({ refused }) => refused.size === 0)
     : !["RetryAsked", "CancelAsked", "WorkersAwaited", "AskAbandoned", "TakeBacksAnswered"].includes(event._tag)
 
 /** Whether all that a command names is there, after the step that it is from. */

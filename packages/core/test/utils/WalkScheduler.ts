@@ -138,6 +138,7 @@ export class World {
       for (const { id, run, worker } of takeBacks) {
         tell({ _tag: "TakeBacksAnswered", at: this.at, worker, rows: [{ id, run, returned: round % 2 === 0 }] })
       }
+      if (this.state.wakeAt !== undefined && this.state.wakeAt <= this.at) tell({ _tag: "Ticked", at: this.at })
       const running = this.running()
       if (cancelled.length + takeBacks.length + running.length === 0) return
       for (const { id, run, worker } of running) {

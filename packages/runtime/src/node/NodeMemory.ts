@@ -51,11 +51,11 @@ export const make = (): Measuring => {
     return used()
   }
   const used = (): number => (oldBytes() + RESERVE_BYTES) / heapLimit
-  const heapRatio = (): number => {
+  const heapRatio = (factor: number): number => {
     const now = used()
-    return now >= COLLECT_FROM && performance.now() >= collectAgainAt ? collected() : now
+    return now * factor >= COLLECT_FROM && performance.now() >= collectAgainAt ? collected() : now
   }
-  return { loadRatio: () => Math.max(heapRatio(), memoryUsage.rss() / machineLimit) }
+  return { loadRatio: (factor) => Math.max(heapRatio(factor), memoryUsage.rss() / machineLimit) }
 }
 
 /** What `--max-old-space-size` says; without it, V8's own limit, which has the young generation in it. */

@@ -41,6 +41,8 @@ export interface Carrying {
   readonly address: (step: Step, values: Values) => void
   /** Lets what was addressed leave. Never waits. */
   readonly send: () => void
+  /** Tasks refused so far for want of room. */
+  readonly refused: () => number
 }
 
 /** A client so far behind gets small results no more with its news, but has to fetch them. */
@@ -50,7 +52,8 @@ export const make = (options: Options): Carrying => {
   const { registry, tables } = options
   /** Peers that have rows in this turn. */
   const touched = new Set<{ readonly flush: () => void }>()
-  /** One for all, for there may be very many refusals when there is least room for them. */
+  /** So many, and one failure for all: there may be very many refusals when there is least room for them. */
+  let refusals = 0
   let noRoom: Extract<Conflict["failure"], { readonly _tag: "Refused" }> = { _tag: "Refused", retryMs: 0 }
   /** What leaves with the rows, and is no row. */
   let others: Array<() => void> = []
@@ -155,6 +158,7 @@ export const make = (options: Options): Carrying => {
       case "ReportConflict":
         return refused(command.client, command.id, { _tag: "Conflict", heldBy: command.heldBy })
       case "ReportRefused":
+        refusals++
         if (noRoom.retryMs !== command.retryMs) noRoom = { _tag: "Refused", retryMs: command.retryMs }
         return refused(command.client, command.id, noRoom)
       case "Reply":
@@ -193,7 +197,8 @@ export const make = (options: Options): Carrying => {
       const now = others
       others = []
       for (const act of now) act()
-    }
+    },
+    refused: () => refusals
   }
 }
 

@@ -11,6 +11,8 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Event } from "@skein/core/scheduler/Event"
+import type { State } from "@skein/core/scheduler/State"
+import * as View from "@skein/core/scheduler/View"
 import type { SubmittedTask } from "@skein/protocol/Graph"
 import type { Millis } from "@skein/protocol/Ids"
 import type { Mailbox } from "./Mailbox.ts"
@@ -21,8 +23,11 @@ export const Memory: Context.Reference<Measuring | undefined> = Context.Referenc
 })
 
 export interface Measuring {
-  /** The part of what may be used that is in use and will not be free after the next collection; 1 is all. Quick, but for such a collection. */
-  readonly loadRatio: () => number
+  /**
+   * The part of what may be used that is in use and will not be free after the next collection; 1 is all. Quick, but for such a
+   * collection. `factor`: how many times that will be needed.
+   */
+  readonly loadRatio: (factor: number) => number
 }
 
 export interface Watch {
@@ -36,8 +41,10 @@ export interface Options {
   readonly memory: Measuring
   readonly mailbox: Pick<Mailbox, "offer" | "caughtUp">
   readonly now: () => Millis
-  /** Whether the scheduler refuses new tasks, as of its last batch. */
-  readonly full: () => boolean
+  /** As of the last batch. */
+  readonly state: () => State
+  /** Tasks refused so far. */
+  readonly refused: () => number
 }
 
 /** A load below this is of no interest to anybody. */
@@ -49,30 +56,45 @@ const EVERY_BYTES = 1 << 20
 /** What a task takes beside its key and arguments, about. */
 const TASK_BYTES = 1 << 10
 
-export const make = ({ full, mailbox, memory, now }: Options): Watch => {
+const REMEDY = "Give it more memory with `schedulerHeap` of LocalCluster, or submit less at a time"
+
+export const make = ({ mailbox, memory, now, refused, state }: Options): Watch => {
+  const full = () => state().full
   let unmeasuredBytes = 0
   /** As of the last measurement. */
   let notable = false
   const measure = (): number => {
     unmeasuredBytes = 0
-    const loadRatio = memory.loadRatio()
+    const factor = View.startFactor(state())
+    const loadRatio = memory.loadRatio(factor)
+    const isNotable = loadRatio * factor >= NOTABLE
     // One more when it has passed, so that the scheduler hears that there is room.
-    if (notable || loadRatio >= NOTABLE) mailbox.offer({ _tag: "MemoryMeasured", at: now(), loadRatio } satisfies Event)
-    notable = loadRatio >= NOTABLE
+    if (notable || isNotable) mailbox.offer({ _tag: "MemoryMeasured", at: now(), loadRatio } satisfies Event)
+    notable = isNotable
     return loadRatio
   }
   const run = Effect.gen(function*() {
     let wasFull = full()
+    let toldRefused = 0
+    let seenRefused = 0
     while (true) {
       yield* Effect.sleep(EVERY_MS)
       const loadRatio = measure()
       if (notable || wasFull) yield* mailbox.caughtUp
-      if (full() === wasFull) continue
-      wasFull = full()
       const percent = `${Math.round(100 * loadRatio)} % of the scheduler's memory is in use`
-      yield* wasFull
-        ? Effect.logWarning(`${percent}: new tasks are refused until futures are released. Those it has go on. Give it more with \`schedulerHeap\` of LocalCluster`)
-        : Effect.logInfo(`${percent}: new tasks are taken again`)
+      if (full() !== wasFull) {
+        wasFull = full()
+        yield* wasFull
+          ? Effect.logWarning(`${percent}: new tasks are refused until futures are released. Those it has go on. ${REMEDY}`)
+          : Effect.logInfo(`${percent}: new tasks are taken again`)
+      }
+      // Told when they stop, and not of each.
+      if (refused() === toldRefused || refused() !== seenRefused) {
+        seenRefused = refused()
+        continue
+      }
+      yield* Effect.logWarning(`${refused() - toldRefused} tasks were refused: there was no room for them, or for all of their graph to start. ${REMEDY}`)
+      toldRefused = refused()
     }
   })
   return {

@@ -69,7 +69,7 @@ export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server:
     carrying
   })
   const memory = yield* Memory.Memory
-  const watch = memory === undefined ? undefined : Memory.make({ memory, mailbox, now, full: () => scheduler.state().full })
+  const watch = memory === undefined ? undefined : Memory.make({ memory, mailbox, now, state: scheduler.state, refused: carrying.refused })
   const desk: Desk = { config, tables, registry, mailbox, asking, now, submitted: watch?.submitted ?? (() => {}), inspecting: Inspecting.make(scheduler.state, tables, registry) }
 
   const started = Latch.makeUnsafe(false)

@@ -11,7 +11,7 @@ const loadsOf = (steps: ReadonlyArray<string>): ReadonlyArray<number> => {
     const memory = make(), loads = []
     let kept = []
     const fill = (mebibytes) => Array.from({ length: mebibytes * 128 }, () => new Array(1_024).fill(0.5))
-    ${steps.map((step) => `${step}; loads.push(memory.loadRatio())`).join("\n")}
+    ${steps.map((step) => `${step}; loads.push(memory.loadRatio(1))`).join("\n")}
     console.log(JSON.stringify(loads))`
   const { status, stderr, stdout } = spawnSync(process.execPath, ["--max-old-space-size=100", "--input-type=module", "-e", program], { encoding: "utf8" })
   assert.strictEqual(status, 0, stderr)
@@ -25,7 +25,7 @@ describe("a process's memory", () => {
       "for (let n = 0; n < 15; n++) fill(8)",
       "kept = fill(72)",
       // Until it is counted anew.
-      "kept = []; while (memory.loadRatio() > 0.5);"
+      "kept = []; while (memory.loadRatio(1) > 0.5);"
     ])
     assert.isBelow(first!, 0.5)
     assert.isBelow(garbage!, 0.75)

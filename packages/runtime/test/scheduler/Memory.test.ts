@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Event } from "@skein/core/scheduler/Event"
+import { reduce } from "@skein/core/scheduler/Reducer"
+import { empty } from "@skein/core/scheduler/State"
 import * as Memory from "@skein/runtime/scheduler/Memory"
+import type { ClientId } from "@skein/protocol/Ids"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import { TestClock } from "effect/testing"
@@ -9,17 +12,19 @@ import { task } from "./utils/make.ts"
 /** A watch over a memory whose load the test says, and a scheduler that is as full as the test says. */
 const make = () => {
   const events: Array<Event> = []
-  const world = { loadRatio: 0, full: false, events, measured: 0 }
+  const world = { loadRatio: 0, full: false, events, measured: 0, factors: new Set<number>(), refused: 0, state: empty() }
   const watch = Memory.make({
     memory: {
-      loadRatio: () => {
+      loadRatio: (factor) => {
         world.measured++
+        world.factors.add(factor)
         return world.loadRatio
       }
     },
     mailbox: { offer: (event) => void events.push(event), caughtUp: Effect.void },
     now: () => 0,
-    full: () => world.full
+    state: () => ({ ...world.state, full: world.full }),
+    refused: () => world.refused
   })
   return { world, watch }
 }
@@ -70,5 +75,33 @@ describe("the watch over the scheduler's memory", () => {
       assert.strictEqual(lines.length, 2)
       assert.match(lines[0]!, /^Warn 90 % .* new tasks are refused until .*schedulerHeap/)
       assert.match(lines[1]!, /^Info 70 % .* new tasks are taken again/)
+    }))
+
+  it.effect("counts what is held of graphs for more than it takes, and so hears of it sooner", () =>
+    Effect.gen(function*() {
+      const { watch, world } = make()
+      const tasks = [{ id: 0, code: 0, args: new Uint8Array(), dependencies: [], priority: 0, retries: 0, isolation: "fiber" }] as never // ids are brands
+      world.state = reduce(world.state, [
+        { _tag: "ClientJoined", at: 0, client: 0 as ClientId, name: "c" },
+        { _tag: "TasksSubmitted", at: 0, client: 0 as ClientId, tasks, last: false }
+      ]).state
+      world.loadRatio = 0.5
+      yield* Effect.forkChild(watch.run)
+      yield* TestClock.adjust("250 millis")
+      assert.deepStrictEqual([...world.factors], [1.5])
+      assert.deepStrictEqual(ratios(world.events), [0.5])
+    }))
+
+  it.effect("writes to the log how many tasks were refused, once they are", () =>
+    Effect.gen(function*() {
+      const { watch, world } = make()
+      const lines: Array<string> = []
+      const logger = Logger.make<unknown, void>(({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`))
+      yield* Effect.forkChild(Effect.provide(watch.run, Logger.layer([logger])), { startImmediately: true })
+      for (const refused of [0, 1_000, 2_000, 2_000, 2_000, 2_001, 2_001, 2_001]) {
+        world.refused = refused
+        yield* TestClock.adjust("250 millis")
+      }
+      assert.deepStrictEqual(lines.map((line) => /^Warn (\d+) tasks were refused: .*schedulerHeap/.exec(line)?.[1]), ["2000", "1"])
     }))
 })

@@ -137,7 +137,12 @@ const schedulerTokens = (state: Scheduler.State): Tokens => {
     tokens.put(client.id)
     Vector.forEach(client.unfinished, (id) => tokens.put(id))
     tokens.put(end)
+    tokens.flag(client.refusing)
+    Vector.forEach(client.refused, (id) => tokens.put(id))
+    tokens.put(end)
   })
+  IntSet.forEach(state.justRefused, (id) => tokens.put(id))
+  tokens.put(end)
   Vector.forEach(state.stopping, (entries, id) => {
     for (const { asks, expectedMs, hasSlot, run, worker } of entries) {
       tokens.run(id, run)

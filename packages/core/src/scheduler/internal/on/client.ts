@@ -16,8 +16,10 @@ import { type Draft, isId } from "../draft.ts"
 import { isNeeded } from "../edges.ts"
 import { holders } from "../holding.ts"
 import { rank } from "../ordering.ts"
+import { giveUp, refuse } from "../refusing.ts"
 import { makeIsShared } from "../sharing.ts"
 import { transition } from "../transition.ts"
+import { unwant, want } from "../wanting.ts"
 
 export const onClientJoined = (draft: Draft, event: Of<"ClientJoined">): void => {
   if (!isId(event.client) || draft.client(event.client) !== undefined) return
@@ -38,7 +40,8 @@ export const onClientLeft = (draft: Draft, event: Of<"ClientLeft">): void => {
  *
  * Before the last part nothing starts: inner tasks would be computed and forgotten
  * before their dependents arrive. A key that is known stands for what it stood for
- * before; a client that means something else by it does not get to want it.
+ * before; a client that means something else by it does not get to want it. A graph
+ * for which there is no room is refused as a whole (refusing.ts).
  *
  * Source: dask.distributed `scheduler.py`, `update_graph`.
  */
@@ -46,8 +49,15 @@ export const onTasksSubmitted = (draft: Draft, event: Of<"TasksSubmitted">): voi
   const client = draft.client(event.client)
   if (client === undefined) return event.tasks.forEach(({ id }) => giveBack(draft, id))
   const accepted: Array<TaskId> = []
-  for (const task of event.tasks) if (accept(draft, client, task)) accepted.push(task.id)
-  if (event.last) start(draft, client, accepted)
+  let refusing = client.refusing || buildsOnRefused(draft, event.tasks)
+  const noRoom = refusing || draft.state.full
+  for (const task of event.tasks) {
+    const outcome = accept(draft, client, task, noRoom)
+    if (outcome === "refused") refusing = true
+    else if (outcome === "accepted") accepted.push(task.id)
+  }
+  if (refusing || isStartOfTooMuch(draft, client)) giveUp(draft, client, event.last)
+  else if (event.last) start(draft, client, accepted)
   else hold(draft, client, accepted)
 }
 
@@ -113,32 +123,42 @@ export const onWorkersAwaited = (draft: Draft, event: Of<"WorkersAwaited">): voi
 export const onAskAbandoned = (draft: Draft, event: Of<"AskAbandoned">): void =>
   abandon(draft, event.client, event.ask)
 
-/** Takes a task up, or one more client's interest in it. False if it cannot be. */
-const accept = (draft: Draft, client: Client, task: NewTask): boolean => {
+/** A graph that was held is to go on when there is no room for that. */
+const isStartOfTooMuch = (draft: Draft, client: Client): boolean => draft.state.full && client.unfinished.size > 0
+
+/** `unfit`: it contradicts what is known. */
+type Acceptance = "accepted" | "refused" | "unfit"
+
+/** Takes a task up, or one more client's interest in it. `noRoom`: not for what is not being computed already. */
+const accept = (draft: Draft, client: Client, task: NewTask, noRoom: boolean): Acceptance => {
   const known = draft.task(task.id)
-  if (known === undefined) return create(draft, client, task)
+  if (known === undefined) return create(draft, client, task, noRoom)
   if (!isSame(known, task)) {
     const heldBy = heldByName(draft, known)
     draft.send({ _tag: "ReportConflict", client: client.id, id: task.id, heldBy })
-    return false
+    return "unfit"
+  }
+  if (noRoom && known.status._tag === "Released" && !IntSet.has(known.whoWants, client.id)) {
+    refuse(draft, client, task.id)
+    return "refused"
   }
   want(draft, client, known)
   reportPresent(draft, client.id, known)
-  return true
+  return "accepted"
 }
 
-const create = (draft: Draft, client: Client, task: NewTask): boolean => {
-  if (!isId(task.id)) return false
-  if (draft.state.full) {
-    draft.send({ _tag: "ReportRefused", client: client.id, id: task.id, retryMs: draft.state.config.refusedMs })
+const create = (draft: Draft, client: Client, task: NewTask, noRoom: boolean): Acceptance => {
+  if (!isId(task.id)) return "unfit"
+  if (noRoom) {
+    refuse(draft, client, task.id)
     giveBack(draft, task.id)
-    return false
+    return "refused"
   }
   if (!isId(task.code) || !task.dependencies.every((id) => draft.task(id) !== undefined)) {
     // Its inputs were forgotten, which the shell should not have let happen.
     draft.send({ _tag: "ReportErred", client: client.id, id: task.id, failure: { _tag: "Lost" }, origin: task.id })
     giveBack(draft, task.id)
-    return false
+    return "unfit"
   }
   const added = draft.addTask(task)
   for (const id of task.dependencies) {
@@ -148,10 +168,17 @@ const create = (draft: Draft, client: Client, task: NewTask): boolean => {
     edited.dependents = IntSet.add(edited.dependents, draft.owner, task.id)
   }
   want(draft, client, added)
-  return true
+  return "accepted"
 }
 
 const noDeaths: ReadonlyArray<never> = []
+
+/** On what was refused a moment ago; who submitted this cannot have known. */
+const buildsOnRefused = (draft: Draft, tasks: ReadonlyArray<NewTask>): boolean => {
+  const { justRefused } = draft.state
+  if (IntSet.size(justRefused) === 0) return false
+  return tasks.some(({ dependencies }) => dependencies.some((id) => IntSet.has(justRefused, id) && draft.task(id) === undefined))
+}
 
 /** Whether a submission means what the key stands for. Who computes it when is the first's to say. */
 const isSame = (known: Task, task: NewTask): boolean =>
@@ -174,24 +201,6 @@ const giveBack = (draft: Draft, id: TaskId): void => {
     draft.givenBack.add(id)
     draft.send({ _tag: "Forgotten", id })
   }
-}
-
-const want = (draft: Draft, client: Client, task: Task): void => {
-  if (IntSet.has(task.whoWants, client.id)) return
-  const editedTask = draft.editTask(task)
-  editedTask.whoWants = IntSet.add(editedTask.whoWants, draft.owner, client.id)
-  const edited = draft.editClient(client)
-  edited.wantsWhat = IntSet.add(edited.wantsWhat, draft.owner, task.id)
-}
-
-const unwant = (draft: Draft, client: Client, id: TaskId): void => {
-  const task = draft.task(id)
-  if (task === undefined || !IntSet.has(task.whoWants, client.id)) return
-  const edited = draft.editTask(task)
-  edited.whoWants = IntSet.remove(edited.whoWants, draft.owner, client.id)
-  const editedClient = draft.editClient(client)
-  editedClient.wantsWhat = IntSet.remove(editedClient.wantsWhat, draft.owner, id)
-  draft.toDrop.push(id)
 }
 
 /** Keeps a part of a graph for its last. */

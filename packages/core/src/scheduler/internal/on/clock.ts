@@ -4,21 +4,26 @@
  */
 import type { Of } from "../../Event.ts"
 import type { Draft } from "../draft.ts"
+import { startFactor } from "../../View.ts"
+import { refuseSome } from "../refusing.ts"
 import { endOverdue } from "../stopping.ts"
 
-/** Time went by. Cancelled runs are the only thing for which time is watched. */
+/** Time went by: for cancelled runs, and for refused graphs, which are given up a little at a time. */
 export const onTicked = (draft: Draft, _event: Of<"Ticked">): void => {
   draft.state.wakeAt = undefined
   endOverdue(draft)
+  refuseSome(draft)
 }
 
 /**
  * So much memory is in use. Nearly full, the scheduler refuses what is new and
- * keeps what it has: a process that ran out of memory would lose all of it.
+ * keeps what it has: a process that ran out of memory would lose all of it. What
+ * is held of graphs counts for more than it takes, because it is still to start.
  */
 export const onMemoryMeasured = (draft: Draft, { loadRatio }: Of<"MemoryMeasured">): void => {
   const { config, full } = draft.state
-  draft.state.full = full ? loadRatio >= config.roomRatio : loadRatio >= config.fullRatio
+  const needed = loadRatio * startFactor(draft.state)
+  draft.state.full = full ? needed >= config.roomRatio : needed >= config.fullRatio
 }
 
 /** The shell dropped code that no task calls: what was learnt of it goes too. */
