@@ -53,11 +53,7 @@ export const draw = (seed: number, profile: Profile): Case => {
     seed,
     cluster: { workers, slots },
     clients,
-    schedule: {
-      strategy: draws.pick(["fifo", "lifo", "uniform", "pct", "starve"], "strategy"),
-      preemption: draws.pick([0, 0.001, 0.01, 0.05, 0.2], "preemption"),
-      opsBeforeYield: draws.logInt(LEAST_OPS, 2_048, "opsBeforeYield")
-    },
+    schedule: drawSchedule(draws, [0, 0.001, 0.01, 0.05, 0.2]),
     network: drawNetwork(draws),
     tasks,
     operations,
@@ -114,7 +110,15 @@ export const weatherOf = (draws: Draws): Weather => {
   return share < 0.1 ? "calm" : share < 0.25 ? "single" : share < 0.3 ? "everything" : "swarm"
 }
 
-const drawNetwork = (draws: Draws): Case["network"] => {
+/** Which fiber is next, and where it is stopped: with one of these chances before each operation. */
+export const drawSchedule = (draws: Draws, preemptions: ReadonlyArray<number>): Case["schedule"] => ({
+  strategy: draws.pick(["fifo", "lifo", "uniform", "pct", "starve"], "strategy"),
+  preemption: draws.pick(preemptions, "preemption"),
+  opsBeforeYield: draws.logInt(LEAST_OPS, 2_048, "opsBeforeYield")
+})
+
+/** How long bytes are under way, and how often they come in pieces. */
+export const drawNetwork = (draws: Draws): Case["network"] => {
   const least = draws.logUniform(0.01, 5, "latency.least")
   return { latency: [least, least * draws.logUniform(1, 20, "latency.spread")], fragment: draws.pick([0, 0.01, 0.1, 0.5], "fragment") }
 }

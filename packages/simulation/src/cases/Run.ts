@@ -334,7 +334,8 @@ const isWaitedFor = (handle: Agents.Handle): boolean => handle.ending === undefi
 
 const isSettled = (run: Run): boolean => present(run).every((agent) => agent.busy() === 0 && !agent.handles.some(isWaitedFor))
 
-const truthOf = (cluster: SimCluster.SimCluster): ReadonlyArray<WorkerTruth> =>
+/** What the workers themselves know, to be compared with the scheduler's books. */
+export const truthOf = (cluster: SimCluster.SimCluster): ReadonlyArray<WorkerTruth> =>
   [...cluster.workers()].map(([name, { state, store }]) => ({ name, state: state(), find: store.find, stored: store.size() }))
 
 /** Waits for a condition, looking ever more rarely; no longer than until this time. */

@@ -9,7 +9,7 @@
  */
 import type { Case, CaseTask, Operation } from "../Case.ts"
 import type { Fault } from "../Fault.ts"
-import { LEAST_OPS, settled } from "./Draw.ts"
+import { drawSchedule, settled } from "./Draw.ts"
 import { type Draws, draws as drawsOf } from "./Draws.ts"
 
 export interface Scenario {
@@ -38,11 +38,7 @@ const scenario = (name: string, script: (draws: Draws) => Script): Scenario => (
       seed,
       cluster: { workers, slots },
       clients,
-      schedule: {
-        strategy: draws.pick(["fifo", "lifo", "uniform", "pct", "starve"], "strategy"),
-        preemption: draws.pick([0, 0.01, 0.05, 0.2], "preemption"),
-        opsBeforeYield: draws.logInt(LEAST_OPS, 2_048, "opsBeforeYield")
-      },
+      schedule: drawSchedule(draws, [0, 0.01, 0.05, 0.2]),
       network: { latency: [0.1, draws.logUniform(0.2, 20, "latency")], fragment: draws.pick([0, 0.1], "fragment") },
       tasks,
       operations: [...operations].sort((a, b) => a.at - b.at),

@@ -5,19 +5,11 @@ import type { Case } from "../Case.ts"
 import { draw, type Size } from "./Generate.ts"
 import { run, type Verdict } from "./Simulation.ts"
 
-export interface Batch {
+export interface Batch extends Omit<Verdict, "broken"> {
   /** The first seed that broke something. */
   readonly broken: { readonly seed: number; readonly case: Case; readonly invariant: string; readonly detail: string; readonly at: number } | undefined
   /** Seeds that were run, the broken one included. */
   readonly seeds: number
-  readonly events: number
-  /** Rows of the events. */
-  readonly rows: number
-  readonly steps: number
-  /** Virtual milliseconds. */
-  readonly ms: number
-  readonly faults: Readonly<Record<string, number>>
-  readonly marks: Readonly<Record<string, number>>
 }
 
 export interface Options {

@@ -7,7 +7,7 @@
  */
 import { Stream } from "../Stream.ts"
 import type { Case } from "../Case.ts"
-import { draw as drawCase, settled, weatherOf } from "../cases/Draw.ts"
+import { drawNetwork, drawSchedule, settled, weatherOf } from "../cases/Draw.ts"
 import { drawFault, drawFaults } from "../cases/DrawFaults.ts"
 import { type Draws, draws as drawsOf } from "../cases/Draws.ts"
 import type { Fault } from "../Fault.ts"
@@ -17,13 +17,13 @@ import { kindsOf } from "./Rates.ts"
 /** The case of this seed. `activityMs`: how long the program takes without faults, from when the cluster is up. */
 export const draw = (plan: SimPlan, seed: number, activityMs: number): Case => {
   const draws = drawsOf(seed)
-  const { network, schedule } = drawCase(seed, "light")
+  const network = drawNetwork(draws)
   return settled({
     version: 1,
     seed,
     cluster: { workers: Math.max(1, plan.cluster.workers), slots: plan.cluster.fibersPerWorker },
     clients: 1,
-    schedule,
+    schedule: drawSchedule(draws, [0, 0.001, 0.01, 0.05, 0.2]),
     network: plan.network === undefined ? network : { latency: plan.network.latency, fragment: network.fragment },
     tasks: [],
     operations: [],

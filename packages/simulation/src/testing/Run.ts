@@ -14,6 +14,7 @@ import type { Cluster } from "@skein/cluster/Cluster"
 import type { Case } from "../Case.ts"
 import { checkForgotten, checkLeftovers, type Violation } from "../cases/Checks.ts"
 import { Marks } from "../cases/Marks.ts"
+import { truthOf } from "../cases/Run.ts"
 import * as Watch from "../cases/Watch.ts"
 import { Deadlock, EscapedSimulation, OutOfSteps, OutOfTime } from "../Errors.ts"
 import type { FaultKind } from "../Fault.ts"
@@ -150,8 +151,7 @@ const clearAway = Effect.fnUntraced(function*(cluster: SimCluster.SimCluster, wa
   const judged = () => {
     const scheduler = cluster.scheduler()
     if (scheduler === undefined) return undefined
-    const workers = [...cluster.workers()].map(([name, { state, store }]) => ({ name, state: state(), find: store.find, stored: store.size() }))
-    return checkForgotten(scheduler.state(), scheduler.desk.tables.keys.size(), workers)
+    return checkForgotten(scheduler.state(), scheduler.desk.tables.keys.size(), truthOf(cluster))
   }
   const latest = world.now + FORGETTING_MS
   while (judged() !== undefined && world.now < latest) yield* Effect.sleep(100)
