@@ -562,7 +562,9 @@ class Shell {
   /** What the machine believes must be so. */
   compare(event: Event, before: State, after: State): void {
     if (this.#unanswered !== undefined) this.#complain("what is asked back is not answered")
-    if (event._tag === "ComputeAsked") for (const row of event.rows) this.#expectAnswer(row, before, after)
+    if (event._tag === "ComputeAsked") {
+      for (const [n, row] of event.rows.entries()) this.#expectAnswer(row, event.rows.slice(0, n), before, after)
+    }
     const held = tasksOf(after, "Memory")
     if (held.length !== this.#world.store.size || !held.every(({ run }) => this.#world.store.has(run))) {
       this.#complain("the data store is not what is in memory")
@@ -581,11 +583,14 @@ class Shell {
   }
 
   /** What is asked for has to be answered, unless it was past when it came. */
-  #expectAnswer({ id, run }: Assignment, before: State, after: State): void {
+  #expectAnswer({ id, run }: Assignment, earlier: ReadonlyArray<Assignment>, before: State, after: State): void {
     if (this.#answered.has(run)) return
     const known = Vector.get(after.tasks, id)
     if (known?.run === run && known.assignment !== undefined) this.#world.asked.set(run, { id, run })
-    const isPast = (known?.run ?? 0) > run || (Vector.get(before.tasks, id)?.run ?? 0) >= run
+    // A row before it in the same message may name a later run at a peer, and a row after it let go of that again.
+    const named = earlier.flatMap(({ dependencies }) => dependencies.filter((dependency) => dependency.id === id))
+    const isPast = (known?.run ?? 0) > run || (Vector.get(before.tasks, id)?.run ?? 0) >= run ||
+      named.some((dependency) => dependency.run >= run)
     if (!this.#world.asked.has(run) && !isPast) this.#complain("what is asked for is neither taken on nor answered")
   }
 
