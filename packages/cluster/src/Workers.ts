@@ -1,0 +1,113 @@
+/**
+ * Worker processes under nannies of this one: those of a local cluster, and
+ * those of `skein worker`.
+ *
+ *   nanny of each worker     starts it again, 5 times in a minute, and tells the scheduler how it ended
+ *
+ * Each stands under a supervisor of its own, for workers come and go.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberMap from "effect/FiberMap"
+import type * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import { ClusterError } from "@skein/protocol/Errors"
+import type { ProcessId } from "@skein/protocol/Ids"
+import type { ExitReport } from "@skein/protocol/NannyRpcs"
+import type { ProcessSpawner } from "@skein/runtime/nanny/ChildProcess"
+import * as Nanny from "@skein/runtime/nanny/Nanny"
+import type * as ClusterLog from "./internal/clusterLog.ts"
+import type * as NannyLine from "./internal/nannyLine.ts"
+import { linesOf, NANNY_INTENSITY, supervised, whenReady } from "./internal/nannied.ts"
+import * as Entries from "./node/Entries.ts"
+import { checkCount } from "./Options.ts"
+
+export interface Options {
+  /** Names the first, second, … worker; no two alike. */
+  readonly nameOf: (index: number) => string
+  /** What the worker of this name is told: `WorkerConfig`, less what its nanny knows better. */
+  readonly configOf: (name: string) => Schema.Json
+  readonly log: ClusterLog.ClusterLog
+  readonly line: NannyLine.NannyLine
+}
+
+export interface Workers {
+  /** Starts or ends workers until there are so many, and returns when the new ones are up. The youngest go first. */
+  readonly scale: (count: number) => Effect.Effect<void, ClusterError>
+  /** Ends all, also those that are still coming up. */
+  readonly stop: Effect.Effect<void>
+  /** Each worker's name → its last 1,000 lines, oldest first; of those that have gone, the latest 32. */
+  readonly logs: Effect.Effect<ReadonlyArray<readonly [string, ReadonlyArray<string>]>>
+  /** Ends the life of this id, if it is one of theirs; the worker is started again. */
+  readonly endProcess: (process: ProcessId, reason: string) => Effect.Effect<void>
+}
+
+/** Nobody runs before `scale`; all end, in order, with the scope. */
+export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Workers, never, ProcessSpawner | Scope.Scope> {
+  const { log } = options
+  const fibers = yield* FiberMap.make<string>()
+  const services = yield* Effect.context<ProcessSpawner>()
+  /** In the order in which they were started. */
+  const nannies = new Map<string, Nanny.Nanny>()
+  /** The lines of those that have gone, the latest 32 workers. */
+  const past = new Map<string, ReadonlyArray<string>>()
+  const alone = yield* Semaphore.make(1)
+  const stopping = yield* Deferred.make<never, ClusterError>()
+  let named = 0
+
+  const add = Effect.gen(function*() {
+    const nanny = yield* makeNanny(options, options.nameOf(named++))
+    nannies.set(nanny.name, nanny)
+    yield* FiberMap.run(fibers, nanny.name, Effect.provideContext(supervised(nanny.child, NANNY_INTENSITY), services))
+    return nanny
+  })
+  const remove = Effect.fnUntraced(function*(nanny: Nanny.Nanny) {
+    yield* nanny.stop
+    nannies.delete(nanny.name)
+    past.set(nanny.name, yield* linesOf(nanny))
+    if (past.size > 32) past.delete([...past.keys()][0]!)
+    yield* FiberMap.remove(fibers, nanny.name)
+  })
+  const scale = Effect.fnUntraced(function*(count: number) {
+    yield* Effect.fromResult(checkCount("workers", count, 0))
+    if (count !== nannies.size) yield* log.add(`scaling from ${nannies.size} to ${count} workers`)
+    yield* Effect.forEach([...nannies.values()].slice(count), remove, { concurrency: "unbounded", discard: true })
+    const added: Array<Nanny.Nanny> = []
+    while (nannies.size < count) added.push(yield* add)
+    yield* Effect.forEach(added, whenReady, { concurrency: "unbounded", discard: true }).pipe(
+      // Those that never came up are nobody's workers.
+      Effect.onError(() => Effect.forEach(added, remove, { concurrency: "unbounded", discard: true }))
+    )
+  })
+  return {
+    scale: (count: number) => Effect.raceFirst(alone.withPermits(1)(scale(count)), Deferred.await(stopping)),
+    // What is being scaled may never come up.
+    stop: Effect.andThen(
+      Deferred.fail(stopping, ClusterError.because("WorkersFailed", { detail: "the cluster is being shut down" })),
+      alone.withPermits(1)(Effect.suspend(() => Effect.forEach([...nannies.values()], remove, { concurrency: "unbounded", discard: true })))
+    ),
+    logs: Effect.suspend(() => Effect.forEach([...nannies.values()], (nanny) => Effect.map(linesOf(nanny), (lines) => [nanny.name, lines] as const))).pipe(
+      Effect.map((present) => [...past, ...present])
+    ),
+    endProcess: Effect.fnUntraced(function*(process: ProcessId, reason: string) {
+      for (const nanny of nannies.values()) {
+        if ((yield* nanny.process) === process) {
+          yield* log.add(`ending ${nanny.name}: ${reason}`)
+          yield* nanny.endNow(reason)
+        }
+      }
+    })
+  }
+})
+
+const makeNanny = ({ configOf, line, log }: Options, name: string) =>
+  Nanny.make({
+    name,
+    entry: Entries.worker,
+    config: configOf(name),
+    image: Entries.all,
+    onLife: line.watching,
+    onExit: (report: ExitReport) =>
+      Effect.andThen(line.exited(report), report.ended === "closed" ? Effect.void : log.add(`${name} ended: ${report.ended} ${report.detail}`))
+  })
