@@ -15,6 +15,8 @@ export default defineConfig({
       extends: true as const,
       test: { name, root: `${folder}/${name}`, include: ["test/**/*.test.ts"] }
     })),
+    // One test file per core: left to itself, Vitest leaves one core idle.
+    maxWorkers: "100%",
     fakeTimers: { toFake: undefined }
   }
 })

@@ -5,6 +5,7 @@ import type { Event, Of } from "@skein/core/nanny/Event"
 import { reduce } from "@skein/core/nanny/Reducer"
 import * as State from "@skein/core/nanny/State"
 import { RunId } from "@skein/protocol/Ids"
+import { firstSeed } from "../utils/seed.ts"
 
 /** A nanny told of one thing after another, whose commands are read in short. */
 const makeNanny = (policy: Partial<State.Policy> = {}) => {
@@ -320,7 +321,7 @@ describe("laws", () => {
     }
     return steps
   }
-  const options = { arbitrary: { runs: 2_000, size: 60 } }
+  const options = { arbitrary: { seed: firstSeed, runs: 2_000, size: 60 } }
 
   it.prop("a batch is the fold of its single events", [Walk], ([choices]) => {
     const steps = walk(choices)

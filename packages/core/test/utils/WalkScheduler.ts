@@ -20,6 +20,7 @@ import { ProcessId } from "@skein/protocol/Ids"
 import type { AskId, ClientId, CodeId, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Attempt } from "@skein/protocol/Failure"
 import * as Option from "effect/Option"
+import { firstSeed } from "./seed.ts"
 
 /** Small limits, so that walks come to them. */
 export const config = { allowedFailures: 2, logLength: 64, stopWithinMs: 2_000 }
@@ -495,14 +496,13 @@ export const forAllWalks = (
   length: number,
   attempt: (choices: ReadonlyArray<number>) => void
 ): void => {
-  const first = Number(process.env["WALK_SEED"] ?? 0)
-  for (let seed = first; seed < first + seeds; seed++) {
-    const walk = choices(seed, length)
+  for (let n = firstSeed; n < firstSeed + seeds; n++) {
+    const walk = choices(n, length)
     const failure = failureOf(attempt, walk)
     if (failure === undefined) continue
     const short = shorten(walk, (part) => failureOf(attempt, part) !== undefined)
     throw new Error(
-      `walk ${seed} of ${length} choices (WALK_SEED=${seed}), shortened to [${short.join(", ")}]: ${
+      `walk ${n} of ${length} choices (WALK_SEED=${n}), shortened to [${short.join(", ")}]: ${
         String(failureOf(attempt, short) ?? failure)
       }`
     )
