@@ -35,7 +35,7 @@ describe("asCompleted", () => {
       yield* end
     }))
 
-  it.effect("gives what was added twice twice, and ends at once for nothing", () =>
+  it.effect("gives what was added twice twice, and ends at once for nothing (test_as_completed.py::test_as_completed_repeats)", () =>
     Effect.gen(function*() {
       const { client, futures, refs, scheduler } = yield* three
       yield* finish(scheduler, refs[0]!)
@@ -93,7 +93,7 @@ describe("completions", () => {
       assert.strictEqual(yield* Fiber.join(taking), futures[0])
     }))
 
-  it.effect("their stream goes on for what is added while an element is handled", () =>
+  it.effect("their stream goes on for what is added while an element is handled (test_as_completed.py::test_as_completed_add)", () =>
     Effect.gen(function*() {
       const { client, futures, refs, scheduler } = yield* three
       yield* finish(scheduler, ...refs)

@@ -33,22 +33,19 @@ const learn = (teller: Teller, worker: string, code: number, ms: number): Teller
 }
 
 describe("the scheduler's reducer", () => {
-  /** test_client.py::test_errors_dont_block */
-  it("does not let a failing task hold up others", () => {
+  it("does not let a failing task hold up others (test_client.py::test_errors_dont_block)", () => {
     const teller = cluster("a").wants("ann", named("bad", "good")).failed("a", "bad").finished("a", "good")
     assert.strictEqual(statusOf(teller, "bad"), "erred")
     assert.strictEqual(statusOf(teller, "good"), "memory")
   })
 
-  /** test_client.py::test_recompute_released_key */
-  it("computes a key again that was released and is submitted again", () => {
+  it("computes a key again that was released and is submitted again (test_client.py::test_recompute_released_key)", () => {
     const teller = cluster("a").wants("ann", named("x")).finished("a", "x").releases("ann", "x").wants("ann", named("x"))
     assert.strictEqual(statusOf(teller, "x"), "processing")
     assert.strictEqual(teller.run("x"), 1)
   })
 
-  /** test_scheduler.py::test_retries */
-  it("counts retries down with each failure, and gives them back on a retry", () => {
+  it("counts retries down with each failure, and gives them back on a retry (test_scheduler.py::test_retries)", () => {
     const teller = cluster("a").wants("ann", [{ name: "x", retries: 3 }]).failed("a", "x").failed("a", "x")
     assert.strictEqual(Vector.get(teller.state.tasks, 0)?.retriesLeft, 1)
     teller.failed("a", "x").failed("a", "x").retries("ann", "x")
@@ -56,8 +53,7 @@ describe("the scheduler's reducer", () => {
     assert.strictEqual(statusOf(teller, "x"), "processing")
   })
 
-  /** test_priorities.py::test_submit */
-  it("runs the higher priority first, then what was submitted first", () => {
+  it("runs the higher priority first, then what was submitted first (test_priorities.py::test_submit)", () => {
     const teller = cluster("a").wants("ann", named("busy-1", "busy-2"))
       .wants("ann", named("first", "second")).wants("ann", [{ name: "urgent", priority: 5 }])
       .finished("a", "busy-1")
@@ -76,8 +72,7 @@ describe("the scheduler's reducer", () => {
     assert.strictEqual(statusOf(teller, "a3"), "queued")
   })
 
-  /** test_client.py::test_cancel_clears_processing */
-  it("has nothing left of what was cancelled, once it has stopped and been released", () => {
+  it("has nothing left of what was cancelled, once it has stopped and been released (test_client.py::test_cancel_clears_processing)", () => {
     const teller = cluster("a").wants("ann", named("x", "y")).cancels("ann", ["x", "y"])
       .stopped("a", "x", 0).stopped("a", "y", 1).releases("ann", "x", "y").leaves("ann")
     assert.deepStrictEqual(View.totals(teller.state), { tasks: 0, workers: 1, clients: 0, stopping: 0, questions: 0 })
@@ -113,8 +108,7 @@ describe("the scheduler's reducer", () => {
     assert.include(teller.text, "answer 0, shared")
   })
 
-  /** test_scheduler.py::test_allowed_failures_config */
-  it("ends a task at one death more than is allowed", () => {
+  it("ends a task at one death more than is allowed (test_scheduler.py::test_allowed_failures_config)", () => {
     for (const allowedFailures of [0, 1, 3]) {
       const teller = new Teller("test", { allowedFailures }).joins("ann").wants("ann", named("x"))
       for (let death = 0; death <= allowedFailures; death++) {
@@ -125,8 +119,7 @@ describe("the scheduler's reducer", () => {
     }
   })
 
-  /** test_scheduler.py::test_KilledWorker_informative_message: each attempt says where and how it ended. */
-  it("says of a killed task how each of its attempts ended", () => {
+  it("says of a killed task how each of its attempts ended (test_scheduler.py::test_KilledWorker_informative_message)", () => {
     const teller = new Teller("test", { allowedFailures: 0 }).joins("ann").worker("a").pass(50).wants("ann", named("x")).pass(25).lost("a")
     const status = Vector.get(teller.state.tasks, 0)?.status
     assert.isTrue(status?._tag === "Erred" && status.failure._tag === "Killed")
@@ -163,8 +156,7 @@ describe("the scheduler's reducer", () => {
     assert.deepStrictEqual([task?.suspect, task?.deaths.length], [false, 0])
   })
 
-  /** test_scheduler.py::test_decide_worker_*: the worker that lacks least. */
-  it("places a task where most of its data is", () => {
+  it("places a task where most of its data is (test_scheduler.py::test_decide_worker_*)", () => {
     const teller = cluster("a", "b").wants("ann", named("small", "large"))
     teller.reports("TasksFinished", "a", [{ ...teller.runOf("small"), nbytes: 10, ms: 100 }])
     teller.reports("TasksFinished", "b", [{ ...teller.runOf("large"), nbytes: 10_000_000, ms: 100 }])
@@ -188,8 +180,7 @@ describe("the scheduler's reducer", () => {
     assert.strictEqual(learn(cluster("a"), "a", 1, 0.01).wants("ann", many(1)).state.counts.processing, 64)
   })
 
-  /** test_scheduler.py::test_unknown_task_duration_config */
-  it("expects an unknown task to take as long as configured, and learns half of each new sample", () => {
+  it("expects an unknown task to take as long as configured, and learns half of each new sample (test_scheduler.py::test_unknown_task_duration_config)", () => {
     const teller = new Teller("test", { unknownDurationMs: 70 }).joins("ann").worker("a").wants("ann", named("x"))
     assert.strictEqual(View.worker(teller.state, 0)?.occupancyMs.thread, 70)
     teller.finished("a", "x").wants("ann", named("y"))
@@ -198,22 +189,19 @@ describe("the scheduler's reducer", () => {
     assert.strictEqual(Vector.get(teller.state.kinds, 0)?.meanMs, 75)
   })
 
-  /** test_steal.py::test_dont_steal_fast_tasks_compute_time */
-  it("leaves tasks where they are when asking takes longer than waiting", () => {
+  it("leaves tasks where they are when asking takes longer than waiting (test_steal.py::test_dont_steal_fast_tasks_compute_time)", () => {
     const teller = learn(cluster("a"), "a", 1, 1).wants("ann", [{ name: "x", code: 1 }, { name: "y", code: 1 }]).worker("b")
     assert.notInclude(teller.text, "give back")
   })
 
-  /** test_steal.py::test_dont_steal_expensive_data_fast_computation */
-  it("leaves a task where its data is when fetching takes longer than waiting", () => {
+  it("leaves a task where its data is when fetching takes longer than waiting (test_steal.py::test_dont_steal_expensive_data_fast_computation)", () => {
     const teller = learn(cluster("a"), "a", 1, 100).wants("ann", named("big"))
     teller.reports("TasksFinished", "a", [{ ...teller.runOf("big"), nbytes: 1e9, ms: 1 }])
     teller.wants("ann", [{ name: "x", needs: ["big"], code: 1 }, { name: "y", needs: ["big"], code: 1 }]).worker("b")
     assert.notInclude(teller.text, "give back")
   })
 
-  /** test_steal.py::test_do_not_ping_pong */
-  it("does not ask a task back that it has just moved", () => {
+  it("does not ask a task back that it has just moved (test_steal.py::test_do_not_ping_pong)", () => {
     const teller = cluster("a").wants("ann", named("x", "y")).worker("b").answers("a", "y", true).finished("a", "x")
     assert.deepStrictEqual(workersOf(teller, "y"), ["b"])
     assert.strictEqual(teller.text.split("give back").length, 2)

@@ -52,7 +52,7 @@ const gathers = (commands: ReadonlyArray<Command>): ReadonlyArray<string> =>
   )
 
 describe("computing", () => {
-  it("starts the higher priority first, then the lower rank", () => {
+  it("starts the higher priority first, then the lower rank (test_worker.py::test_priorities)", () => {
     const script = run()
     script.tell(compute(assignment([1, 1])))
     script.tell(compute(
@@ -74,7 +74,7 @@ describe("computing", () => {
     assert.strictEqual(script.status(3), "Executing")
   })
 
-  it("gives threads and fibers slots of their own", () => {
+  it("gives threads and fibers slots of their own (test_worker.py::test_multiple_executors)", () => {
     const script = run({}, { nthreads: 1, nfibers: 2 })
     script.tell(compute(
       ...[1, 2, 3].map((id) => assignment([id, id], { isolation: "thread" })),
@@ -166,16 +166,14 @@ describe("computing", () => {
     assert.isTrue(View.isEmpty(script.state))
   })
 
-  /** dask.distributed `test_worker_state_machine.py::test_recompute_erred_task`. */
-  it("computes a task again that has failed here", () => {
+  it("computes a task again that has failed here (test_worker_state_machine.py::test_recompute_erred_task)", () => {
     const script = run()
     script.tell(compute(assignment(x)))
     script.tell(failed(x))
     assert.deepStrictEqual(script.tell(compute(assignment([10, 2]))), ["execute t10/2 in a fiber"])
   })
 
-  /** dask.distributed `test_worker_state_machine.py::test_worker_nbytes`. */
-  it("counts the bytes of results as they come and go", () => {
+  it("counts the bytes of results as they come and go (test_worker_state_machine.py::test_worker_nbytes)", () => {
     const script = run({}, { holds: [held([1, 1], 12)] })
     assert.strictEqual(View.managedBytes(script.state), 12)
     script.tell(compute(assignment([7, 3], { dependencies: [input([5, 2], [2], 13)] })))
@@ -187,11 +185,7 @@ describe("computing", () => {
     assert.deepStrictEqual(View.holds(script.state), [held([7, 3], 5)])
   })
 
-  /**
-   * dask.distributed `test_worker_state_machine.py::test_running_task_in_all_running_tasks`,
-   * `test_done_task_not_in_all_running_tasks`.
-   */
-  it("knows what runs: executing, long-running and stopping, until it has ended", () => {
+  it("knows what runs: executing, long-running and stopping, until it has ended (test_worker_state_machine.py::test_running_task_in_all_running_tasks, ::test_done_task_not_in_all_running_tasks)", () => {
     const script = run({}, { nfibers: 3 })
     script.tell(compute(assignment(x), assignment(y), assignment(z)))
     script.tell(seceded(y))
@@ -304,7 +298,7 @@ describe("stopping", () => {
     assert.strictEqual(View.slotsOf(script.state).fiber.taken, 1)
   })
 
-  it("stops a run that a newer one replaces, and then starts that", () => {
+  it("stops a run that a newer one replaces, and then starts that (test_cancelled_state.py::test_workerstate_executing_to_executing)", () => {
     const script = run()
     script.tell(compute(assignment(x)))
     assert.deepStrictEqual(script.tell(compute(assignment([10, 4]))), ["interrupt t10/1", "wake at 1100 ms"])
@@ -324,8 +318,7 @@ describe("stopping", () => {
 describe("fetching", () => {
   const needs = (named: Named, ...dependencies: ReadonlyArray<ReturnType<typeof input>>) => assignment(named, { dependencies })
 
-  /** dask.distributed `test_worker_state_machine.py::test_gather_priority`. */
-  it("asks first who has the most urgent, then who has more, then the next in the circle", () => {
+  it("asks first who has the most urgent, then who has more, then the next in the circle (test_worker_state_machine.py::test_gather_priority)", () => {
     const script = run({ gatherRequests: 3 })
     const commands = script.commands(compute(
       needs([90, 90], input([1, 1], [2]), input([2, 2], [3]), input([3, 3], [3]), input([4, 4], [4])),
@@ -336,8 +329,7 @@ describe("fetching", () => {
     assert.deepStrictEqual(gathers(tied.commands(compute(needs([90, 90], input([1, 1], [5, 3, 7]))))), ["3: 1"])
   })
 
-  /** dask.distributed `test_worker_state_machine.py::test_aggregate_gather_deps`. */
-  it("asks for many results in one message, as far as they fit, and for one at least", () => {
+  it("asks for many results in one message, as far as they fit, and for one at least (test_worker_state_machine.py::test_aggregate_gather_deps, ::test_throttling_incoming_transfer_on_transfer_bytes_same_worker)", () => {
     const script = run({ gatherMessageBytes: 100, gatherMessageRows: 3 })
     const asked = (...sizes: ReadonlyArray<number>) =>
       gathers(script.commands(compute(needs(
@@ -350,8 +342,7 @@ describe("fetching", () => {
     assert.deepStrictEqual(asked(1, 1, 1, 1), ["5: 40 41 42"])
   })
 
-  /** dask.distributed `test_worker_state_machine.py::test_throttle_incoming_transfers_on_count_limit`. */
-  it("has no more requests under way than it may, and one to a peer", () => {
+  it("has no more requests under way than it may, and one to a peer (test_worker_state_machine.py::test_throttle_incoming_transfers_on_count_limit)", () => {
     const script = run({ gatherRequests: 2, gatherMessageRows: 1 })
     const first = script.commands(compute(
       needs([90, 90], input([1, 1], [2]), input([2, 2], [2]), input([3, 3], [3]), input([4, 4], [4]))
@@ -361,11 +352,7 @@ describe("fetching", () => {
     assert.deepStrictEqual(gathers(script.commands(gathered(2, [held([1, 1])]))), ["2: 2"])
   })
 
-  /**
-   * dask.distributed `test_worker_state_machine.py::test_throttling_does_not_affect_first_transfer`,
-   * `test_throttling_incoming_transfer_on_transfer_bytes_different_workers`.
-   */
-  it("lets the most urgent wait for bytes to arrive, and nothing overtake it", () => {
+  it("lets the most urgent wait for bytes to arrive, and nothing overtake it (test_worker_state_machine.py::test_throttling_does_not_affect_first_transfer, ::test_throttling_incoming_transfer_on_transfer_bytes_different_workers)", () => {
     const script = run({ gatherBytes: 100 })
     const first = script.commands(compute(
       needs([90, 90], input([1, 1], [2], 300), input([2, 2], [3], 90), input([3, 3], [4], 5))
@@ -374,15 +361,13 @@ describe("fetching", () => {
     assert.deepStrictEqual(gathers(script.commands(gathered(2, [held([1, 1], 300)]))), ["3: 2", "4: 3"])
   })
 
-  /** dask.distributed `test_worker_state_machine.py::test_new_replica_while_all_workers_in_flight`. */
-  it("asks a new holder at once when those known before are being asked for something else", () => {
+  it("asks a new holder at once when those known before are being asked for something else (test_worker_state_machine.py::test_new_replica_while_all_workers_in_flight)", () => {
     const script = run({ gatherMessageRows: 1 })
     script.tell(compute(needs([90, 90], input([1, 1], [2]), input([2, 2], [2]))))
     assert.deepStrictEqual(gathers(script.commands(compute(needs([91, 91], input([2, 2], [2, 3]))))), ["3: 2"])
   })
 
-  /** dask.distributed `test_worker_state_machine.py::test_lose_replica_during_fetch`. */
-  it("does not ask a holder that the scheduler names no more", () => {
+  it("does not ask a holder that the scheduler names no more (test_worker_state_machine.py::test_lose_replica_during_fetch)", () => {
     const script = run({ gatherRequests: 1 })
     script.tell(compute(needs([90, 90], input([1, 1], [5]), input([2, 2], [2, 3]))))
     script.tell(compute(needs([91, 91], input([2, 2], [3]))))
@@ -390,8 +375,7 @@ describe("fetching", () => {
     assert.deepStrictEqual(gathers(script.commands(gathered(5, [held([1, 1])]))), ["3: 2"])
   })
 
-  /** dask.distributed `test_worker_state_machine.py::test_fetch_to_missing_on_busy`. */
-  it("asks who else has what only busy peers have, and gives a peer up that has lost it", () => {
+  it("asks who else has what only busy peers have, and gives a peer up that has lost it (test_worker_state_machine.py::test_fetch_to_missing_on_busy)", () => {
     const script = run()
     script.tell(compute(needs([90, 90], input(x, [2]))))
     assert.deepStrictEqual(script.tell(busy(2)), ["ask who has t10/1", "wake at 150 ms"])
@@ -400,8 +384,7 @@ describe("fetching", () => {
     assert.strictEqual(script.status(10), "Missing")
   })
 
-  /** dask.distributed `test_worker_state_machine.py::test_fetch_to_missing_on_network_failure`. */
-  it("forgets all that an unreachable peer has, also what was not asked for yet", () => {
+  it("forgets all that an unreachable peer has, also what was not asked for yet (test_worker_state_machine.py::test_fetch_to_missing_on_network_failure)", () => {
     const script = run({ gatherMessageRows: 1 })
     script.tell(compute(needs([90, 90], input(x, [2]), input(y, [2]), input(z, [2, 3]))))
     script.tell(unreachable(2))
@@ -416,8 +399,7 @@ describe("fetching", () => {
     assert.deepStrictEqual(gathers(script.commands(ticked(150))), ["2: 10"])
   })
 
-  /** dask.distributed `test_worker_state_machine.py::test_fetch_to_missing_on_refresh_who_has`. */
-  it("takes what the scheduler says of holders as all there are", () => {
+  it("takes what the scheduler says of holders as all there are (test_worker_state_machine.py::test_fetch_to_missing_on_refresh_who_has)", () => {
     const script = run({ gatherRequests: 1 })
     script.tell(compute(needs([90, 90], input(x, [2]), input(y, [3]), input(z, [3]))))
     script.tell(holders(y))
@@ -426,8 +408,7 @@ describe("fetching", () => {
     assert.deepStrictEqual(View.task(script.state, TaskId.make(12))?.whoHas, [worker(4), worker(5)])
   })
 
-  /** dask.distributed `test_worker_state_machine.py::test_missing_to_waiting`, `test_fetch_to_compute`. */
-  it("computes here what it was to fetch, when that is what the scheduler wants", () => {
+  it("computes here what it was to fetch, when that is what the scheduler wants (test_worker_state_machine.py::test_missing_to_waiting, ::test_fetch_to_compute)", () => {
     const script = run({ gatherRequests: 1 }, { nfibers: 3 })
     script.tell(compute(needs([90, 90], input([1, 1], [5]), input(x, []), input(y, [2]))))
     assert.deepStrictEqual(script.tell(compute(assignment([10, 7]), assignment([11, 8]))), [
@@ -439,12 +420,47 @@ describe("fetching", () => {
     assert.include(script.tell(succeeded([11, 8])), "execute t90/90 in a fiber with t1, t10, t11")
   })
 
-  /** dask.distributed `test_worker_state_machine.py::test_in_memory_while_in_flight`, `test_cancelled_while_in_flight`. */
-  it("lets what is under way come, drops it if it is outdated, and then computes", () => {
+  it("lets what is under way come, drops it if it is outdated, and then computes (test_worker_state_machine.py::test_in_memory_while_in_flight, ::test_cancelled_while_in_flight)", () => {
     const script = run()
     script.tell(compute(needs([90, 90], input(x, [2]))))
     assert.deepStrictEqual(script.tell(compute(assignment([10, 7]))), [])
     assert.deepStrictEqual(script.tell(gathered(2, [held(x)])), ["drop t10/1", "execute t10/7 in a fiber"])
+  })
+
+  it("computes here what it is fetching, once that has failed (test_cancelled_state.py::test_workerstate_flight_failure_to_executing)", () => {
+    const script = run()
+    script.tell(compute(needs([90, 90], input(x, [2]))))
+    script.tell(compute(assignment([10, 7])))
+    assert.include(script.tell(unreachable(2)), "execute t10/7 in a fiber")
+    assert.include(script.tell(succeeded([10, 7])), "execute t90/90 in a fiber with t10")
+  })
+
+  it("computes under the last run what it is fetching, was to compute, was not to, and is again (test_cancelled_state.py::test_workerstate_resumed_fetch_to_cancelled_to_executing)", () => {
+    for (const end of [gathered(2, [held(x)]), unreachable(2)]) {
+      const script = run()
+      script.tell(compute(needs([90, 90], input(x, [2]))))
+      script.tell(compute(assignment([10, 7])))
+      script.tell(cancel([10, 7]))
+      script.tell(compute(assignment([10, 8])))
+      assert.deepStrictEqual(script.tell(end).filter((line) => line.startsWith("execute")), ["execute t10/8 in a fiber"])
+    }
+  })
+
+  it("fetches what it was told to stop computing, whose own result it does not use (test_cancelled_state.py::test_workerstate_executing_skips_fetch_on_success)", () => {
+    const script = run({}, { nfibers: 2 })
+    script.tell(compute(assignment(x)))
+    script.tell(cancel(x))
+    assert.deepStrictEqual(gathers(script.commands(compute(needs([90, 90], input([10, 4], [2]))))), [])
+    assert.deepStrictEqual(gathers(script.commands(stopped(x))), ["2: 10"])
+    assert.include(script.tell(gathered(2, [held([10, 4])])), "execute t90/90 in a fiber with t10")
+  })
+
+  it("asks another holder when the one that is being asked has gone (test_worker_state_machine.py::test_remove_worker_while_in_flight)", () => {
+    const script = run()
+    script.tell(compute(needs([90, 90], input(x, [2, 3]))))
+    assert.strictEqual(script.status(10), "Flight")
+    assert.deepStrictEqual(gathers(script.commands(unreachable(2))), ["3: 10"])
+    assert.strictEqual(script.status(10), "Flight")
   })
 
   it("keeps and reports what comes though nobody here needs it any more", () => {
@@ -456,8 +472,7 @@ describe("fetching", () => {
     assert.isTrue(View.isEmpty(script.state))
   })
 
-  /** dask.distributed `test_worker_state_machine.py::test_forget_data_needed`. */
-  it("forgets an input that is not asked for yet with the last task that needs it", () => {
+  it("forgets an input that is not asked for yet with the last task that needs it (test_worker_state_machine.py::test_forget_data_needed)", () => {
     const script = run({ gatherRequests: 1 })
     script.tell(compute(needs([90, 90], input([1, 1], [5])), needs([91, 91], input(x, [2])), needs([92, 92], input(x, [2]))))
     script.tell(cancel([91, 91]))
@@ -542,6 +557,17 @@ describe("the log", () => {
       "t10/1: executing → stopping, because of CancelAsked",
       "t10/1: stopping → released, because of ExecuteStopped",
       "t10/1: released → forgotten, because of ExecuteStopped"
+    ])
+  })
+
+  it("shows a task as plain data, in which others stand by their ids (test_worker_state_machine.py::test_TaskState__to_dict)", () => {
+    const script = run()
+    script.tell(compute(assignment(x, { dependencies: [input(y, [2, 3])] })))
+    const shown = [10, 11].map((id) => View.task(script.state, TaskId.make(id)))
+    const plain: unknown = JSON.parse(JSON.stringify(shown))
+    assert.deepStrictEqual(plain, [
+      { id: 10, run: 1, status: "Waiting", assigned: true, waitingOn: [11], dependents: [], whoHas: [], nbytes: 0 },
+      { id: 11, run: 2, status: "Flight", assigned: false, waitingOn: [], dependents: [10], whoHas: [2, 3], nbytes: 8 }
     ])
   })
 

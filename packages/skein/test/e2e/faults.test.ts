@@ -161,7 +161,7 @@ for (const { name, options } of settings) {
 }
 
 describe("scaling", () => {
-  it.live("up and down changes the workers, and what they had is computed again", () =>
+  it.live("up and down changes the workers, and what they had is computed again (test_local.py::test_scale_up_and_down)", () =>
     leavesNothing(overUnix.options, Effect.gen(function*() {
       const client = yield* Client
       const cluster = yield* Cluster

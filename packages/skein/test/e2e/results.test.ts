@@ -12,7 +12,7 @@ import { settings } from "./settings.ts"
 const results = (it: Vitest.MethodsNonLive<Client | Cluster>) => {
   const test = <A, E>(name: string, body: Effect.Effect<A, E, Client | Cluster>) => it.effect(name, () => body, STARTS_WITHIN)
 
-  test("computes a map, a chain and a tree", Effect.gen(function*() {
+  test("computes a map, a chain and a tree (test_local.py::test_simple)", Effect.gen(function*() {
     const client = yield* Client
     const numbers = Array.from({ length: 200 }, (_, i) => i)
     const mapped = yield* client.map(tasks.inc, numbers)
