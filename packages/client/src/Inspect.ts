@@ -25,7 +25,7 @@ export interface WorkerInfo {
   /** Workers of this version keep all results in memory: 0. */
   readonly spilledBytes: number
   readonly processing: number
-  /** Workers of this version offer none. */
+  /** What it offers in all to tasks that ask for it. */
   readonly resources: Readonly<Record<string, number>>
   readonly nanny: Option.Option<string>
   readonly localDirectory: string
@@ -87,7 +87,7 @@ const workerInfo = (worker: WorkerSummary): WorkerInfo => ({
   managedBytes: worker.managedBytes,
   spilledBytes: 0,
   processing: worker.processing,
-  resources: {},
+  resources: worker.resources,
   nanny: Option.fromNullOr(worker.nanny),
   localDirectory: worker.localDirectory,
   dashboardLink: Option.none(),

@@ -12,6 +12,7 @@ import { Failure } from "./Failure.ts"
 import { Graph } from "./Graph.ts"
 import { Key, Ref, RunId, TaskId, WorkerId } from "./Ids.ts"
 import * as packed from "./internal/rows/packed.ts"
+import { Resources } from "./Resources.ts"
 import { tell } from "./Tell.ts"
 
 /** What became of one key that somebody wanted to cancel; `shared`: others want it too, so it goes on. */
@@ -38,6 +39,8 @@ export const WorkerSummary = Schema.Struct({
   /** Of the results it holds. */
   managedBytes: Schema.Number,
   processing: Schema.Number,
+  /** What it offers in all to tasks that ask for it. */
+  resources: Resources,
   nanny: Schema.NullOr(Schema.String),
   localDirectory: Schema.String
 })

@@ -12,6 +12,7 @@ import { CodeDef } from "./Code.ts"
 import { Attempt } from "./Failure.ts"
 import { CodeId, Isolation, Key, ProcessId, RunId, TaskId, WorkerId } from "./Ids.ts"
 import * as packed from "./internal/rows/packed.ts"
+import { Resources } from "./Resources.ts"
 import { tell } from "./Tell.ts"
 
 /** A task's run. */
@@ -139,6 +140,8 @@ export const Registration = Schema.Struct({
   localDirectory: Schema.String,
   /** Results that an earlier incarnation left. */
   holds: Schema.Array(Schema.Struct({ key: Key, run: RunId, nbytes: Schema.Number }))
+  /** What it offers to tasks that ask for it. */
+  resources: Resources,
 })
 export type Registration = typeof Registration.Type
 

@@ -86,6 +86,7 @@ export const make = (state: () => State, tables: Tables, registry: Registry): In
           memoryBytes,
           managedBytes: known?.managedBytes ?? 0,
           processing: known?.processing ?? 0,
+          resources: registration.resources,
           nanny: registration.nanny,
           localDirectory: registration.localDirectory
         }

@@ -188,6 +188,7 @@ const registration = (
   nthreads: config.nthreads,
   nfibers: config.nfibers,
   memoryLimitBytes: null,
+  resources: config.resources,
   nanny: config.nanny,
   localDirectory: config.localDirectory,
   holds: offers.map(({ bytes, key, run }) => ({ key, run, nbytes: bytes.length }))

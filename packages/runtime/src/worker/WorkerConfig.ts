@@ -9,6 +9,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ProcessId } from "@skein/protocol/Ids"
+import { Resources } from "@skein/protocol/Resources"
 
 const Count = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 }))
 const Millis = Schema.Finite.check(Schema.isGreaterThan(0))
@@ -33,6 +34,8 @@ export const WorkerConfig = Schema.Struct({
   nthreads: Count,
   /** Effects and async functions in progress at once, counted apart from threads. */
   nfibers: Count,
+  /** What it offers to tasks that ask for it, e.g. `{ GPU: 2 }`. @default none */
+  resources: Resources.pipe(Schema.withDecodingDefault(orElse({}))),
   /** For the worker's own files. */
   localDirectory: Schema.String,
   /** URLs of modules to import before the first task: every exported task, and every exported layer of contracts, counts. @default none */

@@ -23,11 +23,12 @@ describe("WorkerConfig", () => {
       const decoded = yield* decode({ ...config, name: "somebody else" })
       assert.deepInclude(decoded, { name: "w0", process: ProcessId.make("w0-1"), code: "any", connectMs: 30_000, resumeMs: 5_000, loadEveryMs: 1_000 })
       assert.deepStrictEqual(decoded.tasks, [])
+      assert.deepStrictEqual(decoded.resources, {})
     }))
 
   it.effect("refuses what is missing or makes no sense, by name", () =>
     Effect.gen(function*() {
-      for (const [wrong, name] of [[{ ...config, nthreads: 0 }, "nthreads"], [{ ...config, scheduler: undefined }, "scheduler"], [{ ...config, code: "some" }, "code"], [null, "nanny"]] as const) {
+      for (const [wrong, name] of [[{ ...config, nthreads: 0 }, "nthreads"], [{ ...config, scheduler: undefined }, "scheduler"], [{ ...config, code: "some" }, "code"], [{ ...config, resources: { GPU: -1 } }, "GPU"], [null, "nanny"]] as const) {
         assert.match(String(yield* Effect.flip(decode(wrong))), new RegExp(name))
       }
     }))

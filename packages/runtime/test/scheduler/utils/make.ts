@@ -51,6 +51,7 @@ export const registration = (name: string, more: Partial<Registration> = {}): Re
   nthreads: 1,
   nfibers: 4,
   memoryLimitBytes: null,
+  resources: {},
   nanny: null,
   localDirectory: "/nowhere",
   holds: [],
