@@ -16,6 +16,7 @@ import { checkSubmit, type SubmitOptions } from "@skein/protocol/TaskOptions"
 import type { Hashing } from "@skein/transport/Hashing"
 import { asCompleted, type Completed, type Completions, completions } from "./AsCompleted.ts"
 import { type ClientOptions, clientSettings } from "./ClientOptions.ts"
+import { Cluster, type ClusterService, clusterOf, type Manager, MoreClients } from "./Cluster.ts"
 import { connect } from "./Connection.ts"
 import type { CancelOptions, Future } from "./Future.ts"
 import { gather, gatherExits } from "./Gather.ts"
@@ -61,6 +62,8 @@ export interface ClientService {
   cancel(futures: Iterable<Future.Any>, options?: CancelOptions): Effect.Effect<void, SchedulerLost>
   /** Computes those that failed or were cancelled again. */
   retry(futures: Iterable<Future.Any>): Effect.Effect<void, SchedulerLost>
+  /** The cluster behind this client, to be looked at and operated. */
+  readonly cluster: ClusterService
   /** A bar in the terminal until all are done; lines where there is no terminal. */
   withProgress(futures: Iterable<Future.Any>, options?: ProgressOptions): Effect.Effect<void, SchedulerLost>
   /** Fails with "Timeout". @default timeout: none */
@@ -73,6 +76,16 @@ export class Client extends Context.Service<Client, ClientService>()("skein/Clie
   static layer(options: ClientOptions): Layer.Layer<Client, ConnectError> {
     return Layer.provide(layerOn(options), NodePlatform.layer)
   }
+
+  /** Dask's `Client(cluster)`: one more client of a cluster in scope, with its token. */
+  static readonly layerCluster: Layer.Layer<Client, ConnectError, Cluster> = Layer.effect(
+    Client,
+    Effect.gen(function*() {
+      const { schedulerAddress } = yield* Cluster
+      const more = yield* Effect.serviceOption(MoreClients)
+      return yield* Option.isSome(more) ? more.value : Effect.provide(make({ address: schedulerAddress }), NodePlatform.layer)
+    })
+  )
 }
 
 /** A client on any platform. */
@@ -80,20 +93,22 @@ export const layerOn = (options: ClientOptions): Layer.Layer<Client, ConnectErro
 
 /**
  * A client on any platform, whose session ends with the scope, or as soon as `gone` completes: whoever started the scheduler knows
- * of its end before the session does. @default gone: never
+ * of its end before the session does. `manager`: whoever manages the workers. @default gone: never; manager: not this program
  */
 export const make = Effect.fnUntraced(function*(
   options: ClientOptions,
-  gone: Effect.Effect<unknown> = Effect.never
+  gone: Effect.Effect<unknown> = Effect.never,
+  manager?: Manager
 ): Effect.fn.Return<ClientService, ConnectError, Platform | Hashing | Scope.Scope> {
   const settings = yield* Effect.fromResult(clientSettings(options))
-  return makeService(yield* connect(settings, gone))
+  return makeService(yield* connect(settings, gone), manager)
 })
 
 /** One face of a core: the client as it is before any `with`. */
-export const makeService = (core: Core): ClientService => {
+export const makeService = (core: Core, manager?: Manager): ClientService => {
   const submission = makeSubmission(core)
   const inspect = makeInspect(core)
+  const cluster = clusterOf(core, manager)
   const face = (said: Said): ClientService => ({
     id: core.id,
     address: core.address,
@@ -112,6 +127,7 @@ export const makeService = (core: Core): ClientService => {
     wait: (futures, options) => wait(core, futures, options),
     cancel: (futures, options = {}) => Effect.suspend(() => Effect.asVoid(cancelAll(core, ownFutures(core, futures), options))),
     retry: (futures) => Effect.suspend(() => retryAll(core, ownFutures(core, futures))),
+    cluster,
     withProgress: (futures, options) => withProgress(core, futures, options),
     waitForWorkers: (n, options) => waitForWorkers(core, n, options?.timeout),
     inspect

@@ -58,6 +58,7 @@ export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<P
     scale: workers.scale,
     // What schedulers and workers log here goes to this process's own logger.
     logs: Effect.map(log.all, (own) => new Map([["cluster", own], ["scheduler", []], ...workers.names().map((name) => [name, []] as const)])),
+    revive: workers.revive,
     shutdown: Effect.andThen(workers.scale(0), scheduler.stop).pipe(Effect.ignore),
     gone: scheduler.gone
   }
@@ -91,8 +92,7 @@ const makeWorkers = Effect.fnUntraced(function*(options: WorkersOptions) {
   const alone = yield* Semaphore.make(1)
   let named = 0
 
-  const add = Effect.gen(function*() {
-    const name = `worker-${named++}`
+  const add = Effect.fnUntraced(function*(name: string) {
     const own = yield* Scope.fork(scope)
     running.set(name, own)
     yield* startWorker(options, name).pipe(
@@ -110,10 +110,15 @@ const makeWorkers = Effect.fnUntraced(function*(options: WorkersOptions) {
     yield* Effect.fromResult(checkCount("workers", count, 0))
     if (count !== running.size) yield* log.add(`scaling from ${running.size} to ${count} workers`)
     yield* Effect.forEach([...running.keys()].slice(count), remove, { concurrency: "unbounded", discard: true })
-    yield* Effect.forEach(Array.from({ length: Math.max(0, count - running.size) }), () => add, { concurrency: "unbounded", discard: true })
+    yield* Effect.forEach(Array.from({ length: Math.max(0, count - running.size) }), () => Effect.suspend(() => add(`worker-${named++}`)), { concurrency: "unbounded", discard: true })
   })
   return {
     scale: (count: number) => alone.withPermits(1)(Effect.provideContext(scale(count), services)),
+    /** All that there were, under the same names. */
+    revive: alone.withPermits(1)(Effect.provideContext(
+      Effect.suspend(() => Effect.forEach([...running.keys()], (name) => Effect.andThen(remove(name), add(name)), { concurrency: "unbounded", discard: true })),
+      services
+    )),
     names: () => [...running.keys()]
   }
 })

@@ -8,12 +8,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Client, make as makeClient } from "@skein/client/Client"
+import { Cluster, MoreClients } from "@skein/client/Cluster"
 import * as NodePlatform from "@skein/client/node/Platform"
+import type { Platform } from "@skein/client/Platform"
 import type { ClusterError, ConnectError } from "@skein/protocol/Errors"
 import * as NodeProcesses from "@skein/runtime/node/NodeProcesses"
 import * as NodeSockets from "@skein/runtime/worker/node/NodeSockets"
+import type { Hashing } from "@skein/transport/Hashing"
 import { Network } from "@skein/transport/Memory"
-import { Cluster } from "./Cluster.ts"
 import * as Fibers from "./Fibers.ts"
 import * as Machine from "./node/Machine.ts"
 import * as PrivateDirectory from "./node/PrivateDirectory.ts"
@@ -38,13 +40,10 @@ export const layer = <E = never, R = never>(
     const started = planned.processes
       ? yield* Processes.start({ ...planned, layer: undefined })
       : yield* Fibers.start({ ...planned, layer: own as Layer.Layer<never> | undefined })
-    const client = yield* makeClient({ address: started.address, token: started.token }, started.gone)
-    return Context.make(Client, client).pipe(Context.add(Cluster, Cluster.of({
-      schedulerAddress: started.address,
-      scale: started.scale,
-      logs: started.logs,
-      shutdown: started.shutdown
-    })))
+    const around = yield* Effect.context<Platform | Hashing>()
+    const newClient = Effect.provideContext(makeClient({ address: started.address, token: started.token }, started.gone, started), around)
+    const client = yield* newClient
+    return Context.make(Client, client).pipe(Context.add(Cluster, client.cluster), Context.add(MoreClients, newClient))
   })).pipe(
     Layer.provide(NodePlatform.layer),
     Layer.provide(NodeProcesses.layer),

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { ClusterError } from "@skein/protocol/Errors"
+import { suggestion } from "@skein/protocol/Suggestion"
 
 /** Modules, imported by the worker: every exported `Task.fn` and every exported layer of contracts counts. Or such a layer, which each worker builds afresh. */
 export type Tasks<E = never, R = never> = URL | string | ReadonlyArray<URL | string> | Layer.Layer<never, E, R>
@@ -108,7 +109,7 @@ export const plan = <E, R>(options: LocalClusterOptions<E, R>, machine: Machine)
     if (options[option as keyof LocalClusterOptions] === undefined) continue
     return bad(option, (later as ReadonlyArray<string>).includes(option)
       ? "is not in this release yet; leave it out"
-      : `is unknown${suggestion(option)}`)
+      : `is unknown${suggestion(option, known)}`)
   }
   const processes = options.processes ?? true
   const counted = counts(options, processes, machine.cores)
@@ -217,24 +218,4 @@ const moduleUrls = (
     urls.push(url.href)
   }
   return Result.succeed(urls)
-}
-
-/** The known option that looks most like it. */
-const suggestion = (option: string): string => {
-  const close = known.map((name) => ({ name, distance: distance(option.toLowerCase(), name.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance)[0]!
-  return close.distance <= 3 ? `; did you mean \`${close.name}\`?` : `; known are ${known.join(", ")}`
-}
-
-/** Levenshtein's distance: letters to add, drop or change. */
-const distance = (a: string, b: string): number => {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
-    }
-    row = next
-  }
-  return row[b.length]!
 }

@@ -63,6 +63,8 @@ export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<P
     logs: Effect.all({ own: log.all, scheduler: linesOf(scheduler), workers: workers.logs }).pipe(
       Effect.map(({ own, scheduler, workers }) => new Map([["cluster", own], ["scheduler", scheduler], ...workers]))
     ),
+    // Their nannies start them again.
+    revive: Effect.void,
     shutdown: Effect.andThen(workers.stop, scheduler.stop),
     gone
   }

@@ -61,6 +61,25 @@ describe("LocalCluster.layer", () => {
         }
       })), WITHIN)
 
+    it.live(`of ${kind} begins anew when it is restarted (test_client.py::test_restart)`, () =>
+      on({}, Effect.gen(function*() {
+        const client = yield* Client
+        const [before] = yield* client.inspect.workers
+        const done = yield* client.submit((n: number) => n + 1, 1)
+        yield* done.result
+        const running = yield* client.submit(() => {
+          for (;;);
+        })
+        yield* client.cluster.restart
+        assert.deepStrictEqual([yield* done.status, yield* running.status], ["cancelled", "cancelled"])
+        const error = yield* Effect.flip(done.result)
+        assert.include(error.message, "the cluster was restarted")
+        const [after, ...others] = yield* client.inspect.workers
+        assert.deepStrictEqual(others, [])
+        assert.deepStrictEqual([after?.name, after?.pid === before?.pid], ["worker-0", !processes])
+        assert.strictEqual(yield* Effect.flatMap(client.submit((n: number) => n + 2, 1), ({ result }) => result), 3)
+      })), WITHIN)
+
     it.live(`of ${kind} is gone after its shutdown, and says so to who waits`, () =>
       on({}, Effect.gen(function*() {
         const client = yield* Client
@@ -72,6 +91,18 @@ describe("LocalCluster.layer", () => {
         yield* cluster.shutdown
       })), WITHIN)
   }
+
+  it.live("has more clients, in a network of its own too", () =>
+    Effect.gen(function*() {
+      const first = yield* Client
+      const result = yield* Effect.gen(function*() {
+        const second = yield* Client
+        assert.notStrictEqual(second.id, first.id)
+        return yield* Effect.flatMap(second.submit((n: number) => n + 1, 1), ({ result }) => result)
+      }).pipe(Effect.provide(Client.layerCluster))
+      assert.strictEqual(result, 2)
+      assert.lengthOf(yield* first.inspect.workers, 1)
+    }).pipe(Effect.provide(LocalCluster.layer({ processes: false, protocol: "inproc", workers: 1, threadsPerWorker: 1 }))), WITHIN)
 
   it.live("keeps the lines of its workers, by name", () =>
     Effect.gen(function*() {

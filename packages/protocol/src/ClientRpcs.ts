@@ -87,6 +87,11 @@ export class ClientRpcs extends RpcGroup.make(
   Rpc.make("Locate", { payload: { ref: Ref }, success: Schema.NullOr(Location) }),
   /** Answered once at least `count` workers are there. */
   Rpc.make("AwaitWorkers", { payload: { count: Schema.Number } }),
+  /**
+   * Cancels every task of everybody, and ends every worker. Answered once `workers` new ones are there; null: as many as have a nanny,
+   * and if none has, nothing is done and the answer is false.
+   */
+  Rpc.make("Restart", { payload: { workers: Schema.NullOr(Schema.Number) }, success: Schema.Boolean }),
   Rpc.make("Workers", { success: Schema.Array(WorkerSummary) }),
   Rpc.make("Counts", { success: Schema.Record(TaskStatus, Schema.Number) }),
   /** Of these keys, or of all; keys that nobody knows are left out. At most 100,000 rows. */

@@ -20,7 +20,7 @@ import type { ClientOptions } from "@skein/client/ClientOptions"
 import { Collecting } from "@skein/client/Collecting"
 import { Platform } from "@skein/client/Platform"
 import * as TaskClient from "@skein/client/TaskClient"
-import { Cluster, type ClusterService } from "@skein/cluster/Cluster"
+import { Cluster, type Manager } from "@skein/client/Cluster"
 import { Directory } from "@skein/cluster/Directory"
 import * as Entries from "@skein/cluster/node/Entries"
 import { type Plan, plan } from "@skein/cluster/Options"
@@ -104,8 +104,6 @@ export interface SimCluster {
   readonly scheduler: () => SchedulerTree.Tree | undefined
   /** The product's own, by name, while their processes run. */
   readonly workers: () => ReadonlyMap<string, WorkerTree.Tree>
-  /** As a client of the cluster has it; to be run in any process. */
-  readonly cluster: ClusterService
   readonly scale: (workers: number) => Effect.Effect<Exit.Exit<void, unknown>>
   readonly logs: Effect.Effect<ReadonlyMap<string, ReadonlyArray<string>>>
   /** Ends workers, scheduler and owner in good order; clients that have not left leave first. */
@@ -147,7 +145,7 @@ export const make = Effect.fnUntraced(function*(options: SimClusterOptions): Eff
 
   const clients: Array<SimClient> = []
   const startClient = (index: number): SimClient =>
-    clients[index] = makeSimClient(world, `client-${index}`, { ...options.client, address: started.address, token: started.token }, surroundings.sockets, started.cluster)
+    clients[index] = makeSimClient(world, `client-${index}`, { ...options.client, address: started.address, token: started.token }, surroundings.sockets, started.manager)
   for (let index = 0; index < (options.clients ?? 1); index++) startClient(index)
 
   const process = (part: Part): SimProcess | undefined => {
@@ -169,7 +167,6 @@ export const make = Effect.fnUntraced(function*(options: SimClusterOptions): Eff
     process,
     scheduler: () => live(trees.scheduler)[0]?.[1],
     workers: () => new Map(live(trees.workers).map(([process, tree]) => [process.name, tree])),
-    cluster: started.cluster,
     scale: (workers) => started.inOwner(started.parts.scale(workers)),
     logs: Effect.map(started.inOwner(started.parts.logs), (exit) => Exit.isSuccess(exit) ? exit.value : new Map()),
     shutdown: Effect.gen(function*() {
@@ -258,17 +255,18 @@ const startOwner = Effect.fnUntraced(function*(world: World.World, owner: SimPro
   )
   const parts = yield* Effect.flatten(ready.settled)
   const inOwner = <A, E>(effect: Effect.Effect<A, E>) => Effect.suspend(() => owner.run(effect).exit)
-  const cluster: ClusterService = {
-    schedulerAddress: parts.address,
+  /** As clients have it; to be run in any process. */
+  const manager: Manager = {
     scale: (workers) => Effect.flatMap(inOwner(parts.scale(workers)), (exit) => Effect.catchTag(exit, "ProcessGone", Effect.die)),
     logs: Effect.flatMap(inOwner(parts.logs), (exit) => Effect.catchTag(exit, "ProcessGone", Effect.die)),
+    revive: Effect.flatMap(inOwner(parts.revive), (exit) => Effect.catchTag(exit, "ProcessGone", Effect.die)),
     shutdown: Effect.asVoid(inOwner(parts.shutdown))
   }
   return {
     parts,
     address: parts.address,
     token: parts.token,
-    cluster,
+    manager,
     inOwner,
     stop: Effect.suspend(() => {
       program.interrupt()
@@ -293,13 +291,13 @@ const makeSimClient = (
   name: string,
   options: ClientOptions,
   sockets: (process: SimProcess) => Sockets["Service"],
-  cluster: ClusterService
+  manager: Manager
 ): SimClient => {
   const process = world.begin(name)
   const collector = makeCollector()
   const ready = makeCrossing<Exit.Exit<ClientService, ConnectError>>(world.enqueue)
   const session = process.run(onPlatform(
-    Effect.scoped(Effect.flatMap(Effect.exit(makeClient(options)), (exit) => {
+    Effect.scoped(Effect.flatMap(Effect.exit(makeClient(options, Effect.never, manager)), (exit) => {
       ready.settle(exit)
       return Exit.isSuccess(exit) ? Effect.never : Effect.void
     })),
@@ -312,7 +310,7 @@ const makeSimClient = (
     process,
     run: (effect) =>
       process.run(Effect.flatMap(Effect.flatten(ready.settled), (client) =>
-        Effect.scoped(effect).pipe(Effect.provideService(Client, client), Effect.provideService(Cluster, cluster)))),
+        Effect.scoped(effect).pipe(Effect.provideService(Client, client), Effect.provideService(Cluster, client.cluster)))),
     collect: (target) => world.enqueue(process, () => collector.collect(target)),
     leave: Effect.suspend(() => {
       session.interrupt()

@@ -3,9 +3,9 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
-import type { ClusterService } from "../Cluster.ts"
+import type { Manager } from "@skein/client/Cluster"
 
-export interface Parts extends Omit<ClusterService, "schedulerAddress"> {
+export interface Parts extends Manager {
   /** Where the scheduler listens. */
   readonly address: string
   readonly token: Redacted.Redacted<string>

@@ -59,6 +59,11 @@ export const Event = Schema.TaggedUnion({
   WorkersAwaited: { at: Millis, client: ClientId, ask: AskId, count: Schema.Number },
   /** Whoever asked waits no longer. */
   AskAbandoned: { at: Millis, client: ClientId, ask: AskId },
+  /**
+   * A client has the whole cluster begin anew: every task is cancelled, every result dropped, every worker ended. `workers`: how many
+   * are expected to come back.
+   */
+  RestartAsked: { at: Millis, client: ClientId, ask: AskId, workers: Schema.Number },
 
   /** A worker registered, perhaps with results of an earlier incarnation. */
   WorkerJoined: {

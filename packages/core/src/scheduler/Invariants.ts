@@ -160,7 +160,7 @@ const ofStates: Record<string, (state: State) => boolean> = {
   "an open question is a connected client's, and waits for as many runs as name it": (state) =>
     every(state.asks, (question, place) => {
       if (clientOf(state, question.client) === undefined) return false
-      if (question._tag === "Workers") return !(state.workers.size >= question.count)
+      if (question._tag === "Workers") return !(stayingWorkers(state) >= question.count)
       let running = 0
       Vector.forEach(state.stopping, (entries) =>
         entries.forEach(({ asks }) => {
@@ -240,6 +240,13 @@ const waitersOf = (state: State, task: Task): number => {
   let holes = 0
   IntSet.forEach(task.dependents, (id) => {
     const dependent = taskOf(state, id)
+/** Those that are being ended count no more. */
+const stayingWorkers = (state: State): number => {
+  let count = 0
+  Vector.forEach(state.workers, ({ ending }) => void (ending || count++))
+  return count
+}
+
     if (dependent === undefined || !isInPlay(dependent)) return
     for (const dependency of dependent.dependencies) if (dependency === task.id) holes++
   })

@@ -13,6 +13,7 @@ import * as Client from "./internal/on/client.ts"
 import * as Clock from "./internal/on/clock.ts"
 import * as Worker from "./internal/on/worker.ts"
 import { place } from "./internal/placement.ts"
+import { onRestartAsked } from "./internal/restarting.ts"
 import { balance } from "./internal/takingBack.ts"
 import { settle } from "./internal/transition.ts"
 import type { State } from "./State.ts"
@@ -48,6 +49,7 @@ const handlers: { readonly [Tag in Event["_tag"]]: (draft: Draft, event: Of<Tag>
   CancelAsked: Client.onCancelAsked,
   RetryAsked: Client.onRetryAsked,
   WorkersAwaited: Client.onWorkersAwaited,
+  RestartAsked: onRestartAsked,
   AskAbandoned: Client.onAskAbandoned,
   WorkerJoined: Worker.onWorkerJoined,
   WorkerLeft: Worker.onWorkerLeft,

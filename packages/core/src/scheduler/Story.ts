@@ -41,6 +41,7 @@ export const event = (event: Event, names: Names = numbers): string => {
       `${client(event.client)} cancels ${listed(event.ids.map(task))}${event.force ? ", whoever wants it" : ""}`,
     RetryAsked: (event) => `${client(event.client)} retries ${listed(event.ids.map(task))}`,
     WorkersAwaited: (event) => `${client(event.client)} waits for ${event.count} workers`,
+    RestartAsked: (event) => `${client(event.client)} has the cluster begin anew, with ${event.workers} workers`,
     AskAbandoned: (event) => `${client(event.client)} gives up question ${event.ask}`,
     WorkerJoined: (event) =>
       `${worker(event.worker)} joins, ${event.nthreads} threads, ${event.nfibers} fibers` +

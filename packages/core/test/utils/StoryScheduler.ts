@@ -144,6 +144,10 @@ export class Teller {
     return this.tell({ _tag: "RetryAsked", at: this.at, client: this.client(client), ids: tasks.map((name) => this.task(name)) })
   }
 
+  restarts(client: string, workers: number): this {
+    return this.tell({ _tag: "RestartAsked", at: this.at, client: this.client(client), ask: this.asks++ as AskId, workers })
+  }
+
   awaits(client: string, count: number): this {
     return this.tell({ _tag: "WorkersAwaited", at: this.at, client: this.client(client), ask: this.asks++ as AskId, count })
   }

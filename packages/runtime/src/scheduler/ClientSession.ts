@@ -92,6 +92,14 @@ const handlersOf = (desk: Desk, peer: ClientPeer, border: Border.Border) => {
         Effect.andThen(asking.ask(client, (ask, at) => ({ _tag: "WorkersAwaited", at, client, ask, count }))),
         Effect.asVoid
       ),
+    Restart: ({ workers }) =>
+      border.take(() => workers === null ? desk.registry.watchedWorkers() : isCount(workers) ? workers : refuse(`${workers} is no number of workers`)).pipe(
+        Effect.flatMap((expected) =>
+          workers === null && expected === 0
+            ? Effect.succeed(false)
+            : Effect.as(asking.ask(client, (ask, at) => ({ _tag: "RestartAsked", at, client, ask, workers: expected })), true)
+        )
+      ),
     Workers: () => look(inspecting.workers),
     Counts: () => look(inspecting.counts),
     Tasks: ({ keys }) => look(() => inspecting.tasks(keys)),

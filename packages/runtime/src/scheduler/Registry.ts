@@ -86,6 +86,8 @@ export interface Registry {
   readonly workerOf: (process: ProcessId) => WorkerPeer | undefined
   /** Who watches a process. */
   readonly nannyOf: (process: ProcessId) => NannyPeer | undefined
+  /** How many workers would be started again if they ended. */
+  readonly watchedWorkers: () => number
   readonly watch: (process: ProcessId, nanny: NannyPeer) => void
   readonly unwatch: (process: ProcessId) => void
   /** A process ended, and will not register any more. The last 4,096 are remembered. */
@@ -129,6 +131,11 @@ export const make = (): Registry => {
     removeClient: (client) => clients.delete(client),
     workerOf: (process) => byProcess.get(process),
     nannyOf: (process) => watchers.get(process),
+    watchedWorkers: () => {
+      let count = 0
+      for (const { registration } of workers.values()) if (watchers.has(registration.process)) count++
+      return count
+    },
     watch: (process, nanny) => {
       watchers.set(process, nanny)
       nanny.processes.add(process)

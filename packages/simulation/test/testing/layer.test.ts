@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Layer } from "effect"
 import { Client } from "@skein/client/Client"
-import { Cluster } from "@skein/cluster/Cluster"
+import { Cluster } from "@skein/client/Cluster"
 import { Sim } from "@skein/simulation/testing/index"
 import * as tasks from "./tasks.ts"
 

@@ -37,15 +37,23 @@ export const answerWhenWorkers = (draft: Draft, client: ClientId, ask: AskId, co
   answerAwaitedWorkers(draft)
 }
 
-/** Answers those who waited for as many workers as there are now. */
+/** Answers those who waited for as many workers as there are now, less those that are being ended. */
 export const answerAwaitedWorkers = (draft: Draft): void => {
+  if (draft.state.asks.size === 0) return
   const answered: Array<number> = []
+  const there = countStaying(draft)
   Vector.forEach(draft.state.asks, (question, place) => {
-    if (question._tag !== "Workers" || draft.state.workers.size < question.count) return
+    if (question._tag !== "Workers" || there < question.count) return
     answered.push(place)
     draft.send({ _tag: "Reply", client: question.client, ask: question.ask, answer: { _tag: "WorkersThere" } })
   })
   answered.forEach((place) => draft.removeAsk(place))
+}
+
+const countStaying = (draft: Draft): number => {
+  let count = 0
+  Vector.forEach(draft.state.workers, ({ ending }) => void (ending || count++))
+  return count
 }
 
 /** Nobody waits for this answer any more. */

@@ -19,7 +19,7 @@ import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import { Client } from "@skein/client/Client"
-import { Cluster } from "@skein/cluster/Cluster"
+import { Cluster } from "@skein/client/Cluster"
 import type { Case } from "../../Case.ts"
 import * as SimCluster from "../../SimCluster.ts"
 import { CurrentProcess, type SimProcess } from "../../SimProcess.ts"
@@ -147,7 +147,7 @@ const started = Effect.fnUntraced(function*(world: DrivenWorld, of: Case, prepar
   const service = yield* Effect.orDie(world.perform(client.process, Effect.flatten(client.run(Effect.service(Client)).exit)))
   const own = client.process.context
   return Context.make(Client, service).pipe(
-    Context.add(Cluster, cluster.cluster),
+    Context.add(Cluster, service.cluster),
     Context.add(Sim, makeSim(cluster, of.seed, plan.maxVirtualMs)),
     Context.add(Scheduler.Scheduler, Context.get(own, Scheduler.Scheduler)),
     Context.add(Clock.Clock, Context.get(own, Clock.Clock)),
