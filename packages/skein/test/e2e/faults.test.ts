@@ -44,7 +44,7 @@ const releaseAll = (futures: Iterable<{ readonly release: Effect.Effect<void> }>
 
 for (const { name, options } of withProcesses) {
   describe(`a cluster of ${name}`, () => {
-    it.live("gives every result when a worker is killed in the middle of 2,000 tasks", () =>
+    it.live("gives every result when a worker is killed in the middle of 2,000 tasks (test_nanny.py::test_nanny_process_failure, test_spec_cluster.py::test_unexpected_closed_worker)", () =>
       leavesNothing(options, Effect.gen(function*() {
         const client = yield* Client
         const leaves = yield* client.map(tasks.double, Array.from({ length: 1_900 }, (_, n) => n))
