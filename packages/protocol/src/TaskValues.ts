@@ -18,6 +18,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { PayloadInvalid } from "./Errors.ts"
+import { classNamed } from "./Portable.ts"
 import { fromCause, type Raised } from "./Raised.ts"
 import { codecName, fnCodecName, type Handler, type Task, type TaskServices } from "./Task.ts"
 import * as Registry from "./TaskRegistry.ts"
@@ -45,7 +46,14 @@ export const codecsOfTask = (task: Task.Any): ResultCodecs => ({
 /** Decodes what travels under the name of a codec: of the given task first, else of any that this process knows. Throws. */
 export const named = (own: ResultCodecs = {}) => (name: string, encoded: unknown): unknown => {
   const codec = own.success?.name === name ? own.success.codec : own.error?.name === name ? own.error.codec : Registry.codec(name)
-  if (codec === undefined) throw new Error(`"${name}" names a codec of a task that this process has not loaded; import its module here too`)
+  if (codec === undefined) {
+    const cls = classNamed(name)
+    throw new Error(
+      cls === undefined
+        ? `"${name}" names a codec of a task that this process has not loaded; import its module here too`
+        : `the class ${cls} is not known in this process; \`Portable.register\` it where it is defined, or give the task a \`success\` schema`
+    )
+  }
   return Schema.decodeUnknownSync(codec)(encoded)
 }
 

@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Chunk, Data, DateTime, Duration, Effect, Equal, Exit, HashMap, HashSet, Option, Result, Schema } from "effect"
+import { BigDecimal, Cause, Chunk, Data, DateTime, Duration, Effect, Equal, Exit, HashMap, HashSet, Option, Queue, Redacted, Result, Schema, SchemaGetter, Stream } from "effect"
+import { learnExports, Portable } from "@skein/protocol/Portable"
+import { named } from "@skein/protocol/TaskValues"
 import * as Value from "@skein/protocol/Value"
 
 const encode = (value: unknown, options?: Value.EncodeOptions) => Result.getOrThrow(Value.encode(value, options))
@@ -36,8 +38,9 @@ describe("what is data", () => {
     ["a buffer", new Uint8Array([9, 8]).buffer],
     ["a data view", new DataView(new Uint8Array([2, 3]).buffer)],
     ["Node's buffer", Buffer.from("héllo")],
-    ["regular expressions", [/a+b/giu, /[/]/]],
-    ["URLs", new URL("https://example.org/a?b=c#d")]
+    ["regular expressions", [/a+b/giu, /[/]/, Object.assign(/a/g, { lastIndex: 3 })]],
+    ["URLs and their parameters", [new URL("https://example.org/a?b=c#d"), new URLSearchParams("a=1&a=2")]],
+    ["registered symbols", [Symbol.for("skein/test"), { [1]: Symbol.for("") }]]
   ]
   for (const [name, value] of samples) {
     it(`${name} arrive as they were`, () => {
@@ -51,7 +54,7 @@ describe("what is data", () => {
       Duration.seconds(3), Duration.nanos(5n), Duration.infinity, Duration.negativeInfinity, DateTime.makeUnsafe(12345),
       DateTime.makeZonedUnsafe(1_700_000_000_000, { timeZone: "Europe/London" }),
       DateTime.makeZonedUnsafe(1_700_000_000_000, { timeZone: 3_600_000 }), Chunk.make(1, 2), HashMap.make(["a", 1], ["b", 2]),
-      HashSet.make("a", "b")
+      HashSet.make("a", "b"), BigDecimal.make(12345n, 2), BigDecimal.make(-1n, -3)
     ]
     for (const value of values) assert.isTrue(Equal.equals(roundTrip(value), value), String(value))
   })
@@ -94,6 +97,12 @@ describe("errors", () => {
     assert.deepStrictEqual([back.name, back.message, back instanceof Error], ["Mine", "x", true])
   })
 
+  it("that suppress others keep both", () => {
+    const back = roundTrip(new SuppressedError(new Error("a"), "b", "while closing")) as SuppressedError
+    assert.instanceOf(back, SuppressedError)
+    assert.deepStrictEqual([back.message, (back.error as Error).message, back.suppressed, Object.keys(back)], ["while closing", "a", "b", []])
+  })
+
   it("that gather others keep them", () => {
     const back = roundTrip(new AggregateError([new Error("a"), 2], "both")) as AggregateError
     assert.instanceOf(back, AggregateError)
@@ -125,16 +134,46 @@ describe("what is not data is refused, with the path to it", () => {
   }
   const cyclic: { self?: unknown } = {}
   cyclic.self = cyclic
+  const cyclicMap = new Map<string, unknown>()
+  cyclicMap.set("m", cyclicMap)
+  let deep: unknown = 1
+  for (let level = 0; level < 100; level++) deep = { inner: deep }
+  class Base extends Schema.Class<Base>("Value.test/Base")({ n: Schema.Number }) {}
+  class Subclass extends Base {}
+  class Registered {
+    readonly amount: number
+    constructor(amount: number) {
+      this.amount = amount
+    }
+  }
+  Portable.register(Registered, Schema.Struct({ amount: Schema.Number }).pipe(Schema.decodeTo(Schema.instanceOf(Registered), {
+    decode: SchemaGetter.transform(({ amount }: { readonly amount: number }) => new Registered(amount)),
+    encode: SchemaGetter.transform(({ amount }: Registered) => ({ amount }))
+  })) as Schema.Codec<Registered, unknown>)
   const samples: ReadonlyArray<readonly [name: string, value: unknown, path: ReadonlyArray<string>, found: RegExp]> = [
     ["a function", { a: [0, () => 1] }, ["a", "1"], /^a function/],
     ["a class", { a: Money }, ["a"], /^the class Money$/],
-    ["a symbol", [Symbol("s")], ["0"], /symbol/],
+    ["a symbol of this process", [Symbol("s")], ["0"], /^the symbol "s", which is this process's own/],
     ["a symbol as a name", { a: { [Symbol("s")]: 1 } }, ["a"], /symbol/],
-    ["an instance of a class", { b: new Map([["k", new Money()]]) }, ["b", "k"], /^an instance of Money$/],
+    ["an instance of a class", { b: new Map([["k", new Money()]]) }, ["b", "k"], /^an instance of Money, a class that is not registered$/],
     ["a promise", { p: Promise.resolve(1) }, ["p"], /^a Promise$/],
     ["a generator", [(function*() {})()], ["0"], /generator/],
     ["an effect", { e: Effect.sync(() => 1) }, ["e"], /^an Effect/],
-    ["what contains itself", cyclic, Array.from({ length: 64 }, () => "self"), /contains itself/],
+    ["what contains itself", { a: cyclic }, ["a", "self"], /^something that contains itself$/],
+    ["a map that contains itself", cyclicMap, ["m"], /^something that contains itself$/],
+    ["what is nested too deep", deep, Array.from({ length: 64 }, () => "inner"), /^something nested more than 64 deep$/],
+    ["a bare shared buffer", { s: new SharedArrayBuffer(1) }, ["s"], /^memory shared with other threads; send a copy/],
+    ["a stream", [Stream.make(1)], ["0"], /^a Stream$/],
+    ["a ReadableStream", [new ReadableStream()], ["0"], /^an instance of ReadableStream/],
+    ["an iterator", { i: [1].values() }, ["i"], /iterator/],
+    ["a WeakMap", { w: new WeakMap() }, ["w"], /^a WeakMap$/],
+    ["a boxed number", { n: new Number(1) }, ["n"], /^a Number object; send its valueOf\(\)$/],
+    ["a secret", { r: Redacted.make("hunter2") }, ["r"], /^a Redacted value, whose secret stays where it is/],
+    ["a queue", { q: Effect.runSync(Queue.unbounded<number>()) }, ["q"], /^an Effect Queue$/],
+    ["an instance of a subclass of Map", { m: new (class Sorted extends Map<string, number> {})() }, ["m"], /^an instance of Sorted/],
+    ["a map with a field of its own", Object.assign(new Map(), { hint: 1 }), [], /^a Map with the field "hint"$/],
+    ["a subclass of a schema's class", { c: new Subclass({ n: 1 }) }, ["c"], /^an instance of Subclass/],
+    ["an instance that its schema cannot encode", { b: Object.assign(Object.create(Registered.prototype), { amount: "no" }) }, ["b"], /^an instance of Registered that its schema cannot encode \(Expected number at \["amount"\]\)$/],
     ["a match of a regular expression", { m: "abc".match(/b/) }, ["m"], /an array with the field/],
     ["memory shared with others", { s: new Uint8Array(new SharedArrayBuffer(1)) }, ["s"], /shared/],
     ["a class in the cause of an error", new Error("x", { cause: new Money() }), ["cause"], /Money/],
@@ -144,7 +183,7 @@ describe("what is not data is refused, with the path to it", () => {
     it(name, () => {
       const refused = refusal(value)
       assert.deepStrictEqual(refused.path, path)
-      assert.match(refused.found, found)
+      assert.match(refused.found, found, refused.found)
     })
   }
 
@@ -195,6 +234,85 @@ describe("holes and names", () => {
     assert.isTrue(Result.isFailure(Value.decode(bytes)))
     const result = Value.decode(bytes, { named: (name) => { throw new Error(`no codec ${name}`) } })
     assert.match(Result.isFailure(result) ? result.failure.message : "", /no codec Other/)
+  })
+})
+
+describe("instances of classes", () => {
+  class Point extends Schema.Class<Point>("Value.test/Point")({ x: Schema.Number, when: Schema.DateFromString }) {
+    get double() {
+      return 2 * this.x
+    }
+  }
+  class TooFar extends Schema.TaggedError<TooFar>()("Value.test/TooFar", { by: Schema.BigInt, at: Point }) {
+    override get message() {
+      return `too far by ${this.by}`
+    }
+  }
+  class Money {
+    readonly amount: number
+    constructor(amount: number) {
+      this.amount = amount
+    }
+  }
+  const money = Schema.Struct({ amount: Schema.Number }).pipe(Schema.decodeTo(Schema.instanceOf(Money), {
+    decode: SchemaGetter.transform(({ amount }: { readonly amount: number }) => new Money(amount)),
+    encode: SchemaGetter.transform(({ amount }: Money) => ({ amount }))
+  })) as Schema.Codec<Money, unknown>
+  const arrived = (value: unknown) => decode(encode(value), { named: named() })
+  const point = new Point({ x: 2, when: new Date(7) })
+
+  it("of a schema's class arrive as instances, checked on both sides", () => {
+    const back = arrived([point, { deep: point }]) as [Point, { deep: Point }]
+    assert.instanceOf(back[0], Point)
+    assert.deepStrictEqual([back[0].double, back[1].deep.when], [4, new Date(7)])
+    // What comes from anybody is checked by the schema, whatever name it says it has.
+    const forged = encode(new Value.Named("Value.test/Point/class", { x: "2", when: "now" }))
+    assert.isTrue(Result.isFailure(Value.decode(forged, { named: named() })))
+  })
+
+  it("of a schema's error arrive as instances, with the stack they had", () => {
+    const error = new TooFar({ by: 3n, at: point })
+    const back = arrived({ error }) as { error: TooFar }
+    assert.instanceOf(back.error, TooFar)
+    assert.deepStrictEqual([back.error.message, back.error.by, back.error.at.double, back.error.stack], ["too far by 3", 3n, 4, error.stack])
+  })
+
+  it("of an error whose class is not known here arrive as an error of its name, tag and fields", () => {
+    const error = new TooFar({ by: 3n, at: point })
+    const back = decode(encode(error)) as Error & { readonly _tag: string }
+    assert.deepStrictEqual([back instanceof TooFar, back instanceof Error], [false, true])
+    assert.deepStrictEqual([back._tag, back.message, back.name, back.stack], ["Value.test/TooFar", "too far by 3", "Value.test/TooFar", error.stack])
+  })
+
+  it("of any class arrive once that is registered, and are refused before", () => {
+    assert.match(refusal(new Money(1)).found, /^an instance of Money, a class that is not registered$/)
+    Portable.register(Money, money)
+    const back = arrived(new Map([["m", new Money(5)]])) as Map<string, Money>
+    assert.instanceOf(back.get("m"), Money)
+    assert.strictEqual(back.get("m")?.amount, 5)
+  })
+
+  it("of two classes of one name are not mixed up", () => {
+    const other = (() => {
+      class Point extends Schema.Class<Point>("Value.test/Point")({ y: Schema.Number }) {}
+      return new Point({ y: 1 })
+    })()
+    arrived(point)
+    assert.strictEqual(refusal([other]).found, "an instance of Value.test/Point, of which name there is another class; give one of them another identifier")
+  })
+
+  it("are known on the other side from the exports of a module", () => {
+    class Exported extends Schema.Class<Exported>("Value.test/Exported")({ n: Schema.Number }) {}
+    const bytes = encode(new Value.Named("Value.test/Exported/class", { n: 1 }))
+    assert.isTrue(Result.isFailure(Value.decode(bytes, { named: named() })))
+    learnExports({ Exported, other: 1, helper: () => 2 })
+    assert.instanceOf(decode(bytes, { named: named() }), Exported)
+  })
+
+  it("cannot be registered without a class, a name or a schema", () => {
+    assert.throws(() => Portable.register(class {}, Schema.Any), /the option `Portable.register` is not valid: expected a class with a name/)
+    assert.throws(() => Portable.register((() => 1) as never, Schema.Any), /expected a class\n/)
+    assert.throws(() => Portable.register(Money, {} as never), /expected a schema of the class/)
   })
 })
 
@@ -278,11 +396,16 @@ describe("bytes from anybody", () => {
   })
 
   it("noise gives a value or a ValueInvalid, never anything else", () => {
-    const seeds = encode([1, "abc", { a: new Date(5), b: [Duration.millis(3), DateTime.makeUnsafe(1)], c: /x/g, d: new URL("http://a/") }, new Error("e"), HashMap.make([1, 2])])
+    class Noisy extends Schema.TaggedError<Noisy>()("Value.test/Noisy", { n: Schema.Number }) {}
+    const seeds = encode([
+      1, "abc", { a: new Date(5), b: [Duration.millis(3), DateTime.makeUnsafe(1)], c: /x/g, d: new URL("http://a/") }, new Error("e"), HashMap.make([1, 2]),
+      new Noisy({ n: 1 }), Symbol.for("s"), new URLSearchParams("a=b"), BigDecimal.make(5n, 1), Object.assign(/y/g, { lastIndex: 1 }),
+      new SuppressedError(1, 2), new AggregateError([3]), JSON.parse("{\"__proto__\":{\"polluted\":1}}")
+    ])
     let state = 1
     const next = () => (state = (Math.imul(state, 1103515245) + 12345) >>> 0) / 2 ** 32
     let decoded = 0
-    for (let i = 0; i < 5_000; i++) {
+    for (let i = 0; i < 3_000; i++) {
       const bytes = i % 2 === 0 ? Uint8Array.from({ length: Math.floor(next() * 40) }, () => next() * 256) : seeds.slice()
       if (i % 2 === 1) for (let n = 0; n < 3; n++) bytes[Math.floor(next() * bytes.length)] = next() * 256
       const result = outcome(bytes)
@@ -290,6 +413,7 @@ describe("bytes from anybody", () => {
       else assert.instanceOf(result.failure, Value.ValueInvalid)
     }
     assert.isAbove(decoded, 50)
+    assert.deepStrictEqual([Object.keys(Object.prototype), Object.keys(Error.prototype), ({} as { polluted?: unknown }).polluted], [[], [], undefined])
   })
 
   it.prop("every JSON value survives", [Schema.Json], ([json]) => {

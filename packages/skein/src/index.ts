@@ -14,5 +14,6 @@ export {
   Attempt, DataLost, KeyConflict, KilledWorker, NoEligibleWorker, ResultInvalid, SchedulerLost, TaskCancelled, TaskDefect, TaskError, TaskOrigin,
   TaskTimeout
 } from "@skein/protocol/Failure"
+export { Portable } from "@skein/protocol/Portable"
 export { type CurrentTask, TaskContext, type TaskContextService } from "@skein/protocol/TaskContext"
 export { type FnOptions, type FnTask, type SubmitOptions, Task, type TaskDefaults, type TaskServices } from "@skein/protocol/Task"

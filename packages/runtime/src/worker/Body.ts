@@ -13,6 +13,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { type CurrentTask, runAs } from "@skein/protocol/CurrentTask"
+import { classNamed } from "@skein/protocol/Portable"
 import type { Raised } from "@skein/protocol/Raised"
 import type { Handler, TaskServices } from "@skein/protocol/Task"
 import * as Registry from "@skein/protocol/TaskRegistry"
@@ -61,11 +62,11 @@ export const begin = (
   as: As,
   own = false
 ): Ending | Effect.Effect<Ending> => {
-  const args = decodeArgs(encodedArgs, inputs, own)
+  const args = decodeArgs(encodedArgs, inputs, own, true)
   if (Result.isSuccess(args)) return call(body, args.success, clock, as)
   if (!(args.failure instanceof CodecUnknown)) return undecodable(args.failure)
   return Effect.flatMap(moreCodecs, () => {
-    const again = decodeArgs(encodedArgs, inputs, own)
+    const again = decodeArgs(encodedArgs, inputs, own, false)
     return complete(Result.isSuccess(again) ? call(body, again.success, clock, as) : undecodable(again.failure))
   })
 }
@@ -138,8 +139,11 @@ export const ofHandler = (handler: Handler): Body => ({
   codecs: codecsOfTask(handler.task)
 })
 
-/** Every body gets values of its own, for it may change them. */
-const decodeArgs = (args: Uint8Array, inputs: Inputs, own: boolean): Result.Result<ReadonlyArray<unknown>, Error> => {
+/**
+ * Every body gets values of its own, for it may change them. `strict`: an error whose class is not known is no argument yet either,
+ * though it can stand for itself.
+ */
+const decodeArgs = (args: Uint8Array, inputs: Inputs, own: boolean, strict: boolean): Result.Result<ReadonlyArray<unknown>, Error> => {
   // A dependency that stands in two places is two values.
   const filled = own ? new Set<number>() : undefined
   let unknown: CodecUnknown | undefined
@@ -156,15 +160,20 @@ const decodeArgs = (args: Uint8Array, inputs: Inputs, own: boolean): Result.Resu
     return Result.getOrThrow(Value.decode(input, { named, own: first }))
   }
   const decoded = Value.decode(args, { fill, named, own })
-  if (Result.isFailure(decoded)) return Result.fail(unknown ?? decoded.failure)
+  if (unknown !== undefined && (strict || Result.isFailure(decoded))) return Result.fail(unknown)
+  if (Result.isFailure(decoded)) return Result.fail(decoded.failure)
   return Array.isArray(decoded.success) ? Result.succeed(decoded.success) : Result.fail(new TypeError("The arguments are no list."))
 }
 
 /** An argument travels under the name of a codec that no module here brings. */
 export class CodecUnknown extends Schema.TaggedError<CodecUnknown>()("CodecUnknown", { name: Schema.String }) {
   override get message() {
-    return `An argument is a value of "${this.name}", and no module of this worker has a task with that codec.\n` +
-      "  fix  name the module that exports it in `tasks` of the cluster"
+    const cls = classNamed(this.name)
+    return cls === undefined
+      ? `An argument is a value of "${this.name}", and no module of this worker has a task with that codec.\n` +
+        "  fix  name the module that exports it in `tasks` of the cluster"
+      : `An argument is an instance of ${cls}, and no module of this worker exports or registers that class.\n` +
+        "  fix  export it from a module that `tasks` of the cluster names; there, too, `Portable.register` what is no Schema.Class"
   }
 }
 

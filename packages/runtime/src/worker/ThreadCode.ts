@@ -15,6 +15,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { CodeDef } from "@skein/protocol/Code"
+import { learnExports } from "@skein/protocol/Portable"
 import { encodeRaised } from "@skein/protocol/Raised"
 import type { TaskServices } from "@skein/protocol/Task"
 import { TaskContext } from "@skein/protocol/TaskContext"
@@ -32,10 +33,10 @@ export const urlFor = (tasks: ReadonlyArray<string>): string => {
   return url.href
 }
 
-/** Imports the worker's modules: only for the codecs in them, so only when one is missing. One that fails brings none. */
+/** Imports the worker's modules: only for the codecs and classes in them, so only when one is missing. One that fails brings none. */
 const modules: Effect.Effect<void> = Effect.callback((resume) => {
   const urls = new URL(import.meta.url).searchParams.getAll("tasks")
-  Promise.allSettled(urls.map((url) => importModule(url))).then(() => resume(Effect.void))
+  Promise.allSettled(urls.map((url) => importModule(url).then(learnExports))).then(() => resume(Effect.void))
 })
 
 /** The outcome of a function that gave an Effect: a failure of no bytes, which no real one has. */

@@ -15,6 +15,9 @@ export class Refused {
   }
 }
 
+/** Nested deeper than is read; mostly because it contains itself. */
+export class TooDeep extends Refused {}
+
 /** Lengths come first; everything about bytes is said in tags.ts. */
 export abstract class Output {
   protected bytes = new Uint8Array(1024)

@@ -7,6 +7,7 @@
  * `Malformed`; Value.ts catches it, and whatever a constructor throws at
  * nonsense, such as a broken regular expression.
  */
+import * as BigDecimal from "effect/BigDecimal"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
@@ -18,7 +19,7 @@ import * as HashSet from "effect/HashSet"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { Malformed, Source } from "./Source.ts"
-import { ArrayBufferKind, BufferKind, byteKinds, DataViewKind, ErrorHas, LONG_BYTES, MAX_DEPTH, NodeBuffer, Tag, Url } from "./tags.ts"
+import { ArrayBufferKind, BufferKind, byteKinds, DataViewKind, ErrorHas, LONG_BYTES, MAX_DEPTH, NodeBuffer, SuppressedError, Tag, Url, UrlSearchParams } from "./tags.ts"
 
 export interface Reading {
   /** The value of the future at this position. */
@@ -104,9 +105,25 @@ export class Reader extends Source {
         return this.error()
       case Tag.RegExp:
         return new RegExp(this.string(), this.string())
+      case Tag.RegExpAt: {
+        const found = new RegExp(this.string(), this.string())
+        found.lastIndex = this.numeric()
+        return found
+      }
+      case Tag.Symbol:
+        return Symbol.for(this.string())
       case Tag.Url:
         if (Url === undefined) throw new Malformed(this.at, "no URL, for this runtime has none")
         return new Url(this.string())
+      case Tag.UrlSearchParams:
+        if (UrlSearchParams === undefined) throw new Malformed(this.at, "no URLSearchParams, for this runtime has none")
+        return new UrlSearchParams(this.string())
+      case Tag.BigDecimal: {
+        const value = this.value()
+        const scale = this.numeric()
+        if (typeof value !== "bigint" || !Number.isSafeInteger(scale)) throw new Malformed(this.at, "a decimal number")
+        return BigDecimal.make(value, scale)
+      }
       case Tag.Some:
         return Option.some(this.value())
       case Tag.Success:
@@ -199,16 +216,34 @@ export class Reader extends Source {
     const stack = (has & ErrorHas.Stack) === 0 ? undefined : this.string()
     const cause = (has & ErrorHas.Cause) === 0 ? none : this.value()
     const errors = (has & ErrorHas.Errors) === 0 ? none : this.value()
-    const fields = this.fields<Record<string, unknown>>(Object.create(null))
-    // One with a tag can be yielded in Effect.gen, as errors with tags can.
-    const error: Error = typeof fields["_tag"] === "string" ? new Data.Error<{}>(undefined) : new (errorClasses.get(name) ?? Error)()
-    setHidden(error, "message", message)
+    const suppressing = (has & ErrorHas.Suppressed) === 0 ? undefined : [this.value(), this.value()] as const
+    const error = (has & ErrorHas.Class) === 0
+      ? errorOf(name, this.fields<Record<string, unknown>>(Object.create(null)), suppressing !== undefined)
+      : this.ofClass(name)
+    if (error.message !== message) setHidden(error, "message", message)
     setHidden(error, "stack", stack ?? `${name}: ${message}`)
     if (error.name !== name) setHidden(error, "name", name)
-    if (cause !== none) setHidden(error, "cause", cause)
+    if (cause !== none && !Object.hasOwn(error, "cause")) setHidden(error, "cause", cause)
     if (errors !== none) setHidden(error, "errors", errors)
-    for (const field of Object.keys(fields)) setField(error, field, fields[field])
+    if (suppressing !== undefined) {
+      setHidden(error, "error", suppressing[0])
+      setHidden(error, "suppressed", suppressing[1])
+    }
     return error
+  }
+
+  /** An instance of its class; an error with the same fields if that class is not known here, for it can still be caught by its tag. */
+  private ofClass(name: string): Error {
+    const codec = this.string()
+    const encoded = this.value()
+    try {
+      const revived = this.options.named?.(codec, encoded)
+      if (revived instanceof Error) return revived
+    } catch {
+      // Of a class that this process does not know, or knows otherwise.
+    }
+    const isFields = typeof encoded === "object" && encoded !== null && Object.getPrototypeOf(encoded) === Object.prototype
+    return errorOf(name, isFields ? encoded as Readonly<Record<string, unknown>> : {}, false)
   }
 
   private cause(): Cause.Cause<unknown> {
@@ -294,6 +329,17 @@ const setField = (target: object, name: string, value: unknown): void => {
   } else {
     ;(target as Record<string, unknown>)[name] = value
   }
+}
+
+/** Of the language's class of this name, with these fields. One with a tag can be yielded in Effect.gen, as errors with tags can. */
+const errorOf = (name: string, fields: Readonly<Record<string, unknown>>, suppressing: boolean): Error => {
+  const error: Error = typeof fields["_tag"] === "string"
+    ? new Data.Error<{}>(undefined)
+    : suppressing && SuppressedError !== undefined
+    ? new SuppressedError(undefined, undefined)
+    : new (errorClasses.get(name) ?? Error)()
+  for (const field of Object.keys(fields)) setField(error, field, fields[field])
+  return error
 }
 
 /** As the language's own constructors set what an error says of itself. */

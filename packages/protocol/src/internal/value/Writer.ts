@@ -4,6 +4,7 @@
  * What is nested refuses itself by throwing `Refused`; Value.ts catches it. The
  * path to the refused part is kept as it goes, which costs one store a level.
  */
+import * as BigDecimal from "effect/BigDecimal"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
@@ -14,15 +15,20 @@ import * as HashSet from "effect/HashSet"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { describe } from "./describe.ts"
-import { Output, Refused } from "./Output.ts"
-import { ArrayBufferKind, BufferKind, byteKinds, DataViewKind, ErrorHas, LONG_BYTES, MAX_DEPTH, NodeBuffer, Tag, Url } from "./tags.ts"
+import { Output, Refused, TooDeep } from "./Output.ts"
+import { ArrayBufferKind, BufferKind, byteKinds, DataViewKind, ErrorHas, LONG_BYTES, MAX_DEPTH, NodeBuffer, SuppressedError, Tag, Url, UrlSearchParams } from "./tags.ts"
 
 export interface Writing {
   /** The number that stands for this value, if it is a future. */
   readonly hole: ((value: object) => number | undefined) | undefined
-  /** Which codec writes this instance of a class, and what it makes of it. */
-  readonly named: ((value: object) => { readonly name: string; readonly encoded: unknown } | undefined) | undefined
+  /** Which codec writes this instance of a class, and what it makes of it; a text says why it cannot. */
+  readonly named: (value: object) => NamedValue | string | undefined
   readonly limitBytes: number
+}
+
+export interface NamedValue {
+  readonly name: string
+  readonly encoded: unknown
 }
 
 /** Kept between calls up to this size. */
@@ -73,6 +79,8 @@ export class Writer extends Output {
         return this.bigint(value)
       case "object":
         return value === null ? this.byte(Tag.Null) : this.nested(value)
+      case "symbol":
+        return this.symbol(value)
       default:
         throw this.refused(value)
     }
@@ -93,7 +101,7 @@ export class Writer extends Output {
   // ---- what may hold other values
 
   private nested(value: object): void {
-    if (this.depth >= MAX_DEPTH) throw new Refused(this.where(), `something nested more than ${MAX_DEPTH} deep, or that contains itself`)
+    if (this.depth >= MAX_DEPTH) throw new TooDeep(this.where(), `something nested more than ${MAX_DEPTH} deep`)
     this.depth++
     this.path[this.depth] = undefined
     this.object(value)
@@ -111,22 +119,11 @@ export class Writer extends Output {
       this.byte(Tag.Future)
       return this.count(hole)
     }
-    if (prototype === Map.prototype) return this.entries(Tag.Map, value as ReadonlyMap<unknown, unknown>)
-    if (prototype === Set.prototype) return this.elements(Tag.Set, value as ReadonlySet<unknown>, (value as ReadonlySet<unknown>).size)
-    if (prototype === Date.prototype) return this.date(value as Date)
     if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return this.binary(value, prototype)
     if (value instanceof Error) return this.error(value)
-    if (prototype === RegExp.prototype) {
-      this.byte(Tag.RegExp)
-      this.text((value as RegExp).source)
-      return this.text((value as RegExp).flags)
-    }
-    if (Url !== undefined && prototype === Url.prototype) {
-      this.byte(Tag.Url)
-      return this.text((value as { readonly href: string }).href)
-    }
-    if (this.effectData(value)) return
-    const named = this.options.named?.(value)
+    if (this.builtIn(value, prototype) || this.effectData(value)) return
+    const named = this.options.named(value)
+    if (typeof named === "string") throw new Refused(this.where(), named)
     if (named !== undefined) {
       this.byte(Tag.Named)
       this.text(named.name)
@@ -134,6 +131,40 @@ export class Writer extends Output {
     }
     if (isPlainElsewhere(prototype)) return this.fields(Tag.Object, value)
     throw this.refused(value)
+  }
+
+  /** What the language and every runtime have, and has no fields. */
+  private builtIn(value: object, prototype: unknown): boolean {
+    if (prototype === Map.prototype) this.entries(Tag.Map, value as ReadonlyMap<unknown, unknown>)
+    else if (prototype === Set.prototype) this.elements(Tag.Set, value as ReadonlySet<unknown>, (value as ReadonlySet<unknown>).size)
+    else if (prototype === Date.prototype) this.date(value as Date)
+    else if (prototype === RegExp.prototype) this.regExp(value as RegExp)
+    else if (Url !== undefined && prototype === Url.prototype) {
+      this.byte(Tag.Url)
+      this.text((value as { readonly href: string }).href)
+    } else if (UrlSearchParams !== undefined && prototype === UrlSearchParams.prototype) {
+      this.byte(Tag.UrlSearchParams)
+      this.text(String(value))
+    } else return false
+    // What somebody hung on to it would be lost.
+    const [field] = Object.keys(value)
+    if (field !== undefined) throw new Refused(this.where(), `${describe(value)} with the field "${field}"`)
+    return true
+  }
+
+  private regExp(value: RegExp): void {
+    this.byte(value.lastIndex === 0 ? Tag.RegExp : Tag.RegExpAt)
+    this.text(value.source)
+    this.text(value.flags)
+    if (value.lastIndex !== 0) this.number(value.lastIndex)
+  }
+
+  /** Those in the registry of all symbols are the same everywhere; any other is one process's own. */
+  private symbol(value: symbol): void {
+    const key = Symbol.keyFor(value)
+    if (key === undefined) throw this.refused(value)
+    this.byte(Tag.Symbol)
+    this.text(key)
   }
 
   private array(values: ReadonlyArray<unknown>): void {
@@ -186,8 +217,15 @@ export class Writer extends Output {
     const { cause, errors, message, name, stack } = error as Error & { readonly cause?: unknown; readonly errors?: unknown }
     const hasCause = "cause" in error && cause !== undefined
     const hasErrors = Array.isArray(errors) && !Object.prototype.propertyIsEnumerable.call(error, "errors")
+    const suppressing = SuppressedError !== undefined && error instanceof SuppressedError ? error as unknown as Suppressing : undefined
+    const named = this.options.named(error)
+    // A class whose schema cannot encode this one is no reason to say nothing of the error.
+    const asClass = typeof named === "string" ? undefined : named
     this.byte(Tag.Error)
-    this.byte((typeof stack === "string" ? ErrorHas.Stack : 0) | (hasCause ? ErrorHas.Cause : 0) | (hasErrors ? ErrorHas.Errors : 0))
+    this.byte(
+      (typeof stack === "string" ? ErrorHas.Stack : 0) | (hasCause ? ErrorHas.Cause : 0) | (hasErrors ? ErrorHas.Errors : 0) |
+        (asClass === undefined ? 0 : ErrorHas.Class) | (suppressing === undefined ? 0 : ErrorHas.Suppressed)
+    )
     this.text(String(name))
     this.text(String(message))
     if (typeof stack === "string") this.text(stack)
@@ -198,6 +236,14 @@ export class Writer extends Output {
     if (hasErrors) {
       this.path[this.depth] = "errors"
       this.value(errors)
+    }
+    if (suppressing !== undefined) {
+      this.inside("error", suppressing.error)
+      this.inside("suppressed", suppressing.suppressed)
+    }
+    if (asClass !== undefined) {
+      this.text(asClass.name)
+      return this.value(asClass.encoded)
     }
     const names = Object.keys(error).filter((field) => !ownOfErrors.has(field))
     // A `_tag` on the prototype is what Effect.catchTag looks for, so it goes along as if it were the error's own.
@@ -237,6 +283,10 @@ export class Writer extends Output {
       this.entries(Tag.HashMap, new Map(value))
     } else if (HashSet.isHashSet(value)) {
       this.elements(Tag.HashSet, value, HashSet.size(value))
+    } else if (BigDecimal.isBigDecimal(value)) {
+      this.byte(Tag.BigDecimal)
+      this.bigint(value.value)
+      this.number(value.scale)
     } else {
       return false
     }
@@ -281,7 +331,7 @@ export class Writer extends Output {
       return this.view8(ArrayBufferKind, new Uint8Array(value))
     }
     const { buffer, byteLength, byteOffset } = value
-    if (!(buffer instanceof ArrayBuffer)) throw new Refused(this.where(), "a view on memory shared with other threads")
+    if (!(buffer instanceof ArrayBuffer)) throw new Refused(this.where(), "a view on memory shared with other threads; send a copy: `.slice()`")
     const kind = byteKinds.findIndex((constructor) => constructor.prototype === prototype)
     const known = kind >= 0
       ? kind
@@ -295,7 +345,7 @@ export class Writer extends Output {
   }
 
   private view8(kind: number, bytes: Uint8Array): void {
-    if (!(bytes.buffer instanceof ArrayBuffer)) throw new Refused(this.where(), "a view on memory shared with other threads")
+    if (!(bytes.buffer instanceof ArrayBuffer)) throw new Refused(this.where(), "a view on memory shared with other threads; send a copy: `.slice()`")
     // One growth for all of it: growing twice would copy twice.
     this.room(16 + bytes.length)
     if (bytes.length >= LONG_BYTES) for (let before = this.at + headOf(bytes.length); before % 8 !== 0; before++) this.byte(Tag.Pad)
@@ -317,6 +367,11 @@ export class Writer extends Output {
 
 /** Bytes that a tag, a kind and this length take. */
 const headOf = (length: number): number => 3 + (length < 2 ** 7 ? 0 : length < 2 ** 14 ? 1 : length < 2 ** 21 ? 2 : length < 2 ** 28 ? 3 : 4)
+
+interface Suppressing {
+  readonly error: unknown
+  readonly suppressed: unknown
+}
 
 /** Said apart from an error's other fields. */
 const ownOfErrors: ReadonlySet<string> = new Set(["name", "message", "stack", "cause"])

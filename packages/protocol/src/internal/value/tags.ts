@@ -42,7 +42,10 @@ export const Tag = {
   RegExp: 17,
   /** its text, as a value */
   Url: 18,
-  /** flags byte, name, message, [stack], [cause], [errors], then as Object: own fields */
+  /**
+   * flags byte, name, message, [stack], [cause], [errors], [error, suppressed], then as Object: own fields;
+   * or, with a class: its name, and what its codec makes of the error
+   */
   Error: 19,
   None: 20,
   Some: 21,
@@ -71,21 +74,29 @@ export const Tag = {
   Named: 34,
   /** up to seven of them, then long Bytes, whose first lies at a multiple of eight: so they can be looked at where they are */
   Pad: 35,
+  /** its key, as a value: a symbol made by `Symbol.for` */
+  Symbol: 36,
+  /** its text, as a value */
+  UrlSearchParams: 37,
+  /** value (a bigint), scale (a number), as values */
+  BigDecimal: 38,
+  /** as RegExp, then lastIndex as a value: one that has searched already */
+  RegExpAt: 39,
   /** 128 to 255: the integers 0 to 127 */
   Small: 128
 } as const
 
 /** In an Error's flags byte. */
-export const ErrorHas = { Stack: 1, Cause: 2, Errors: 4 } as const
+export const ErrorHas = { Stack: 1, Cause: 2, Errors: 4, Class: 8, Suppressed: 16 } as const
 
 /** How deep values may be nested, in both directions. */
 export const MAX_DEPTH = 64
 
 /** Views on bytes, by the number that stands for them; all little endian. Those of one byte an element first. */
-export const byteKinds = [
+export const byteKinds: ReadonlyArray<ByteKind> = [
   Uint8Array, Int8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array, Float64Array,
-  BigInt64Array, BigUint64Array
-] as const
+  BigInt64Array, BigUint64Array, ...optional("Float16Array")
+]
 /** Bytes in bulk from this many on, where a copy costs more than it is worth. */
 export const LONG_BYTES = 64 * 1024
 export const ArrayBufferKind = 32
@@ -93,10 +104,26 @@ export const DataViewKind = 33
 /** Node's Buffer; a Uint8Array where there is none. */
 export const BufferKind = 34
 
-/** Where the runtime has them; neither is part of the language. */
+interface ByteKind {
+  new(buffer: ArrayBuffer, byteOffset: number, length: number): ArrayBufferView
+  readonly prototype: object
+  readonly BYTES_PER_ELEMENT: number
+}
+
+/** A kind that not every runtime has, at the end of the list. */
+function optional(name: "Float16Array"): ReadonlyArray<ByteKind> {
+  const kind = (globalThis as { readonly [name]?: ByteKind })[name]
+  return kind === undefined ? [] : [kind]
+}
+
+/** Where the runtime has them; none is part of the language that everybody speaks. */
 const globals = globalThis as {
   readonly URL?: new(text: string) => { readonly href: string }
+  readonly URLSearchParams?: new(text: string) => object
+  readonly SuppressedError?: new(error: unknown, suppressed: unknown) => Error
   readonly Buffer?: { readonly prototype: object; from(buffer: ArrayBuffer, byteOffset?: number, length?: number): Uint8Array }
 }
 export const Url = globals.URL
+export const UrlSearchParams = globals.URLSearchParams
+export const SuppressedError = globals.SuppressedError
 export const NodeBuffer = globals.Buffer

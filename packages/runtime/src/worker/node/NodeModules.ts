@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { readFileSync } from "node:fs"
 import { moduleIdOf } from "@skein/protocol/Code"
+import { learnExports } from "@skein/protocol/Portable"
 import { ModuleFailed, Modules } from "../Code.ts"
 import { importModule } from "../LoadFunction.ts"
 
@@ -13,7 +14,10 @@ export const layer: Layer.Layer<Modules> = Layer.sync(Modules, () => {
   return Modules.of({
     load: (url) =>
       Effect.callback((resume) => {
-        importModule(url).then((exports) => resume(Effect.succeed(exports)), (cause: unknown) => resume(new ModuleFailed({ url, cause })))
+        importModule(url).then((exports) => {
+          learnExports(exports)
+          resume(Effect.succeed(exports))
+        }, (cause: unknown) => resume(new ModuleFailed({ url, cause })))
       }),
     idOf: (url) => {
       const known = ids.get(url)
