@@ -25,7 +25,10 @@ import { type Inspect, makeInspect } from "./Inspect.ts"
 import { ask, type Core } from "./internal/core.ts"
 import { cancelAll, ownFutures, retryAll } from "./internal/future.ts"
 import { waiting } from "./internal/inTask.ts"
-import { makeSubmission, type Said, saying } from "./internal/submission.ts"
+import { located } from "./internal/locating.ts"
+import { both, scopeHoldings } from "./internal/scoped.ts"
+import { makeSubmission, saying, type Submitter } from "./internal/submission.ts"
+import { mapStream } from "./MapStream.ts"
 import * as NodePlatform from "./node/Platform.ts"
 import type { Platform } from "./Platform.ts"
 import { type ProgressOptions, withProgress } from "./Progress.ts"
@@ -100,7 +103,7 @@ export const make = Effect.fnUntraced(function*(
   gone: Effect.Effect<unknown> = Effect.never,
   manager?: Manager
 ): Effect.fn.Return<ClientService, ConnectError, Platform | Hashing | Scope.Scope> {
-  const settings = yield* Effect.fromResult(clientSettings(options))
+  const settings = yield* Effect.flatMap(Effect.fromResult(clientSettings(options)), located)
   return makeService(yield* connect(settings, gone), manager)
 })
 

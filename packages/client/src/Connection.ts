@@ -25,6 +25,7 @@ import { Collecting } from "./Collecting.ts"
 import { makeCodes } from "./internal/code.ts"
 import type { Core, SchedulerClient } from "./internal/core.ts"
 import * as Outbox from "./internal/outbox.ts"
+import type { Located } from "./internal/locating.ts"
 import { References } from "./internal/references.ts"
 import { Platform } from "./Platform.ts"
 
@@ -33,7 +34,7 @@ const FLUSH_MS = 1_000
 
 /** A client's core. Its session ends with the scope, in good order, or once the scheduler is known to be gone. */
 export const connect = Effect.fnUntraced(function*(
-  settings: ClientSettings,
+  settings: Located,
   gone: Effect.Effect<unknown>
 ): Effect.fn.Return<Core, ConnectError, Platform | Hashing | Scope.Scope> {
   const { core, open } = yield* assemble(settings, gone)
@@ -42,12 +43,12 @@ export const connect = Effect.fnUntraced(function*(
 })
 
 /** The same, but it connects when it is first used. That it cannot be reached is then the end of its session. */
-export const connectLater = Effect.fnUntraced(function*(settings: ClientSettings): Effect.fn.Return<Core, never, Platform | Hashing | Scope.Scope> {
+export const connectLater = Effect.fnUntraced(function*(settings: Located): Effect.fn.Return<Core, never, Platform | Hashing | Scope.Scope> {
   return (yield* assemble(settings, Effect.never)).core
 })
 
 /** All but the session, which `open` begins, or else the first that is told or asked. */
-const assemble = Effect.fnUntraced(function*(settings: ClientSettings, gone: Effect.Effect<unknown>) {
+const assemble = Effect.fnUntraced(function*(settings: Located, gone: Effect.Effect<unknown>) {
   const { address } = settings
   const platform = yield* Platform
   const hashing = yield* Hashing
@@ -142,7 +143,7 @@ interface Opened {
   readonly scheduler: SchedulerClient
 }
 
-const dial = Effect.fnUntraced(function*(platform: Platform["Service"], settings: ClientSettings, greeting: Greeting) {
+const dial = Effect.fnUntraced(function*(platform: Platform["Service"], settings: Located, greeting: Greeting) {
   const { address } = settings
   const socket = yield* platform.connect(address).pipe(
     Effect.mapError(({ message }) => ConnectError.because("BadAddress", address, message))

@@ -3,6 +3,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
 import type * as Socket from "effect/socket/Socket"
 
 /** Where progress is shown. */
@@ -20,5 +21,7 @@ export class Platform extends Context.Service<Platform, {
   readonly connect: (address: string) => Effect.Effect<Socket.Socket, { readonly message: string }>
   /** The name in the package.json of this folder, by URL; "" if it has none, undefined if there is no such file. */
   readonly packageAt: (folder: string) => string | undefined
+  /** What a file holds; none if there is no such file. */
+  readonly readText: (path: string) => Effect.Effect<Option.Option<string>, { readonly message: string }>
   readonly terminal: Terminal
 }>()("@skein/client/Platform") {}

@@ -17,6 +17,7 @@ import { Client, makeService } from "./Client.ts"
 import { type ClientOptions, clientSettings } from "./ClientOptions.ts"
 import { Collecting } from "./Collecting.ts"
 import { connectLater } from "./Connection.ts"
+import { located } from "./internal/locating.ts"
 import { Platform } from "./Platform.ts"
 
 /** What it must know of its worker. */
@@ -39,7 +40,7 @@ export const maker = Effect.gen(function*() {
 export const make = Effect.fnUntraced(function*(
   worker: Of
 ): Effect.fn.Return<Effect.Effect<Context.Context<Client>>, never, Platform | Hashing | Scope.Scope> {
-  const settings = yield* Effect.orDie(Effect.fromResult(clientSettings(optionsOf(worker))))
+  const settings = yield* Effect.orDie(Effect.flatMap(Effect.fromResult(clientSettings(optionsOf(worker))), located))
   const scope = yield* Effect.scope
   const services = yield* Effect.context<Platform | Hashing>()
   const begin = Effect.gen(function*() {

@@ -5,7 +5,7 @@ import * as TaskClient from "@skein/client/TaskClient"
 import { TaskContext, type TaskContextService, TaskHoldings } from "@skein/protocol/TaskContext"
 import { Hashing } from "@skein/transport/Hashing"
 import * as NodeHashing from "@skein/transport/node/Hashing"
-import { Context, Effect, Exit, Fiber, Queue, Redacted, Result, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Option, Queue, Redacted, Result, Stream } from "effect"
 import { fake, token } from "./utils/FakeScheduler.ts"
 
 const inc = (n: number) => n + 1
@@ -44,6 +44,7 @@ describe("the client of a worker's bodies", () => {
           return network.connect(address.replace("inproc://", ""))
         }),
         packageAt: () => undefined,
+        readText: () => Effect.succeed(Option.none()),
         terminal: { isTerminal: false, columns: () => 80, write: () => Effect.void }
       }),
       Effect.provideService(Hashing, NodeHashing.node)
@@ -77,6 +78,7 @@ describe("the client of a worker's bodies", () => {
         Effect.provideService(Platform, {
           connect: () => Effect.fail({ message: "nobody is there" }),
           packageAt: () => undefined,
+          readText: () => Effect.succeed(Option.none()),
           terminal: { isTerminal: false, columns: () => 80, write: () => Effect.void }
         }),
         Effect.provideService(Hashing, NodeHashing.node)

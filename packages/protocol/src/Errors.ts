@@ -181,7 +181,7 @@ const connectWords: Readonly<Record<ConnectReason, { readonly what: (address: st
   Dns: { what: (address) => `the host of ${address} is not known`, fix: "correct the host's name" },
   BadAddress: {
     what: (address) => address === "" ? "no address was given" : `"${address}" is no address`,
-    fix: "`host:8786`, `tcp://host:8786` or `unix:/path`; for a cluster of your own, `LocalCluster.layer()`"
+    fix: "`host:8786`, `tcp://host:8786` or `unix:/path`; for a cluster of your own, `LocalCluster.layer()` or `Client.layerAuto()`"
   },
   BadOption: { what: () => "an option of the client is not valid", fix: "change or remove it" }
 }

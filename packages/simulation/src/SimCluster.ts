@@ -14,6 +14,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { Client, type ClientService, make as makeClient } from "@skein/client/Client"
 import type { ClientOptions } from "@skein/client/ClientOptions"
@@ -281,6 +282,8 @@ const onPlatform = <A, E, R>(effect: Effect.Effect<A, E, R>, process: SimProcess
     Effect.provideService(Platform, Platform.of({
       connect: sockets.connect,
       packageAt,
+      // Simulated processes have no files.
+      readText: () => Effect.succeed(Option.none()),
       terminal: { isTerminal: false, columns: () => 80, write: (text) => Effect.sync(() => process.onLine(text)) }
     })),
     Effect.provideService(Collecting, collecting)

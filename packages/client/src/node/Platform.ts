@@ -30,6 +30,16 @@ const packageAt = (folder: string): string | undefined => {
   }
 }
 
+const readText = (path: string) =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(Option.some(readFileSync(path, "utf8")))
+    } catch (thrown) {
+      if (!(thrown instanceof Error)) throw thrown
+      return "code" in thrown && thrown.code === "ENOENT" ? Effect.succeed(Option.none<string>()) : Effect.fail({ message: thrown.message })
+    }
+  })
+
 /** Node's; `inproc://` addresses are those of the `Network` in scope, if there is one. */
 export const layer: Layer.Layer<Platform | Hashing> = Layer.merge(
   Layer.effect(
@@ -39,6 +49,7 @@ export const layer: Layer.Layer<Platform | Hashing> = Layer.merge(
       return Platform.of({
         connect: (address) => Effect.provideService(connectTo(address), Memory.Network, network),
         packageAt,
+        readText,
         terminal
       })
     })

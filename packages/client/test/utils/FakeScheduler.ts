@@ -24,7 +24,7 @@ import { Hashing } from "@skein/transport/Hashing"
 import * as Memory from "@skein/transport/Memory"
 import * as NodeHashing from "@skein/transport/node/Hashing"
 import * as Session from "@skein/transport/Session"
-import { Cause, Deferred, Effect, Queue, Redacted, Result, type Scope } from "effect"
+import { Cause, Deferred, Effect, Option, Queue, Redacted, Result, type Scope } from "effect"
 
 export const token = Redacted.make("a token that only the tests know")
 
@@ -70,6 +70,8 @@ export interface Fake {
 
 export interface FakeOptions extends ClientOptions {
   readonly terminal?: { readonly isTerminal: boolean; readonly columns?: number }
+  /** What the client's files hold, by path. @default there are none */
+  readonly files?: ReadonlyMap<string, string>
 }
 
 /** Row of a value too large to ride along. */
@@ -83,7 +85,7 @@ export const peer = (worker: number, address: string): ClientReport => ({ _tag: 
 export const bytesOf = (value: unknown): Uint8Array => Result.getOrThrow(Value.encode(value))
 
 /** A client, and the scheduler it talks to. */
-export const fake = Effect.fnUntraced(function*({ terminal = { isTerminal: false }, ...options }: FakeOptions = {}): Effect.fn.Return<Fake, unknown, Scope.Scope> {
+export const fake = Effect.fnUntraced(function*({ files = new Map<string, string>(), terminal = { isTerminal: false }, ...options }: FakeOptions = {}): Effect.fn.Return<Fake, unknown, Scope.Scope> {
   const network = Memory.makeNetwork()
   const accepted = yield* Deferred.make<FakeScheduler>()
   yield* Session.serve(yield* network.listen("scheduler"), {
@@ -99,6 +101,7 @@ export const fake = Effect.fnUntraced(function*({ terminal = { isTerminal: false
   const platform = Platform.of({
     connect: (address) => Effect.succeed(network.connect(address.replace("inproc://", ""))),
     packageAt: (folder) => folder.endsWith("/packages/client/") ? "@skein/client" : undefined,
+    readText: (path) => Effect.sync(() => Option.fromUndefinedOr(files.get(path))),
     terminal: { isTerminal: terminal.isTerminal, columns: () => terminal.columns ?? 80, write: (text) => Effect.sync(() => void written.push(text)) }
   })
   const client = yield* makeClient({ address: "inproc://scheduler", token, ...options }).pipe(

@@ -11,8 +11,11 @@
  * fails, for a state without its events cannot be had again.
  */
 import * as Effect from "effect/Effect"
+import type { Event } from "@skein/core/scheduler/Event"
+import { broken } from "@skein/core/scheduler/Invariants"
 import { reduce } from "@skein/core/scheduler/Reducer"
 import type { State } from "@skein/core/scheduler/State"
+import * as Story from "@skein/core/scheduler/Story"
 import type { Carrying } from "./Carrying.ts"
 import type { Tables } from "./Handlers.ts"
 import { Journal, type JournalFailed } from "./Journal.ts"
@@ -23,6 +26,8 @@ export interface Options {
   readonly mailbox: Mailbox
   readonly tables: Tables
   readonly carrying: Carrying
+  /** Whether all invariants are checked after every batch: a state that is not true ends the loop before anybody acts on it. @default false */
+  readonly validate?: boolean
 }
 
 export interface Scheduler {
@@ -42,6 +47,7 @@ export const make = (options: Options): Scheduler => {
     const entry = { codes: tables.codes.takeDeclared(), named: tables.keys.takeNamed(), events }
     const step = reduce(state, events)
     state = step.state
+    if (options.validate === true) validate(state, events)
     carrying.address(step, values)
     return entry
   }
@@ -54,4 +60,11 @@ export const make = (options: Options): Scheduler => {
     }
   })
   return { run, state: () => state }
+}
+
+const validate = (state: State, events: ReadonlyArray<Event>): void => {
+  const wrong = broken(state)
+  if (wrong.length === 0) return
+  const led = events.slice(-10).map((event) => Story.event(event)).join("\n  ")
+  throw new Error(`the scheduler's state is not true any more: ${wrong.join("; ")}\n  last it heard that:\n  ${led}`)
 }

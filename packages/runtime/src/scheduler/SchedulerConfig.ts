@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
 const Count = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
+const Millis = Schema.Finite.check(Schema.isGreaterThan(0))
 const Port = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65535 }))
 const withDefault = <S extends Schema.Top>(schema: S, value: S["Encoded"]) =>
   schema.pipe(Schema.withDecodingDefaultKey(Effect.succeed(value)))
@@ -29,10 +30,16 @@ export const SchedulerConfig = Schema.Struct({
   path: withDefault(Schema.NullOr(Schema.String), null),
   /** What everybody who connects must show. @default none */
   token: withDefault(Schema.NullOr(Schema.RedactedFromValue(Schema.String)), null),
+  /** Whether all invariants are checked after every batch; one that is broken ends the scheduler. Slow: each task is looked at each time. @default false */
+  validate: withDefault(Schema.Boolean, false),
   /** How many workers a task may end while executing; one more, and it fails with `KilledWorker`. @default 3 */
   allowedFailures: withDefault(Count, 3),
   /** A peer that is connected but silent for so long has lost its connection, whose session it may then resume. @default 300000 */
-  workerTtlMs: withDefault(Schema.Finite.check(Schema.isGreaterThan(0)), 300_000),
+  workerTtlMs: withDefault(Millis, 300_000),
+  /** After so long without work it ends itself, also while clients are connected; null: never. @default none */
+  idleTimeoutMs: withDefault(Schema.NullOr(Millis), null),
+  /** Tasks that no connected worker can run for so long fail with `NoEligibleWorker`; null: they wait. @default none */
+  noWorkersTimeoutMs: withDefault(Schema.NullOr(Millis), null),
   /** How long a worker's session may be without a connection before its tasks are placed elsewhere. @default 5000 */
   workerGraceMs: withDefault(Count, 5_000),
   /** How long a client's session may be without a connection before all it wanted is released. @default 60000 */

@@ -66,7 +66,8 @@ export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server:
     initial: empty({ allowedFailures: config.allowedFailures }),
     mailbox,
     tables,
-    carrying
+    carrying,
+    validate: config.validate
   })
   const memory = yield* Memory.Memory
   const watch = memory === undefined ? undefined : Memory.make({ memory, mailbox, now, state: scheduler.state, refused: carrying.refused })

@@ -172,6 +172,7 @@ const dial = Effect.fnUntraced(function*({ config, sockets }: Options) {
     socket: yield* sockets.connect(config.scheduler),
     greeting: { role: "worker", name: config.name, ...(config.token === null ? {} : { token: Redacted.make(config.token) }) },
     timeoutMs: config.connectMs,
+    beatMs: config.beatMs,
     graceMs: config.resumeMs
   })
 })

@@ -84,6 +84,7 @@ export const make = Effect.fnUntraced(function*(
   const host = yield* Host
   const now = SteadyTime.of(yield* Clock.Clock)
   const listening = yield* sockets.listen(config.listen)
+  const dataAddress = config.contact ?? listening.address
 
   const store = DataStore.make()
   const mailbox = Mailbox.make()
@@ -103,7 +104,7 @@ export const make = Effect.fnUntraced(function*(
   const worker = Worker.make({ mailbox, carrying })
   const connection: Connection.Connection = Connection.make({
     config,
-    dataAddress: listening.address,
+    dataAddress,
     store,
     mailbox,
     sockets,
@@ -138,7 +139,7 @@ export const make = Effect.fnUntraced(function*(
   return {
     run: Effect.raceFirst(supervised, Deferred.await(sentAway)),
     registered,
-    dataAddress: listening.address,
+    dataAddress,
     state: worker.state,
     store
   }
@@ -180,6 +181,7 @@ const makeGather = Effect.fnUntraced(function*(
 ) {
   const client = yield* BulkClient.make({
     connect: sockets.connectBulk,
+    limit: config.connectionLimit,
     greeting: { role: "worker", name: config.name, ...(config.token === null ? {} : { token: Redacted.make(config.token) }) }
   })
   return yield* Gather.make({ store, client, addressOf: contact.addressOf, emit: mailbox.offer })

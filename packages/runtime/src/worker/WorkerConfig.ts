@@ -28,6 +28,8 @@ export const WorkerConfig = Schema.Struct({
   token: Schema.NullOr(Schema.String),
   /** Where to listen for peers and clients that fetch results; a TCP port of 0 is any free one. */
   listen: Schema.String,
+  /** What peers and clients are told to dial, where they reach the worker by another way; null: where it listens. @default none */
+  contact: Schema.NullOr(Schema.String).pipe(Schema.withDecodingDefault(orElse(null))),
   /** The machine's name, or what others call it. */
   host: Schema.String,
   /** Plain functions in progress at once. */
@@ -46,6 +48,10 @@ export const WorkerConfig = Schema.Struct({
   resumeMs: Millis.pipe(Schema.withDecodingDefault(orElse(5_000))),
   /** How long to look for a scheduler, at first and after a session ended, before the worker gives up, in milliseconds. @default 30000 */
   connectMs: Millis.pipe(Schema.withDecodingDefault(orElse(30_000))),
+  /** How often its session says that it is alive, in milliseconds; in a large cluster the scheduler asks for less. @default 1000 */
+  beatMs: Millis.pipe(Schema.withDecodingDefault(orElse(1_000))),
+  /** Connections to other workers that are open at once. @default 512 */
+  connectionLimit: Count.pipe(Schema.withDecodingDefault(orElse(512))),
   /** How often the process's load is looked at, and reported if it has changed notably, in milliseconds; in a large cluster as seldom as its sessions beat. @default 1000 */
   loadEveryMs: Millis.pipe(Schema.withDecodingDefault(orElse(1_000))),
   /** Requests for results that are served at once; further ones are told that this worker is busy. @default 32 */

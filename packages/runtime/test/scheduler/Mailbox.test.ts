@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Cause, Effect, Fiber } from "effect"
 import { ClientId, RunId, WorkerId } from "@skein/protocol/Ids"
 import { type State, empty } from "@skein/core/scheduler/State"
 import * as Asking from "@skein/runtime/scheduler/Asking"
@@ -59,7 +59,7 @@ describe("Mailbox", () => {
 
 describe("the loop", () => {
   /** A loop without sessions, whose events a test makes itself. */
-  const loop = () => {
+  const loop = (options: { readonly initial?: State; readonly validate?: boolean } = {}) => {
     const mailbox = Mailbox.make()
     const tables = { keys: KeyTable.make(), codes: CodeTable.make(sha256) }
     const asking = Asking.make(mailbox.offer, () => 0)
@@ -71,12 +71,30 @@ describe("the loop", () => {
       offer: mailbox.offer,
       now: () => 0
     })
-    return { mailbox, tables, scheduler: Scheduler.make({ initial: empty(), mailbox, tables, carrying }) }
+    return { mailbox, tables, scheduler: Scheduler.make({ initial: empty(), mailbox, tables, carrying, ...options }) }
   }
   const turnOver = (state: () => State, before: State) =>
     Effect.gen(function*() {
       while (state() === before) yield* Effect.yieldNow
     })
+
+  it.effect("ends before anybody acts on a state that is not true, where it is to validate, and says what led there", () =>
+    Effect.gen(function*() {
+      const untrue = { ...empty(), logged: 7 }
+      const joined = { _tag: "ClientJoined" as const, at: 0, client: ClientId.make(0), name: "c" }
+      const validating = loop({ initial: untrue, validate: true })
+      validating.mailbox.offer(joined)
+      const defect = yield* Effect.flip(Effect.sandbox(validating.scheduler.run))
+      assert.include(
+        String(Cause.squash(defect)),
+        "the scheduler's state is not true any more: the log keeps within its length\n  last it heard that:\n  client 0 joins"
+      )
+      const trusting = loop({ initial: untrue })
+      yield* Effect.forkScoped(trusting.scheduler.run)
+      trusting.mailbox.offer(joined)
+      yield* turnOver(trusting.scheduler.state, untrue)
+      assert.strictEqual(trusting.scheduler.state().clients.size, 1)
+    }).pipe(Effect.provide(Journal.layerNoop)))
 
   it.effect("keeps the id of a key that is forgotten and submitted again in one batch", () =>
     Effect.gen(function*() {
