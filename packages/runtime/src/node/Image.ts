@@ -17,6 +17,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import { imageIn, type MadeOf, madeOfIn } from "./image/files.ts"
+import { siblingOf } from "./sibling.ts"
 
 /** Where children's code is kept. */
 export const cacheFolder = (): string => join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "skein")
@@ -64,7 +65,7 @@ const folderOf = (entries: ReadonlyArray<string>): string =>
 /** It takes a second, in which nobody should have to wait. One that cannot be started is as good as none. */
 const startMaker = (folder: string, entries: ReadonlyArray<string>, detached: boolean): ChildProcess => {
   removeOldest(imagesFolder())
-  const maker = spawn(process.execPath, ["--no-warnings", fileURLToPath(import.meta.resolve("./image/main.ts")), folder, ...entries], {
+  const maker = spawn(process.execPath, ["--no-warnings", fileURLToPath(siblingOf(import.meta.url, "./image/main.ts")), folder, ...entries], {
     detached,
     stdio: "ignore",
     env: { ...process.env, ...compileCache() }

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as OutcomeRing from "../worker/OutcomeRing.ts"
 import { isWorthHandingOver, pack, type PackedReply, type ThreadData, unpackReply } from "../worker/ThreadMessages.ts"
 import { ThreadSpawner } from "../worker/Threads.ts"
+import { siblingOf } from "./sibling.ts"
 
 export interface Options {
   /** URL of a module whose exports are a `ThreadCode`; loaded in each thread. */
@@ -45,7 +46,7 @@ export const layer = (options: Options): Layer.Layer<ThreadSpawner> =>
     }
   })
 
-const entry = new URL("../worker/node/threadEntry.ts", import.meta.url)
+const entry = siblingOf(import.meta.url, "../worker/node/threadEntry.ts")
 
 const inWords = (error: unknown): string => {
   if (!(error instanceof Error)) return `the thread ended with an uncaught ${String(error)}`

@@ -6,6 +6,7 @@
  * ended, and the seed that it ran is the failure.
  */
 import { type ChildProcess, fork } from "node:child_process"
+import { siblingOf } from "@skein/runtime/node/sibling"
 import { addTallies, emptyTally, type Failure, type Job, type Tally } from "./Batch.ts"
 import type { Told } from "./batchMain.ts"
 import type { Plan } from "./Plan.ts"
@@ -49,7 +50,7 @@ export const runFleet = (options: FleetOptions): Promise<Ended> =>
       if (running === 0) resolve(ended)
     }
     for (let process = 0; process < processes; process++) {
-      const child = fork(new URL("./batchMain.ts", import.meta.url), { stdio: ["ignore", "inherit", "inherit", "ipc"] })
+      const child = fork(siblingOf(import.meta.url, "./batchMain.ts"), { stdio: ["ignore", "inherit", "inherit", "ipc"] })
       children.push(child)
       let job: Job | undefined
       let isDone = false

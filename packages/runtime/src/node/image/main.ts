@@ -15,6 +15,7 @@ import { createRequire, registerHooks, stripTypeScriptTypes } from "node:module"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { imageIn, makerIn, type MadeOf, madeOfIn } from "./files.ts"
+import { siblingOf } from "../sibling.ts"
 import { CannotLink, link, type Module, read, specifiersOf } from "./link.ts"
 
 const [folder, ...entries] = process.argv.slice(2)
@@ -87,7 +88,7 @@ const put = (path: string, text: string): void => {
   renameSync(unfinished, path)
 }
 // A change of the linker is a change of what it makes.
-for (const own of ["main.ts", "link.ts", "files.ts"]) note(join(import.meta.dirname, own))
+for (const own of ["./main.ts", "./link.ts", "./files.ts"]) note(fileURLToPath(siblingOf(import.meta.url, own)))
 let failed: string | undefined
 try {
   for (const entry of entries) await import(entry)
