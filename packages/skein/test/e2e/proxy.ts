@@ -56,9 +56,9 @@ export const cuttingProxy = Effect.fnUntraced(function*(to: string, options: { r
         if (sockets.size === 0) for (const resume of waiting) resume()
       }).on("data", (bytes: Buffer) => {
         if (cuts < allowed) left ??= least + Math.floor(draw() * (most - least))
-        if (left === undefined) return into.write(bytes)
-        if (left <= 0) return
-        into.write(bytes.subarray(0, left))
+        if (left !== undefined && left <= 0) return
+        into.write(left === undefined ? bytes : bytes.subarray(0, left))
+        if (left === undefined) return
         left -= bytes.length
         if (left > 0) return
         cuts++
