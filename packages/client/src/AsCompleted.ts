@@ -11,6 +11,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { SchedulerLost, TaskError } from "@skein/protocol/Failure"
 import type { Future } from "./Future.ts"
+import { notForItself } from "./internal/batch.ts"
 import type { Core } from "./internal/core.ts"
 import { FutureOf } from "./internal/future.ts"
 import { waiting } from "./internal/inTask.ts"
@@ -134,8 +135,11 @@ const makeSet = <F extends Future.Any, E = never>(core: Core, initial: Iterable<
       if (watching.size > 0 && references.lost !== undefined) return Exit.fail(references.lost)
       return orEnd && !more && watching.size === 0 ? Exit.succeed(undefined) : undefined
     }
+    function* watched() {
+      for (const { future } of watching) yield future.handle.held
+    }
     const next = (orEnd: boolean): Effect.Effect<F | undefined, E | SchedulerLost> =>
-      Effect.suspend(() => look(orEnd) ?? waiting(waited(orEnd)))
+      Effect.suspend(() => look(orEnd) ?? notForItself(watched(), waiting(waited(orEnd))))
     const waited = (orEnd: boolean): Effect.Effect<F | undefined, E | SchedulerLost> =>
       Effect.callback((resume) => {
         const taker = () => {

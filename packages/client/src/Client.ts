@@ -10,8 +10,10 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { ClusterError, type ConnectError } from "@skein/protocol/Errors"
+import { ClusterError, type ConnectError, type SubmitError } from "@skein/protocol/Errors"
 import type { SchedulerLost, TaskError } from "@skein/protocol/Failure"
+import * as TaskImport from "@skein/protocol/TaskImport"
+import type { Body, TaskServices } from "@skein/protocol/Task"
 import { checkSubmit, type SubmitOptions } from "@skein/protocol/TaskOptions"
 import type { Hashing } from "@skein/transport/Hashing"
 import { asCompleted, type Completed, type Completions, completions } from "./AsCompleted.ts"
@@ -20,7 +22,7 @@ import { Cluster, type ClusterService, clusterOf, type Manager, MoreClients } fr
 import { connect } from "./Connection.ts"
 import type { CancelOptions, Future } from "./Future.ts"
 import { gather, gatherExits } from "./Gather.ts"
-import type { ErrorsOf, Gathered } from "./Input.ts"
+import type { ErrorsOf, Gathered, Inputs } from "./Input.ts"
 import { type Inspect, makeInspect } from "./Inspect.ts"
 import { ask, type Core } from "./internal/core.ts"
 import { cancelAll, ownFutures, retryAll } from "./internal/future.ts"
@@ -32,7 +34,7 @@ import { mapStream } from "./MapStream.ts"
 import * as NodePlatform from "./node/Platform.ts"
 import type { Platform } from "./Platform.ts"
 import { type ProgressOptions, withProgress } from "./Progress.ts"
-import type { MapItems, MapOptions, Submit } from "./Submit.ts"
+import type { MapItems, MapOptions, MapStream, MapStreamOptions, Submit } from "./Submit.ts"
 import { wait, type Waited, type WaitOptions } from "./Wait.ts"
 
 export interface ClientService {
@@ -46,6 +48,17 @@ export interface ClientService {
   readonly submit: Submit
   /** One future per item, in order; many items are sent in batches. */
   readonly map: MapItems
+  /** As `map`, each item a list of arguments: Dask's `map(f, xs, ys)`. */
+  mapArgs<Args extends ReadonlyArray<any>, A, E = never, R extends TaskServices = never, const I extends Inputs<Args> = Inputs<Args>>(
+    task: (...args: Args) => Body<A, E, R>,
+    items: Iterable<I> & Iterable<Inputs<Args>>,
+    options?: MapOptions<I>
+  ): Effect.Effect<ReadonlyArray<Future<A, E | ErrorsOf<I>>>, SubmitError>
+  /**
+   * Everything submitted by `effect` goes as one graph, in one message, ordered as a whole; very large graphs go as a row of messages,
+   * which the scheduler takes as one. If `effect` fails nothing is sent. Nothing may wait, inside it, for what it submits.
+   */
+  batch<A, E, R>(effect: (client: ClientService) => Effect.Effect<A, E, R>): Effect.Effect<A, E | SubmitError, R>
   /** Results in the shape of the input. The first failure is the answer, and the others are left alone. */
   gather<const I>(futures: I): Effect.Effect<Gathered<I>, ErrorsOf<I> | TaskError>
   gatherExits<F extends Future.Any>(futures: Iterable<F>): Effect.Effect<ReadonlyArray<Exit.Exit<Future.Success<F>, Future.Error<F> | TaskError>>>
@@ -61,12 +74,18 @@ export interface ClientService {
   completions<F extends Future.Any>(futures?: Iterable<F>): Effect.Effect<Completions<F>, never, Scope.Scope>
   /** Fetches nothing; a failed future is done. */
   wait<F extends Future.Any>(futures: Iterable<F>, options?: WaitOptions): Effect.Effect<Waited<F>, SchedulerLost>
+  /** One task for each element of a stream, at most `window` in flight. The first failure fails the stream, and cancels what is in flight. */
+  readonly mapStream: MapStream
   /** Completes once nothing of them runs any more; those that other clients want go on, without `force`. */
   cancel(futures: Iterable<Future.Any>, options?: CancelOptions): Effect.Effect<void, SchedulerLost>
   /** Computes those that failed or were cancelled again. */
   retry(futures: Iterable<Future.Any>): Effect.Effect<void, SchedulerLost>
   /** The cluster behind this client, to be looked at and operated. */
   readonly cluster: ClusterService
+  /** The same client, whose futures are released when the scope ends. */
+  readonly scoped: Effect.Effect<ClientService, never, Scope.Scope>
+  /** The present state of the connection and every later one; ends after "lost". A slow reader misses some in between, never the last. */
+  readonly connection: Stream.Stream<"connected" | "reconnecting" | "lost">
   /** A bar in the terminal until all are done; lines where there is no terminal. */
   withProgress(futures: Iterable<Future.Any>, options?: ProgressOptions): Effect.Effect<void, SchedulerLost>
   /** Fails with "Timeout". @default timeout: none */
@@ -80,6 +99,11 @@ export class Client extends Context.Service<Client, ClientService>()("skein/Clie
     return Layer.provide(layerOn(options), NodePlatform.layer)
   }
 
+  /** A region: what is submitted through `Client` inside `Effect.provide(Client.layerScoped)` is released at its end. Fresh at every use. */
+  static readonly layerScoped: Layer.Layer<Client, never, Client> = Layer.fresh(
+    Layer.effect(Client, Effect.flatMap(Client, ({ scoped }) => scoped))
+  )
+
   /** Dask's `Client(cluster)`: one more client of a cluster in scope, with its token. */
   static readonly layerCluster: Layer.Layer<Client, ConnectError, Cluster> = Layer.effect(
     Client,
@@ -92,7 +116,9 @@ export class Client extends Context.Service<Client, ClientService>()("skein/Clie
 }
 
 /** A client on any platform. */
-export const layerOn = (options: ClientOptions): Layer.Layer<Client, ConnectError, Platform | Hashing> => Layer.effect(Client, make(options))
+export const layerOn = (options: ClientOptions): Layer.Layer<Client, ConnectError, Platform | Hashing> =>
+  // Where a worker imports the program for its tasks, the program is not begun.
+  Layer.effect(Client, TaskImport.notForTasks(make(options)))
 
 /**
  * A client on any platform, whose session ends with the scope, or as soon as `gone` completes: whoever started the scheduler knows
@@ -112,13 +138,16 @@ export const makeService = (core: Core, manager?: Manager): ClientService => {
   const submission = makeSubmission(core)
   const inspect = makeInspect(core)
   const cluster = clusterOf(core, manager)
-  const face = (said: Said): ClientService => ({
+  const face = (by: Submitter): ClientService => ({
     id: core.id,
     address: core.address,
-    with: (options) => face(saying(said, checkSubmit(options))),
+    with: (options) => face({ ...by, said: saying(by.said, checkSubmit(options)) }),
     // The types of submit and map are what the implementation cannot see: it carries any task and any arguments.
-    submit: ((task: object, ...args: ReadonlyArray<unknown>) => submission.submit(task, args, said)) as unknown as Submit,
-    map: ((task: object, items: Iterable<unknown>, options?: MapOptions<unknown>) => submission.map(task, items, said, options)) as unknown as MapItems,
+    submit: ((task: object, ...args: ReadonlyArray<unknown>) => submission.submit(task, args, by)) as unknown as Submit,
+    map: ((task: object, items: Iterable<unknown>, options?: MapOptions<unknown>) => submission.map(task, items, by, options)) as unknown as MapItems,
+    mapArgs: ((task: object, items: Iterable<unknown>, options?: MapOptions<unknown>) =>
+      submission.mapArgs(task, items, by, options)) as unknown as ClientService["mapArgs"],
+    batch: (effect) => submission.batch((batch) => effect(face({ ...by, batch })), by),
     // What futures hold is known to their types only.
     gather: <I>(shape: I) => gather(core, shape) as Effect.Effect<Gathered<I>, ErrorsOf<I> | TaskError>,
     gatherExits: <F extends Future.Any>(futures: Iterable<F>) =>
@@ -128,14 +157,18 @@ export const makeService = (core: Core, manager?: Manager): ClientService => {
       Stream.mapEffect(asCompleted(core, futures), (future) => Effect.map(Effect.exit(future.result), (exit) => ({ future, exit }) as Completed<typeof future>)),
     completions: (futures = []) => completions(core, futures),
     wait: (futures, options) => wait(core, futures, options),
+    mapStream: ((task: object, input: Stream.Stream<unknown, unknown>, options?: MapStreamOptions) =>
+      mapStream(input, (item) => submission.submit(task, [item], by), options)) as unknown as MapStream,
     cancel: (futures, options = {}) => Effect.suspend(() => Effect.asVoid(cancelAll(core, ownFutures(core, futures), options))),
     retry: (futures) => Effect.suspend(() => retryAll(core, ownFutures(core, futures))),
     cluster,
+    scoped: Effect.map(scopeHoldings, (scope) => face({ ...by, scope: by.scope === undefined ? scope : both(by.scope, scope) })),
+    connection: core.connection,
     withProgress: (futures, options) => withProgress(core, futures, options),
     waitForWorkers: (n, options) => waitForWorkers(core, n, options?.timeout),
     inspect
   })
-  return face(Result.succeed({}))
+  return face({ said: Result.succeed({}), batch: undefined, scope: undefined })
 }
 
 const waitForWorkers = (core: Core, count: number, timeout: Duration.Input | undefined): Effect.Effect<void, ClusterError | SchedulerLost> => {

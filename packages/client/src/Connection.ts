@@ -12,6 +12,8 @@ import * as Effect from "effect/Effect"
 import * as Hex from "effect/encoding/Hex"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
 import { ClientReportRpcs, ClientRpcs } from "@skein/protocol/ClientRpcs"
 import { ConnectError } from "@skein/protocol/Errors"
 import { SchedulerLost } from "@skein/protocol/Failure"
@@ -20,12 +22,11 @@ import * as Duplex from "@skein/transport/Duplex"
 import type { Greeting } from "@skein/transport/Handshake"
 import { Hashing } from "@skein/transport/Hashing"
 import * as Session from "@skein/transport/Session"
-import type { ClientSettings } from "./ClientOptions.ts"
 import { Collecting } from "./Collecting.ts"
 import { makeCodes } from "./internal/code.ts"
 import type { Core, SchedulerClient } from "./internal/core.ts"
-import * as Outbox from "./internal/outbox.ts"
 import type { Located } from "./internal/locating.ts"
+import * as Outbox from "./internal/outbox.ts"
 import { References } from "./internal/references.ts"
 import { Platform } from "./Platform.ts"
 
@@ -125,6 +126,7 @@ const assemble = Effect.fnUntraced(function*(settings: Located, gone: Effect.Eff
     references,
     outbox,
     scheduler,
+    connection: connectionOf(Deferred.await(opened)),
     bulk,
     codeOf: makeCodes({ sha256: hashing.sha256, packageAt: platform.packageAt }),
     digest: (bytes) => hashing.sha256Hex(bytes).slice(0, 32),
@@ -137,6 +139,20 @@ const assemble = Effect.fnUntraced(function*(settings: Located, gone: Effect.Eff
 })
 
 const notOpened = ({ message }: ConnectError): Session.SessionEnded => Session.SessionEnded.of("refused", message)
+
+/** Its states from the first on, once it is open. What a slow reader misses is never the last. */
+const connectionOf = (opened: Effect.Effect<Opened, ConnectError>): Stream.Stream<Session.Status> =>
+  Stream.unwrap(Effect.match(opened, {
+    onFailure: () => Stream.make<[Session.Status]>("lost"),
+    onSuccess: ({ session }) =>
+      SubscriptionRef.changes(session.status).pipe(
+        Stream.changes,
+        Stream.takeUntil((status) => status === "lost"),
+        Stream.buffer({ capacity: STATUSES_KEPT, strategy: "sliding" })
+      )
+  }))
+
+const STATUSES_KEPT = 16
 
 interface Opened {
   readonly session: Session.Session

@@ -1,5 +1,5 @@
 /**
- * Types of `client.submit` and `client.map`.
+ * Types of `client.submit`, `client.map` and `client.mapStream`.
  *
  * Overloads stand in the order in which they explain themselves best: contracts,
  * functions, functions inside generic code, and last what fits nowhere else,
@@ -7,7 +7,9 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
 import type { SubmitError } from "@skein/protocol/Errors"
+import type { TaskError } from "@skein/protocol/Failure"
 import type { Body, Returned, ReturnedE, ReturnedR, Task, TaskServices } from "@skein/protocol/Task"
 import type { Future } from "./Future.ts"
 import type { ErrorsOf, Holds, Input, Inputs, Received, ReceivedAll } from "./Input.ts"
@@ -79,4 +81,24 @@ export interface MapItems {
     items: Iterable<I> & Iterable<Item<A0>>,
     options?: MapOptions<I>
   ): Mapped<Returned<T>, ReturnedE<T> | ErrorsOf<I>>
+}
+
+export interface MapStreamOptions {
+  /** Tasks in flight at most. @default 64 */
+  readonly window?: number
+  /** Results in the order of the input, not in that in which they come. @default true */
+  readonly ordered?: boolean
+}
+
+export interface MapStream {
+  <I, E2, R2, A, E = never, R extends TaskServices = never>(
+    task: (item: Received<I>) => Body<A, E, R>,
+    input: Stream.Stream<I, E2, R2>,
+    options?: MapStreamOptions
+  ): Stream.Stream<A, E | E2 | ErrorsOf<I> | TaskError | SubmitError, R2>
+  <N extends string, P extends Schema.Top, S extends Schema.Top, F extends Schema.Top, E2, R2, I extends Input<P["~type.make.in"]>>(
+    task: Task<N, P, S, F>,
+    input: Stream.Stream<I, E2, R2>,
+    options?: MapStreamOptions
+  ): Stream.Stream<S["Type"], F["Type"] | E2 | ErrorsOf<I> | TaskError | SubmitError, R2>
 }

@@ -25,6 +25,9 @@ export const submitCodes = {
   SchedulerLost: "SKEIN2010"
 } as const
 
+/** A defect: something was awaited inside the batch that submits it. */
+export const awaitedInBatchCode = "SKEIN1014"
+
 /** Reasons of `ConnectError`. 2003 is the second kind of TLS mistake, a certificate for another name. */
 export const connectCodes = {
   Refused: "SKEIN2001",

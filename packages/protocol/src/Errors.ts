@@ -5,7 +5,7 @@
  * Every message says what, why, and what to do about it.
  */
 import * as Schema from "effect/Schema"
-import { clusterCodes, connectCodes, submitCodes } from "./ErrorCodes.ts"
+import { awaitedInBatchCode, clusterCodes, connectCodes, submitCodes } from "./ErrorCodes.ts"
 import { KeyConflict, Overloaded, SchedulerLost, showPath } from "./Failure.ts"
 
 // Reasons of both kinds of error.
@@ -102,6 +102,25 @@ export class BadOption extends Schema.TaggedError<BadOption>()("BadOption", {
 }) {
   override get message() {
     return `the option \`${this.option}\` is not valid: expected ${this.expected}\n  fix  change or remove it`
+  }
+}
+
+/** A defect: what a batch submits was awaited inside the batch. */
+export class AwaitedInBatch extends Schema.TaggedError<AwaitedInBatch>()("AwaitedInBatch", {
+  /** The documented SKEINnnnn. */
+  code: Schema.String,
+  key: Schema.String
+}) {
+  override get message() {
+    return `${this.code} "${this.key}" was awaited inside the batch that submits it\n` +
+      "  A batch is sent when its effect is over, so this would have waited for ever.\n" +
+      "  fix 1  return the future from the batch, and await it after that\n" +
+      "  fix 2  submit what has to be known first before the batch"
+  }
+
+  /** With the code that belongs to it. */
+  static of(key: string): AwaitedInBatch {
+    return new AwaitedInBatch({ code: awaitedInBatchCode, key })
   }
 }
 

@@ -3,11 +3,11 @@
  */
 export {
   type CancelOptions, Client, type ClientOptions, type ClientService, type Completed, type Completions, type ErrorsOf, Future, type FutureStatus,
-  FutureTypeId, type Gathered, type Input, type Inspect, type MapItems, type MapOptions, type Submit, type TaskInfo, type TlsOptions, type WorkerInfo
+  FutureTypeId, type Gathered, type Input, type Inspect, type MapItems, type MapOptions, type MapStream, type MapStreamOptions, type Submit, type TaskInfo, type TlsOptions, type WorkerInfo
 } from "@skein/client"
 export { Cluster, type ClusterService, LocalCluster, type LocalClusterOptions, type Tasks } from "@skein/cluster"
 export {
-  BadOption, ClientClosed, ClusterError, ConnectError, ForeignFuture, FutureReleased, NameUnknown, NotShippable, Overloaded, PayloadInvalid, SubmitError,
+  AwaitedInBatch, BadOption, ClientClosed, ClusterError, ConnectError, ForeignFuture, FutureReleased, NameUnknown, NotShippable, Overloaded, PayloadInvalid, SubmitError,
   TooLarge, Unauthorized
 } from "@skein/protocol/Errors"
 export {

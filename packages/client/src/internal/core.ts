@@ -10,10 +10,12 @@ import type { BadOption, NotShippable } from "@skein/protocol/Errors"
 import { SchedulerLost } from "@skein/protocol/Failure"
 import type * as BulkClient from "@skein/transport/BulkClient"
 import type * as Duplex from "@skein/transport/Duplex"
-import type { SessionEnded } from "@skein/transport/Session"
+import type { SessionEnded, Status } from "@skein/transport/Session"
 import type * as Result from "effect/Result"
+import type * as Stream from "effect/Stream"
 import type { Collecting } from "../Collecting.ts"
 import type { Terminal } from "../Platform.ts"
+import { untilSent } from "./batch.ts"
 import type { Code } from "./code.ts"
 import type { Outbox } from "./outbox.ts"
 import type { Held, References } from "./references.ts"
@@ -30,6 +32,8 @@ export interface Core {
   readonly outbox: Outbox
   /** To be asked; connects first, if that has been put off until something is asked or told. */
   readonly scheduler: Effect.Effect<SchedulerClient, SessionEnded>
+  /** The state of its session, and every later one; ends after "lost". */
+  readonly connection: Stream.Stream<Status>
   readonly bulk: BulkClient.BulkClient["Service"]
   readonly codeOf: (task: object) => Result.Result<Code, NotShippable | BadOption>
   /** In hexadecimal, 128 bits. */
@@ -68,6 +72,11 @@ export const askAbout = <A>(
       if (areHeld) for (const held of keys) core.references.retain(held)
       return areHeld
     }),
-    (areHeld) => areHeld ? Effect.andThen(core.outbox.flushed, ask(core, question)) : Effect.undefined,
+    (areHeld) =>
+      !areHeld ? Effect.undefined : Effect.andThen(
+        untilSent(keys),
+        // The batch that was to send one of them may have failed.
+        Effect.suspend(() => keys.every(({ count }) => count > 0) ? Effect.andThen(core.outbox.flushed, ask(core, question)) : Effect.undefined)
+      ),
     (areHeld) => Effect.sync(() => areHeld ? keys.forEach((held) => core.references.release(held)) : undefined)
   )

@@ -11,32 +11,91 @@
  */
 import { type AnyNode, type Pattern, parse } from "acorn"
 
-/** Names that a function's text uses and does not declare, in order of appearance; or why the text cannot be read. */
-export type FreeVariables = { readonly _tag: "Names"; readonly names: ReadonlyArray<string> } | { readonly _tag: "Unreadable"; readonly detail: string }
+/** A name that a text takes from outside, and where it first does: at which character, from 0. */
+export interface Free {
+  readonly name: string
+  readonly at: number
+}
 
-/** Of the text of a function as `Function.prototype.toString` gives it: an arrow, a function, a method or a class. */
+/** What kind of thing a text is of. Only functions and arrows can be called by somebody else. */
+export type Kind = "arrow" | "function" | "generator" | "class" | "accessor"
+
+/**
+ * Names that a function's text uses and does not declare, in order of appearance; or why the text cannot be read.
+ *
+ * Among the names are such as no variable has: `this`, `super` and `arguments`, where they are those of something around the text or,
+ * with `this`, of whoever calls it; `import.meta`, and imports of files beside a module, such as `import("./x.ts")`.
+ */
+export type FreeVariables =
+  | { readonly _tag: "Names"; readonly names: ReadonlyArray<Free>; readonly kind: Kind }
+  | { readonly _tag: "Unreadable"; readonly detail: string }
+
+/** Of the text of a function as `Function.prototype.toString` gives it: an arrow, a function, a method, an accessor or a class. */
 export const freeVariables = (text: string): FreeVariables => {
   const read = parseFunction(text)
   if (typeof read === "string") return { _tag: "Unreadable", detail: read }
-  const free = new Set<string>()
-  visit(read, new Scope(undefined), free)
-  return { _tag: "Names", names: [...free].filter((name) => !globals.has(name)) }
+  const free: FreeNames = new Map()
+  const outside = new Scope(undefined)
+  if (read.key !== undefined) visit(read.key, outside, free)
+  if (read.kind === "class") visit(read.node, outside, free)
+  else visitFunction(read.node as FunctionNode, outside, free, true)
+  const names = [...free].map(([name, at]) => ({ name, at: at - read.before })).filter(({ name }) => !globals.has(name))
+  return { _tag: "Names", names: names.sort((a, b) => a.at - b.at), kind: read.kind }
+}
+
+/** Each with the place where it is used first. */
+type FreeNames = Map<string, number>
+
+const note = (free: FreeNames, name: string, { start }: AnyNode): void => {
+  if (!free.has(name)) free.set(name, start)
 }
 
 /** What every worker has too: the runtime's own globals, without what this program added to them. */
-const globals: ReadonlySet<string> = new Set([...Object.getOwnPropertyNames(globalThis), "undefined", "arguments"])
+const globals: ReadonlySet<string> = new Set([...Object.getOwnPropertyNames(globalThis), "undefined"])
+
+interface Parsed {
+  readonly node: AnyNode
+  readonly kind: Kind
+  /** A name of a method that is computed. */
+  readonly key: AnyNode | undefined
+  /** Characters before the text. */
+  readonly before: number
+}
 
 /** The tree of the text, or why there is none. A method's text is an expression only with `function` before it, or inside an object. */
-const parseFunction = (text: string): AnyNode | string => {
+const parseFunction = (text: string): Parsed | string => {
   let problem = ""
-  for (const form of [`(${text}\n)`, `(function ${text}\n)`, `({${text}\n})`]) {
+  for (const [before, after] of [["(", "\n)"], ["(function ", "\n)"], ["({", "\n})"]] as const) {
     try {
-      return parse(form, { ecmaVersion: "latest", sourceType: "module", allowReturnOutsideFunction: false })
+      const program = parse(before + text + after, { ecmaVersion: "latest", sourceType: "module", allowReturnOutsideFunction: false })
+      const found = functionIn(program.body[0])
+      if (found !== undefined) return { ...found, before: before.length }
+      problem ||= "it is no function"
     } catch (thrown) {
       problem ||= thrown instanceof Error ? thrown.message : String(thrown)
     }
   }
   return problem
+}
+
+const functionIn = (statement: AnyNode | undefined): Omit<Parsed, "before"> | undefined => {
+  const node: AnyNode | undefined = statement?.type === "ExpressionStatement" ? statement.expression : undefined
+  switch (node?.type) {
+    case "ArrowFunctionExpression":
+      return { node, kind: "arrow", key: undefined }
+    case "FunctionExpression":
+      return { node, kind: node.generator ? "generator" : "function", key: undefined }
+    case "ClassExpression":
+      return { node, kind: "class", key: undefined }
+    case "ObjectExpression": {
+      const [method] = node.properties
+      if (method?.type !== "Property" || !isFunction(method.value)) return undefined
+      const kind = method.kind !== "init" ? "accessor" : method.value.type === "FunctionExpression" && method.value.generator ? "generator" : "function"
+      return { node: method.value, kind, key: method.computed ? method.key : undefined }
+    }
+    default:
+      return undefined
+  }
 }
 
 class Scope {
@@ -53,15 +112,26 @@ class Scope {
   }
 }
 
-const visit = (node: AnyNode, scope: Scope, free: Set<string>): void => {
+const visit = (node: AnyNode, scope: Scope, free: FreeNames): void => {
   switch (node.type) {
     case "Identifier":
-      if (!scope.has(node.name)) free.add(node.name)
+      if (!scope.has(node.name)) note(free, node.name, node)
       return
+    case "ThisExpression":
+    case "Super": {
+      const name = node.type === "Super" ? "super" : "this"
+      if (!scope.has(name)) note(free, name, node)
+      return
+    }
     case "MetaProperty":
       // `new.target` belongs to the function; `import.meta` to its module.
-      if (node.meta.name === "import") free.add("import.meta")
+      if (node.meta.name === "import") note(free, "import.meta", node)
       return
+    case "ImportExpression": {
+      const { source } = node
+      if (source.type === "Literal" && typeof source.value === "string" && /^\.{1,2}\//.test(source.value)) note(free, `import("${source.value}")`, node)
+      return children(node).forEach((child) => visit(child, scope, free))
+    }
     case "FunctionExpression":
     case "FunctionDeclaration":
     case "ArrowFunctionExpression":
@@ -71,6 +141,9 @@ const visit = (node: AnyNode, scope: Scope, free: Set<string>): void => {
       const inside = new Scope(scope)
       if (node.id !== null && node.id !== undefined) inside.declare(node.id.name)
       if (node.superClass !== null && node.superClass !== undefined) visit(node.superClass, inside, free)
+      // Those of its fields; its methods have their own.
+      inside.declare("this")
+      inside.declare("super")
       return visit(node.body, inside, free)
     }
     case "BlockStatement":
@@ -105,12 +178,18 @@ const visit = (node: AnyNode, scope: Scope, free: Set<string>): void => {
   }
 }
 
-const visitFunction = (
-  node: Extract<AnyNode, { readonly type: "FunctionExpression" | "FunctionDeclaration" | "ArrowFunctionExpression" }>,
-  scope: Scope,
-  free: Set<string>
-): void => {
+type FunctionNode = Extract<AnyNode, { readonly type: "FunctionExpression" | "FunctionDeclaration" | "ArrowFunctionExpression" }>
+
+/** `alone`: it is the text itself, and whoever calls it has no `this` for it. */
+const visitFunction = (node: FunctionNode, scope: Scope, free: FreeNames, alone = false): void => {
   const outside = new Scope(scope)
+  if (node.type !== "ArrowFunctionExpression") {
+    outside.declare("arguments")
+    if (!alone) {
+      outside.declare("this")
+      outside.declare("super")
+    }
+  }
   if (node.type === "FunctionExpression" && node.id !== null && node.id !== undefined) outside.declare(node.id.name)
   for (const parameter of node.params) declarePattern(parameter, outside)
   // Defaults of parameters do not see what the body declares.
@@ -151,7 +230,7 @@ const declarePattern = (pattern: Pattern, scope: Scope): void => {
   }
 }
 
-const isFunction = (node: AnyNode): boolean =>
+const isFunction = (node: AnyNode): node is FunctionNode =>
   node.type === "FunctionExpression" || node.type === "FunctionDeclaration" || node.type === "ArrowFunctionExpression"
 
 /** The nodes directly inside, without the names that are no variables: of fields, methods and labels. */

@@ -15,6 +15,7 @@ import type { CancelOutcome } from "@skein/protocol/ClientRpcs"
 import type { SchedulerLost, TaskError } from "@skein/protocol/Failure"
 import type { TaskHoldings } from "@skein/protocol/TaskContext"
 import { type CancelOptions, type Future, type FutureStatus, FutureTypeId } from "../Future.ts"
+import { notForItself } from "./batch.ts"
 import { askAbout, type Core } from "./core.ts"
 import { waitingStream } from "./inTask.ts"
 import { type Held, lostCause, statusOf, unwatch, watch, type Watcher } from "./references.ts"
@@ -99,7 +100,7 @@ export class FutureOf implements Future<unknown, unknown> {
 
   get changes(): Stream.Stream<FutureStatus, SchedulerLost> {
     return waitingStream(Stream.callback<FutureStatus, SchedulerLost>((queue) =>
-      Effect.acquireRelease(
+      notForItself([this.handle.held], Effect.acquireRelease(
         Effect.sync(() => {
           const { core: { references }, handle } = this
           let last: FutureStatus | undefined
@@ -119,7 +120,7 @@ export class FutureOf implements Future<unknown, unknown> {
         }),
         (watcher) =>
           Effect.sync(() => unwatch(this.handle.held, watcher))
-      ), { bufferSize: statusesKept, strategy: "sliding" }))
+      )), { bufferSize: statusesKept, strategy: "sliding" }))
   }
 
   get cancel(): (options?: CancelOptions) => Effect.Effect<"cancelled" | "already-done" | "shared", SchedulerLost> {
@@ -131,7 +132,12 @@ export class FutureOf implements Future<unknown, unknown> {
   }
 
   get release(): Effect.Effect<void> {
-    return Effect.sync(() => release(this.core, this.handle))
+    return Effect.sync(() => this.giveUp())
+  }
+
+  /** The same, at once. */
+  giveUp(): void {
+    release(this.core, this.handle)
   }
 
   get releasedCause(): Cause.Cause<TaskError> {

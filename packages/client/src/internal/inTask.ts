@@ -6,8 +6,10 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { TaskContext, TaskHoldings } from "@skein/protocol/TaskContext"
+import { both } from "./scoped.ts"
 
 /** Whatever waits for tasks: in a body, the slot is another's meanwhile, for those tasks may need it. */
 export const waiting = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -20,6 +22,8 @@ export const waiting = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<
 export const waitingStream = <A, E, R>(stream: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
   Stream.transformPull(stream, (pull) => Effect.succeed(waiting(pull)))
 
-/** Goes on with what the body that runs this holds; undefined outside of bodies. */
-export const withHoldings = <A, E>(use: (holdings: TaskHoldings["Service"] | undefined) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.withFiber((fiber) => use(Context.getOrUndefined(fiber.context, TaskHoldings)))
+/** Who gives up what is submitted: the body that this fiber runs, the scope of a `scoped` client, or both. */
+export const holdingsOf = (fiber: Fiber.Fiber<unknown, unknown>, scope: TaskHoldings["Service"] | undefined): TaskHoldings["Service"] | undefined => {
+  const body = Context.getOrUndefined(fiber.context, TaskHoldings)
+  return body === undefined || scope === undefined ? body ?? scope : both(body, scope)
+}

@@ -15,11 +15,13 @@ import type { Ref, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import { decodeFailure } from "@skein/protocol/Raised"
 import { named, type ResultCodecs } from "@skein/protocol/TaskValues"
 import type { FutureStatus } from "../Future.ts"
+import { type Batch, notForItself } from "./batch.ts"
 import { waiting } from "./inTask.ts"
 
 /** What is known of a key. */
 export type State =
-  | { readonly _tag: "Pending" }
+  /** `unsent`: the batch that is still to send it. */
+  | { readonly _tag: "Pending"; readonly unsent?: Batch }
   /** `value`: its encoding, if that is small. */
   | {
     readonly _tag: "InMemory"
@@ -55,7 +57,7 @@ export interface Watcher {
   readonly keeps: unknown
 }
 
-const pending: State = { _tag: "Pending" }
+export const pending: State = { _tag: "Pending" }
 
 export class References {
   private readonly byRef = new Map<Ref, Held>()
@@ -111,12 +113,21 @@ export class References {
   /** One reference less. */
   release(held: Held): void {
     if (--held.count > 0) return
-    this.byRef.delete(held.ref)
+    // Discarded before.
+    if (!this.byRef.delete(held.ref)) return
     if (this.byKey.get(held.key) === held) this.byKey.delete(held.key)
     // Nobody will report on it any more, and whoever still waits shall not wait for ever.
     if (held.state._tag === "Pending") held.state = { _tag: "Failed", status: "cancelled", cause: () => this.releasedCause(held) }
     notify(held)
     if (this.over === undefined) this.onReleased(held.ref)
+  }
+
+  /** Gives up a key of which the scheduler has never been told, whoever holds it. */
+  discard(held: Held): void {
+    held.count = 0
+    this.byRef.delete(held.ref)
+    if (this.byKey.get(held.key) === held) this.byKey.delete(held.key)
+    this.set(held, { _tag: "Failed", status: "cancelled", cause: () => this.releasedCause(held) })
   }
 
   /** Why a future that has been released has no result. */
@@ -163,7 +174,7 @@ export class References {
     const look = () =>
       held.state._tag !== "Pending" ? Exit.succeed(held.state) : this.over !== undefined ? Exit.fail(this.over) : undefined
     return Effect.suspend(() =>
-      look() ?? waiting(Effect.callback<Exclude<State, { readonly _tag: "Pending" }>, SchedulerLost>((resume) => {
+      look() ?? notForItself([held], waiting(Effect.callback<Exclude<State, { readonly _tag: "Pending" }>, SchedulerLost>((resume) => {
         const watcher: Watcher = {
           keeps,
           notify: () => {
@@ -177,7 +188,7 @@ export class References {
         // The fiber may have been preempted since it looked.
         watcher.notify()
         return Effect.sync(() => unwatch(held, watcher))
-      }))
+      })))
     )
   }
 

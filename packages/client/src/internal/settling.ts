@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { SchedulerLost } from "@skein/protocol/Failure"
+import { notForItself } from "./batch.ts"
 import type { Core } from "./core.ts"
 import type { FutureOf } from "./future.ts"
 import { waiting } from "./inTask.ts"
@@ -23,8 +24,12 @@ export const settledUntil = (core: Core, futures: ReadonlyArray<FutureOf>, enoug
     // In a body a slot is not given back for what is there.
     enough(futures.reduce((unsettled, future) => isSettled(future) ? unsettled : unsettled + 1, 0), undefined)
       ? Effect.void
-      : waiting(untilSettled(core, futures, enough))
+      : notForItself(heldBy(futures), waiting(untilSettled(core, futures, enough)))
   )
+
+function* heldBy(futures: ReadonlyArray<FutureOf>) {
+  for (const { handle } of futures) yield handle.held
+}
 
 const untilSettled = (core: Core, futures: ReadonlyArray<FutureOf>, enough: Enough): Effect.Effect<void, SchedulerLost> =>
   Effect.callback<void, SchedulerLost>((resume) => {

@@ -7,27 +7,35 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { BadOption, ClientClosed, ForeignFuture, FutureReleased, PayloadInvalid, SubmitError, type SubmitReason, TooLarge } from "@skein/protocol/Errors"
+import { BadOption, ClientClosed, PayloadInvalid, SubmitError, type SubmitReason, TooLarge } from "@skein/protocol/Errors"
 import { KeyConflict } from "@skein/protocol/Failure"
-import { ARGS_LIMIT, type DeclaredCode } from "@skein/protocol/Graph"
+import type { AttemptRules, DeclaredCode, SubmittedTask } from "@skein/protocol/Graph"
 import type { CodeRef, Key, Ref } from "@skein/protocol/Ids"
-import { type CheckedOptions, checkSubmit } from "@skein/protocol/TaskOptions"
+import { type CheckedOptions, checkSubmit, type RetryDelays } from "@skein/protocol/TaskOptions"
 import type { TaskHoldings } from "@skein/protocol/TaskContext"
-import { payloadArgs } from "@skein/protocol/TaskValues"
-import * as Value from "@skein/protocol/Value"
-import { Future } from "../Future.ts"
-import { clusterOf } from "../Gather.ts"
+import type { Future } from "../Future.ts"
 import type { MapOptions } from "../Submit.ts"
+import { encodeArgs, specOf } from "./arguments.ts"
+import { Batch, BATCH_LIMIT_BYTES, currentBatch, inBatch, isTooMuch, openBatch, takeAlong, type Telling } from "./batch.ts"
 import type { Code } from "./code.ts"
 import type { Core } from "./core.ts"
-import { FutureOf, makeFuture } from "./future.ts"
-import { withHoldings } from "./inTask.ts"
+import { type FutureOf, makeFuture } from "./future.ts"
+import { holdingsOf } from "./inTask.ts"
 import type { Held } from "./references.ts"
 
 /** What `client.with` has said so far, or the first mistake in it. */
 export type Said = Result.Result<CheckedOptions, BadOption>
 
 type Holdings = TaskHoldings["Service"] | undefined
+
+/** One face of a client. */
+export interface Submitter {
+  readonly said: Said
+  /** The batch whose face it is. */
+  readonly batch: Batch | undefined
+  /** Holds the futures of a `scoped` client. */
+  readonly scope: Holdings
+}
 
 /** Items that are built in one go, before others may run: few at first, so that the first ones leave at once, then four times as many each time. */
 const FIRST_SLICE = 64
@@ -40,7 +48,7 @@ type Place = "alone" | "inside" | "last"
 
 const noRefs: ReadonlyArray<Ref> = []
 
-/** The two ways of submitting, over one core. */
+/** Submitting, over one core. */
 export const makeSubmission = (core: Core) => {
   const codeRefs = new Map<string, CodeRef>()
   let nextCode = 0
@@ -57,44 +65,69 @@ export const makeSubmission = (core: Core) => {
     return { ref, declared: { ref, def } }
   }
 
-  const one = (code: Code, args: ReadonlyArray<unknown>, options: CheckedOptions, place: Place, holdings: Holdings): Result.Result<FutureOf, SubmitReason> => {
+  const tell = (held: Held, code: Code, bytes: Uint8Array, dependencies: ReadonlyArray<FutureOf>, options: CheckedOptions, last: boolean): void => {
+    const { declared, ref } = declare(code)
+    const row: SubmittedTask = {
+      ref: held.ref,
+      // The cast names a text that has been chosen as one.
+      key: held.key as Key,
+      code: ref,
+      args: bytes,
+      dependencies: dependencies.length === 0 ? noRefs : dependencies.map(({ handle }) => handle.held.ref),
+      priority: options.priority ?? 0,
+      retries: options.retries ?? 0,
+      isolation: options.isolation ?? code.def.isolation
+    }
+    const rules = rulesOf(options)
+    core.outbox.offer({ _tag: "Task", task: rules === undefined ? row : { ...row, rules }, code: declared, last })
+  }
+  /** Cancelled and wanted again: that is wanting it computed. */
+  const retry = (held: Held): void => {
+    if (held.state._tag !== "Failed" || held.state.status !== "cancelled") return
+    core.references.pendingAgain(held)
+    core.outbox.offer({ _tag: "Retry", ref: held.ref })
+  }
+  const telling: Telling = {
+    task: (held, { bytes, code, dependencies, options }, last) => tell(held, code, bytes, dependencies, options, last),
+    retry,
+    detach: () => {}
+  }
+
+  const one = (
+    code: Code,
+    args: ReadonlyArray<unknown>,
+    options: CheckedOptions,
+    place: Place,
+    holdings: Holdings,
+    batch: Batch | undefined
+  ): Result.Result<FutureOf, SubmitReason> => {
     const encoded = encodeArgs(core, code, args)
     if (Result.isFailure(encoded)) return Result.fail(encoded.failure)
     const { bytes, dependencies } = encoded.success
     const pure = options.pure ?? true
     const spec = pure || options.key !== undefined ? specOf(core, code, bytes, dependencies) : undefined
     const key = options.key ?? `${code.def.name}-${pure ? spec : core.fresh()}`
-    const held = core.references.find(key)
-    if (held !== undefined) {
-      if (held.spec !== spec) return Result.fail(new KeyConflict({ key, heldBy: `this client, "${core.name}"` }))
-      core.references.retain(held)
-      // Cancelled and wanted again: that is wanting it computed.
-      if (held.state._tag === "Failed" && held.state.status === "cancelled") {
-        core.references.pendingAgain(held)
-        core.outbox.offer({ _tag: "Retry", ref: held.ref })
-      }
-      if (place === "last") core.outbox.offer({ _tag: "GraphEnd" })
-      return Result.succeed(makeFuture(core, held, holdings))
+    const found = core.references.find(key)
+    if (found !== undefined && found.spec !== spec) return Result.fail(new KeyConflict({ key, heldBy: `this client, "${core.name}"` }))
+    if (found === undefined && batch !== undefined && isTooMuch(batch, bytes.length)) {
+      return Result.fail(new TooLarge({ bytes: batch.takenBytes + bytes.length, limitBytes: BATCH_LIMIT_BYTES }))
     }
-    const added = core.references.add({ key, task: code.def.name, spec, codecs: code.codecs })
-    const { declared, ref } = declare(code)
-    core.outbox.offer({
-      _tag: "Task",
-      task: {
-        ref: added.ref,
-        // The cast names a text that has been chosen as one.
-        key: key as Key,
-        code: ref,
-        args: bytes,
-        dependencies: dependencies.length === 0 ? noRefs : dependencies.map(({ handle }) => handle.held.ref),
-        priority: options.priority ?? 0,
-        retries: options.retries ?? 0,
-        isolation: options.isolation ?? code.def.isolation
-      },
-      code: declared,
-      last: place !== "inside"
-    })
-    return Result.succeed(makeFuture(core, added, holdings))
+    const held = found ?? core.references.add({ key, task: code.def.name, spec, codecs: code.codecs })
+    if (found !== undefined) {
+      core.references.retain(held)
+      takeAlong(held, batch, telling)
+      if (batch === undefined) retry(held)
+      else batch.retry(held)
+      if (place === "last" && batch === undefined) core.outbox.offer({ _tag: "GraphEnd" })
+    } else if (batch === undefined) {
+      for (const { handle } of dependencies) takeAlong(handle.held, batch, telling)
+      tell(held, code, bytes, dependencies, options, place !== "inside")
+    } else {
+      batch.add(held, { code, bytes, dependencies, options })
+    }
+    const future = makeFuture(core, held, holdings)
+    batch?.note(future)
+    return Result.succeed(future)
   }
 
   const prepare = (task: object, said: Said): Result.Result<{ readonly code: Code; readonly options: CheckedOptions }, SubmitReason> => {
@@ -105,25 +138,29 @@ export const makeSubmission = (core: Core) => {
     return Result.isFailure(code) ? Result.fail(code.failure) : Result.succeed({ code: code.success, options: { ...code.success.defaults, ...said.success } })
   }
 
-  const submit = (task: object, args: ReadonlyArray<unknown>, said: Said): Effect.Effect<Future.Any, SubmitError> =>
-    Effect.andThen(core.outbox.room, withHoldings((holdings) => {
-      const prepared = prepare(task, said)
+  const submit = (task: object, args: ReadonlyArray<unknown>, by: Submitter): Effect.Effect<Future.Any, SubmitError> =>
+    Effect.andThen(core.outbox.room, Effect.withFiber((fiber) => {
+      const prepared = prepare(task, by.said)
       if (Result.isFailure(prepared)) return Effect.fail(SubmitError.because(prepared.failure))
-      const made = one(prepared.success.code, args, prepared.success.options, "alone", holdings)
+      const made = one(prepared.success.code, args, prepared.success.options, "alone", holdingsOf(fiber, by.scope), openBatch(core, fiber, by.batch))
       return Result.isSuccess(made) ? Effect.succeed(made.success) : Effect.fail(SubmitError.because(made.failure))
     }))
 
-  const map = (
+  /** `argsOf`: the arguments that an item stands for. */
+  const mapWith = (
     task: object,
     items: Iterable<unknown>,
-    said: Said,
+    argsOf: (item: unknown) => Result.Result<ReadonlyArray<unknown>, SubmitReason>,
+    by: Submitter,
     { batchSize, keys, priority }: MapOptions<unknown> = {}
   ): Effect.Effect<ReadonlyArray<Future.Any>, SubmitError> =>
-    withHoldings((holdings) => Effect.gen(function*() {
+    Effect.withFiber((fiber) => Effect.gen(function*() {
       const fail = (reason: SubmitReason) => Effect.fail(SubmitError.because(reason))
       if (batchSize !== undefined && !(Number.isSafeInteger(batchSize) && batchSize > 0)) {
         return yield* fail(new BadOption({ option: "batchSize", expected: "a whole number from 1" }))
       }
+      const holdings = holdingsOf(fiber, by.scope)
+      const batch = openBatch(core, fiber, by.batch)
       const all = [...items]
       const futures: Array<FutureOf> = []
       /** Of the item at this index, whose own options win. */
@@ -143,14 +180,16 @@ export const makeSubmission = (core: Core) => {
       const build = Effect.gen(function*() {
         for (let slice = FIRST_SLICE; futures.length < all.length; slice = Math.min(4 * slice, SLICE)) {
           yield* core.outbox.room
-          const prepared = prepare(task, said)
+          const prepared = prepare(task, by.said)
           if (Result.isFailure(prepared)) return yield* fail(prepared.failure)
           const { code, options } = prepared.success
           for (let n = 0; n < slice && futures.length < all.length; n++) {
             const index = futures.length
             const own = itemOptions(options, index)
             if (Result.isFailure(own)) return yield* fail(own.failure)
-            const made = one(code, [all[index]], own.success, placeOf(index), holdings)
+            const args = argsOf(all[index])
+            if (Result.isFailure(args)) return yield* fail(args.failure)
+            const made = one(code, args.success, own.success, placeOf(index), holdings, batch)
             if (Result.isFailure(made)) return yield* fail(made.failure)
             futures.push(made.success)
           }
@@ -160,75 +199,41 @@ export const makeSubmission = (core: Core) => {
       yield* Effect.onError(build, () =>
         Effect.gen(function*() {
           // What was begun is given up, and the scheduler must not wait for the rest of it.
-          if (batchSize !== undefined) core.outbox.offer({ _tag: "GraphEnd" })
+          if (batchSize !== undefined && batch === undefined) core.outbox.offer({ _tag: "GraphEnd" })
           for (const future of futures) yield* future.release
         }))
       return futures
     }))
 
-  return { submit, map }
+  const map = (task: object, items: Iterable<unknown>, by: Submitter, options?: MapOptions<unknown>) =>
+    mapWith(task, items, (item) => Result.succeed([item]), by, options)
+
+  const mapArgs = (task: object, items: Iterable<unknown>, by: Submitter, options?: MapOptions<unknown>) =>
+    mapWith(task, items, (item) => Array.isArray(item) ? Result.succeed(item) : Result.fail(notArguments), by, options)
+
+  const batch = <A, E, R>(use: (batch: Batch) => Effect.Effect<A, E, R>, by: Submitter): Effect.Effect<A, E | SubmitError, R> =>
+    Effect.withFiber((fiber) => {
+      const parent = openBatch(core, fiber, by.batch)
+      const opened = new Batch(core, parent, currentBatch(fiber) ?? parent, telling)
+      const send = Effect.suspend(() => {
+        const over = core.isClosed() ? new ClientClosed() : core.references.lost
+        if (over !== undefined) return Effect.fail(SubmitError.because(over))
+        opened.succeed()
+        return Effect.void
+      })
+      return inBatch(opened, Effect.suspend(() => use(opened)), send)
+    })
+
+  return { submit, map, mapArgs, batch }
 }
 
-interface EncodedArgs {
-  readonly bytes: Uint8Array
-  /** In the order of the holes. */
-  readonly dependencies: ReadonlyArray<FutureOf>
-}
+const notArguments = new PayloadInvalid({ path: [], expected: "a list of arguments, as each item of `mapArgs` is" })
 
-const encodeArgs = (core: Core, code: Code, args: ReadonlyArray<unknown>): Result.Result<EncodedArgs, SubmitReason> => {
-  const dependencies: Array<FutureOf> = []
-  /** A key's place among them: a list of thousands of futures is looked through once, not for each of them. */
-  let places: Map<Held, number> | undefined
-  let refused: SubmitReason | undefined
-  const hole = (value: object): number | undefined => {
-    if (!Future.isFuture(value)) return undefined
-    if (!(value instanceof FutureOf) || value.core !== core) refused ??= new ForeignFuture({ key: value.key, cluster: clusterOf(value) })
-    else if (value.isReleased) refused ??= new FutureReleased({ key: value.key })
-    else {
-      const { held } = value.handle
-      places ??= new Map()
-      const known = places.get(held)
-      if (known !== undefined) return known
-      places.set(held, dependencies.length)
-      return dependencies.push(value) - 1
-    }
-    return 0 // of no consequence: the submission fails
-  }
-  let list = args
-  if (code.contract !== undefined) {
-    const payload = payloadArgs(code.contract, args[0], Future.isFuture)
-    if (Result.isFailure(payload)) return Result.fail(payload.failure)
-    list = payload.success
-  }
-  const bytes = Value.encodeList(list, { hole })
-  if (refused !== undefined) return Result.fail(refused)
-  if (Result.isFailure(bytes)) {
-    // A payload stands behind the word that says how it was made.
-    const path = code.contract === undefined ? bytes.failure.path : bytes.failure.path.slice(1)
-    return Result.fail(new PayloadInvalid({ path, expected: `data, found ${bytes.failure.found}` }))
-  }
-  if (bytes.success.length > ARGS_LIMIT) return Result.fail(new TooLarge({ bytes: bytes.success.length, limitBytes: ARGS_LIMIT }))
-  return Result.succeed({ bytes: bytes.success, dependencies })
-}
-
-/**
- * What is computed, as a digest: the code, the arguments, and the keys of the tasks whose values are among them. It is made of
- * bytes in which each part says where it ends: the code's digest is always as long, and the length of the arguments precedes them.
- */
-const specOf = (core: Core, { def }: Code, args: Uint8Array, dependencies: ReadonlyArray<FutureOf>): string => {
-  const keys = dependencies.length === 0 ? noBytes : Result.getOrThrow(Value.encodeList(dependencies.map(({ key }) => key)))
-  const argsAt = def.digest.length + 4
-  const bytes = new Uint8Array(argsAt + args.length + keys.length)
-  for (let at = 0; at < def.digest.length; at++) bytes[at] = def.digest.charCodeAt(at)
-  for (let at = 0; at < 4; at++) bytes[def.digest.length + at] = args.length >>> (8 * at)
-  bytes.set(args, argsAt)
-  bytes.set(keys, argsAt + args.length)
-  return core.digest(bytes)
-}
-
-const noBytes = new Uint8Array(0)
+/** Most tasks have no rules, and then there is nothing to say. */
+const rulesOf = ({ delays, timeoutMs = Infinity }: CheckedOptions): AttemptRules | undefined =>
+  delays === undefined && timeoutMs === Infinity ? undefined : { timeoutMs, ...(delays ?? noDelays) }
+const noDelays: RetryDelays = { delayMs: 0, factor: 1, maxDelayMs: 0 }
 
 /** One `client.with` after another: field by field the last one wins. */
 export const saying = (before: Said, options: Said): Said =>
   Result.isFailure(before) ? before : Result.isFailure(options) ? options : Result.succeed({ ...before.success, ...options.success })
-

@@ -104,7 +104,7 @@ export const fake = Effect.fnUntraced(function*({ files = new Map<string, string
     readText: (path) => Effect.sync(() => Option.fromUndefinedOr(files.get(path))),
     terminal: { isTerminal: terminal.isTerminal, columns: () => terminal.columns ?? 80, write: (text) => Effect.sync(() => void written.push(text)) }
   })
-  const client = yield* makeClient({ address: "inproc://scheduler", token, ...options }).pipe(
+  const client = yield* makeClient(options.schedulerFile === undefined ? { address: "inproc://scheduler", token, ...options } : options).pipe(
     Effect.provideService(Platform, platform),
     Effect.provideService(Hashing, NodeHashing.node),
     Effect.provideService(Collecting, { watch: (_, onCollected) => void watched.push(onCollected) })
@@ -128,6 +128,7 @@ const makeScheduler = Effect.fnUntraced(function*(session: Session.Session) {
     Effect.provide(ClientRpcs.toLayer({
       Submit: ({ graph }) => Effect.andThen(note({ _tag: "Submit", graph }), Effect.suspend(() => computing ? computeAll(graph) : Effect.void)),
       Release: ({ refs }) => note({ _tag: "Release", refs }),
+      Restart: () => Effect.succeed(false),
       Retry: ({ refs }) => note({ _tag: "Retry", refs }),
       Cancel: ({ force, note: why, refs }) => Effect.andThen(note({ _tag: "Cancel", refs, note: why, force }), Effect.suspend(() => scheduler.cancel(refs))),
       Locate: ({ ref }) => Effect.andThen(note({ _tag: "Locate", ref }), Effect.suspend(() => scheduler.locate(ref))),

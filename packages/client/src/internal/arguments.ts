@@ -1,0 +1,74 @@
+/**
+ * Arguments of a task as bytes, and the digest of what is computed with them.
+ */
+import * as Result from "effect/Result"
+import { ForeignFuture, FutureReleased, PayloadInvalid, type SubmitReason, TooLarge } from "@skein/protocol/Errors"
+import { ARGS_LIMIT } from "@skein/protocol/Graph"
+import { payloadArgs } from "@skein/protocol/TaskValues"
+import * as Value from "@skein/protocol/Value"
+import { Future } from "../Future.ts"
+import { clusterOf } from "../Gather.ts"
+import type { Code } from "./code.ts"
+import type { Core } from "./core.ts"
+import { FutureOf } from "./future.ts"
+import type { Held } from "./references.ts"
+
+export interface EncodedArgs {
+  readonly bytes: Uint8Array
+  /** In the order of the holes. */
+  readonly dependencies: ReadonlyArray<FutureOf>
+}
+
+/** Encodes them, futures as holes; or says what is wrong with them. */
+export const encodeArgs = (core: Core, code: Code, args: ReadonlyArray<unknown>): Result.Result<EncodedArgs, SubmitReason> => {
+  const dependencies: Array<FutureOf> = []
+  /** A key's place among them: a list of thousands of futures is looked through once, not for each of them. */
+  let places: Map<Held, number> | undefined
+  let refused: SubmitReason | undefined
+  const hole = (value: object): number | undefined => {
+    if (!Future.isFuture(value)) return undefined
+    if (!(value instanceof FutureOf) || value.core !== core) refused ??= new ForeignFuture({ key: value.key, cluster: clusterOf(value) })
+    else if (value.isReleased) refused ??= new FutureReleased({ key: value.key })
+    else {
+      const { held } = value.handle
+      places ??= new Map()
+      const known = places.get(held)
+      if (known !== undefined) return known
+      places.set(held, dependencies.length)
+      return dependencies.push(value) - 1
+    }
+    return 0 // of no consequence: the submission fails
+  }
+  let list = args
+  if (code.contract !== undefined) {
+    const payload = payloadArgs(code.contract, args[0], Future.isFuture)
+    if (Result.isFailure(payload)) return Result.fail(payload.failure)
+    list = payload.success
+  }
+  const bytes = Value.encodeList(list, { hole })
+  if (refused !== undefined) return Result.fail(refused)
+  if (Result.isFailure(bytes)) {
+    // A payload stands behind the word that says how it was made.
+    const path = code.contract === undefined ? bytes.failure.path : bytes.failure.path.slice(1)
+    return Result.fail(new PayloadInvalid({ path, expected: `data, found ${bytes.failure.found}` }))
+  }
+  if (bytes.success.length > ARGS_LIMIT) return Result.fail(new TooLarge({ bytes: bytes.success.length, limitBytes: ARGS_LIMIT }))
+  return Result.succeed({ bytes: bytes.success, dependencies })
+}
+
+/**
+ * What is computed, as a digest: the code, the arguments, and the keys of the tasks whose values are among them. It is made of
+ * bytes in which each part says where it ends: the code's digest is always as long, and the length of the arguments precedes them.
+ */
+export const specOf = (core: Core, { def }: Code, args: Uint8Array, dependencies: ReadonlyArray<FutureOf>): string => {
+  const keys = dependencies.length === 0 ? noBytes : Result.getOrThrow(Value.encodeList(dependencies.map(({ key }) => key)))
+  const argsAt = def.digest.length + 4
+  const bytes = new Uint8Array(argsAt + args.length + keys.length)
+  for (let at = 0; at < def.digest.length; at++) bytes[at] = def.digest.charCodeAt(at)
+  for (let at = 0; at < 4; at++) bytes[def.digest.length + at] = args.length >>> (8 * at)
+  bytes.set(args, argsAt)
+  bytes.set(keys, argsAt + args.length)
+  return core.digest(bytes)
+}
+
+const noBytes = new Uint8Array(0)
