@@ -12,6 +12,7 @@ import * as FiberMap from "effect/FiberMap"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
+import type { Policy, Status } from "@skein/core/nanny/State"
 import { ClusterError } from "@skein/protocol/Errors"
 import type { ProcessId } from "@skein/protocol/Ids"
 import type { ExitReport } from "@skein/protocol/NannyRpcs"
@@ -28,6 +29,10 @@ export interface Options {
   readonly nameOf: (index: number) => string
   /** What the worker of this name is told: `WorkerConfig`, less what its nanny knows better. */
   readonly configOf: (name: string) => Schema.Json
+  /** Added to the environment of each. @default nothing */
+  readonly env?: Readonly<Record<string, string>>
+  /** When and how often each is started again. @default core/nanny/State `defaultPolicy` */
+  readonly policy?: Partial<Policy>
   readonly log: ClusterLog.ClusterLog
   readonly line: NannyLine.NannyLine
 }
@@ -35,6 +40,8 @@ export interface Options {
 export interface Workers {
   /** Starts or ends workers until there are so many, and returns when the new ones are up. The youngest go first. */
   readonly scale: (count: number) => Effect.Effect<void, ClusterError>
+  /** Waits until none of them runs and none is started again, each sent away by its scheduler; fails with the first that was given up by then. */
+  readonly ended: Effect.Effect<void, ClusterError>
   /** Ends all, also those that are still coming up. */
   readonly stop: Effect.Effect<void>
   /** Each worker's name → its last 1,000 lines, oldest first; of those that have gone, the latest 32. */
@@ -82,6 +89,12 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   })
   return {
     scale: (count: number) => Effect.raceFirst(alone.withPermits(1)(scale(count)), Deferred.await(stopping)),
+    ended: Effect.suspend(() =>
+      Effect.andThen(
+        Effect.forEach([...nannies.values()], (nanny) => nanny.awaitStatus(isOver), { concurrency: "unbounded", discard: true }),
+        Effect.forEach([...nannies.values()], (nanny) => Effect.flatMap(nanny.status, (status) => status._tag === "GivenUp" ? whenReady(nanny) : Effect.void), { discard: true })
+      )
+    ),
     // What is being scaled may never come up.
     stop: Effect.andThen(
       Deferred.fail(stopping, ClusterError.because("WorkersFailed", { detail: "the cluster is being shut down" })),
@@ -101,11 +114,15 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   }
 })
 
-const makeNanny = ({ configOf, line, log }: Options, name: string) =>
+const isOver = ({ _tag }: Status) => _tag === "Stopped" || _tag === "GivenUp"
+
+const makeNanny = ({ configOf, env, line, log, policy }: Options, name: string) =>
   Nanny.make({
     name,
     entry: Entries.worker,
     config: configOf(name),
+    ...(env === undefined ? {} : { env }),
+    ...(policy === undefined ? {} : { policy }),
     image: Entries.all,
     onLife: line.watching,
     onExit: (report: ExitReport) =>
