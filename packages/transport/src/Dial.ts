@@ -12,7 +12,7 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import type * as Socket from "effect/socket/Socket"
 import { open } from "./Connection.ts"
-import { broken, Kind, packet } from "./Framing.ts"
+import { broken, isNonsense, Kind, packet, spokeHttp } from "./Framing.ts"
 import { decodeRefusal, decodeWelcome, encodeHello, fromSpan, type Greeting, HandshakeRefused, type Hello, NotAGreeting, toSpan, version, type Welcome } from "./Handshake.ts"
 import { Hashing } from "./Hashing.ts"
 import { firstPacket } from "./internal/greeting.ts"
@@ -135,29 +135,47 @@ const helloOf = (greeting: Greeting, rest: Omit<Hello, "version" | "role" | "nam
   ...rest
 })
 
-/** Tries until it is welcome, or trying is of no use, or the time is up. */
+/** Tries until it is welcome, or trying is of no use, or the time is up; says then how often it tried. */
 const meetFirst = <A>(
   attempt: Effect.Effect<A, Socket.SocketError | HandshakeRefused | NotAGreeting>,
   timeoutMs: number
 ): Effect.Effect<A, ConnectFailed> =>
   Effect.suspend(() => {
-    let last = new ConnectFailed({ reason: "Timeout", detail: `no answer within ${timeoutMs} ms` })
+    let last = new ConnectFailed({ reason: "Timeout", detail: "no answer" })
+    let tries = 0
     return Effect.gen(function*() {
-      for (let failures = 0;; failures++) {
+      for (;;) {
+        tries++
         const tried = yield* Effect.result(attempt)
         if (tried._tag === "Success") return tried.success
         last = connectFailed(tried.failure)
-        if (last.reason === "Unauthorized" || last.reason === "Version" || last.reason === "BadAddress") return yield* last
-        yield* backOff(failures, longestPauseMs)
+        if (isFinal(tried.failure, last)) return yield* last
+        yield* backOff(tries - 1, longestPauseMs)
       }
-    }).pipe(Effect.timeoutOrElse({ duration: timeoutMs, orElse: () => Effect.fail(last) }))
+    }).pipe(Effect.timeoutOrElse({
+      duration: timeoutMs,
+      orElse: () => {
+        const count = `${tries} ${tries > 1 ? "tries" : "try"} in ${seconds(timeoutMs)}`
+        return Effect.fail(new ConnectFailed({ reason: last.reason, detail: `${last.detail}, ${count}` }))
+      }
+    }))
   })
+
+const seconds = (ms: number): string => ms < 1000 ? `${ms} ms` : `${Math.round(ms / 100) / 10} s`
+
+/** Whether trying again cannot help. */
+const isFinal = (error: Socket.SocketError | HandshakeRefused | NotAGreeting, { reason }: ConnectFailed): boolean =>
+  reason === "Unauthorized" || reason === "Version" || reason === "BadAddress" || (error._tag === "SocketError" && spokeHttp(error))
 
 const connectFailed = (error: Socket.SocketError | HandshakeRefused | NotAGreeting): ConnectFailed => {
   if (error._tag === "NotAGreeting") return new ConnectFailed({ reason: "Version", detail: error.message })
   if (error._tag === "HandshakeRefused") {
     const reason = error.reason === "Unauthorized" || error.reason === "Version" ? error.reason : "Refused"
     return new ConnectFailed({ reason, detail: error.message })
+  }
+  if (isNonsense(error)) {
+    const what = spokeHttp(error) ? "what listens there answers HTTP, so it is another program" : "what listens there answers, but not as a scheduler does"
+    return new ConnectFailed({ reason: "Refused", detail: what })
   }
   const cause = "cause" in error.reason ? error.reason.cause : undefined
   const code = Predicate.hasProperty(cause, "code") ? String(cause.code) : ""
@@ -167,5 +185,7 @@ const connectFailed = (error: Socket.SocketError | HandshakeRefused | NotAGreeti
   if (code === "ETIMEDOUT" || (error.reason._tag === "SocketOpenError" && error.reason.kind === "Timeout")) {
     return new ConnectFailed({ reason: "Timeout", detail })
   }
+  if (code === "ECONNREFUSED") return new ConnectFailed({ reason: "Refused", detail: "nothing listens there" })
+  if (code === "ENOENT") return new ConnectFailed({ reason: "Refused", detail: "there is no such socket" })
   return new ConnectFailed({ reason: "Refused", detail })
 }

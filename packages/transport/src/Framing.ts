@@ -73,6 +73,16 @@ class Nonsense extends Error {}
 /** Whether a connection broke by what came over it, and not by itself. */
 export const isNonsense = (error: Socket.SocketError): boolean => error.reason._tag === "SocketReadError" && error.reason.cause instanceof Nonsense
 
+/** Whether what came was an answer of a web server, the likeliest of all that may listen in the place of a scheduler. */
+export const spokeHttp = (error: Socket.SocketError): boolean =>
+  error.reason._tag === "SocketReadError" && error.reason.cause instanceof Nonsense && error.reason.cause.message === SPOKE_HTTP
+const SPOKE_HTTP = "not a packet, but HTTP"
+
+const beginsWith = (bytes: Uint8Array, at: number, text: string): boolean => {
+  for (let i = 0; i < text.length; i++) if (bytes[at + i] !== text.charCodeAt(i)) return false
+  return true
+}
+
 /** Bodies of this many bytes and more are written from where they are; smaller ones are joined, for a write costs more than a copy. */
 const JOINED = 16 * 1024
 
@@ -161,7 +171,7 @@ export const makeDecoder = (options: DecoderOptions): Decoder => {
 
   const readHeader = (bytes: Uint8Array, at: number) => {
     const view = new DataView(bytes.buffer, bytes.byteOffset + at, HEADER)
-    if (view.getUint16(0, true) !== checkOf(bytes, at)) throw broken("not a packet, or a damaged one")
+    if (view.getUint16(0, true) !== checkOf(bytes, at)) throw broken(beginsWith(bytes, at, "HTTP/") ? SPOKE_HTTP : "not a packet, or a damaged one")
     const kind = view.getUint8(6)
     const length = view.getUint32(7, true)
     if (kind < Kind.Hello || kind > Kind.Beat) throw broken(`no packet is of kind ${kind}`)

@@ -56,6 +56,8 @@ export interface Session {
   readonly status: SubscriptionRef.SubscriptionRef<Status>
   /** How often each side gives a sign of life, as of now, in milliseconds. A good measure for other things that are said over and over. */
   readonly beatMs: () => number
+  /** How long it outlives its connection, as both sides have agreed, in milliseconds. */
+  readonly graceMs: number
   /** What the other side said of itself, without its token. */
   readonly peer: Greeting
 }

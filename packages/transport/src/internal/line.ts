@@ -268,6 +268,7 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
     ended,
     status,
     beatMs: () => beatMs,
+    graceMs,
     peer: options.peer
   }
   return {
