@@ -85,6 +85,8 @@ export class World implements Surroundings {
   /** All there have been, in the order in which they began. */
   readonly processes: Array<SimProcess> = []
   steps = 0
+  /** The process that may reach for the real clock, chance and timers all the same: a program that is run in the ordinary way. */
+  free: SimProcess | undefined
   /** Called when there is more to do, for whoever drives the world in another way than `run`. */
   onWork: (() => void) | undefined
   #now = 0

@@ -65,6 +65,7 @@ export const set = ({ stacks, tripwires, world }: Options): () => void => {
     for (const [holder, name, what, instead] of wires()) {
       const real: unknown = Reflect.get(holder, name)
       const trip = (...args: ReadonlyArray<unknown>): unknown => {
+        if (world.free !== undefined && typeof real === "function" && Fiber.getCurrent()?.getRef(CurrentProcess) === world.free) return Reflect.apply(real, holder, args)
         const { by, where } = caller()
         if (by === "effect" && name === "random") return effects.next()
         if (by === "node" && typeof real === "function") return Reflect.apply(real, holder, args)

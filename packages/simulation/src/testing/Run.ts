@@ -101,8 +101,8 @@ class ProgramFailed extends Error {
   override readonly name = "ProgramFailed"
 }
 
-const running = Effect.fnUntraced(function*(program: () => Program, of: Case, { modules, oracle, plan }: Options, seen: Map<string, boolean>, told: Told) {
-  const world = World.current()
+/** The cluster of a program that is not ours. `asks`: the run answers an oracle, so no modelled task fails. */
+export const startCluster = Effect.fnUntraced(function*(of: Case, { modules, plan }: Pick<Options, "modules" | "plan">, asks: boolean) {
   const layer = layerOf(plan)
   const cluster = yield* SimCluster.make({
     workers: of.cluster.workers,
@@ -110,10 +110,16 @@ const running = Effect.fnUntraced(function*(program: () => Program, of: Case, { 
     threads: plan.cluster.threadsPerWorker,
     network: of.network,
     modules,
-    around: around(plan.costs, oracle._tag === "Asks"),
+    around: around(plan.costs, asks),
     ...(layer === undefined ? {} : { layer })
   })
   cluster.net.loss = plan.network?.loss ?? 0
+  return cluster
+})
+
+const running = Effect.fnUntraced(function*(program: () => Program, of: Case, { modules, oracle, plan }: Options, seen: Map<string, boolean>, told: Told) {
+  const world = World.current()
+  const cluster = yield* startCluster(of, { modules, plan }, oracle._tag === "Asks")
   told.injected = cluster.injected
   const watch = Watch.make(of, world, cluster, new Marks())
   const sim = Sim.make({ cluster, seed: of.seed, seen, oracle, lasting: plan.maxVirtualMs })

@@ -2,7 +2,7 @@
  * A program that is run in the ordinary way, on a simulated cluster.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Layer } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Layer } from "effect"
 import { Client } from "@skein/client/Client"
 import { Cluster } from "@skein/client/Cluster"
 import { Sim } from "@skein/simulation/testing/index"
@@ -36,6 +36,33 @@ describe("Sim.layer", () => {
       assert.strictEqual(yield* (yield* client.submit(tasks.sum, [answer, 1])).result, 5)
       assert.strictEqual(yield* (yield* Cluster).scale(1).pipe(Effect.as("scaled")), "scaled")
     }).pipe(Effect.provide(Sim.layer({ seed: 4, workers: 2 }))), 60_000)
+
+  it.live("lets the program reach for the real clock, in every step", () =>
+    Effect.gen(function*() {
+      const client = yield* Client
+      for (let n = 0; n < 20; n++) {
+        assert.isAbove(Date.now(), Date.UTC(2026, 0, 2))
+        yield* (yield* client.submit(tasks.sum, [n, 1])).await
+        yield* Effect.yieldNow
+      }
+    }).pipe(Effect.provide(Sim.layer({ seed: 5, workers: 1 }))), 60_000)
+
+  it.live("ends a program whose task reaches for the real clock, and says so", () =>
+    Effect.gen(function*() {
+      const written: Array<string> = []
+      const write = process.stderr.write
+      process.stderr.write = ((text: string) => written.push(text) > 0) as typeof write
+      const program = yield* Effect.gen(function*() {
+        const client = yield* Client
+        return yield* (yield* client.submit(tasks.impure)).result
+      }).pipe(Effect.provide(Sim.layer({ seed: 4, workers: 2 })), Effect.forkChild)
+      const exit = yield* Effect.ensuring(Fiber.await(program), Effect.sync(() => {
+        process.stderr.write = write
+        process.exitCode = 0
+      }))
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause), String(exit))
+      assert.include(written.join(""), "Date.now was called under simulation")
+    }), 60_000)
 
   it.live("refuses an option that it does not know", () =>
     Effect.gen(function*() {

@@ -9,7 +9,9 @@
  * Here idleness and a promise from elsewhere look alike: the program may be
  * waiting for something that the simulation does not know of, so time goes on while
  * it does, a run that hangs is not found out, and what depends on such a promise
- * may differ between equal seeds. `it.sim` and `skein sim run` have none of that.
+ * may differ between equal seeds. For the same reason the program, and the client
+ * in its process, may reach for the real clock and timers. `it.sim` and
+ * `skein sim run` have none of that.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -21,12 +23,12 @@ import * as Scope from "effect/Scope"
 import { Client } from "@skein/client/Client"
 import { Cluster } from "@skein/client/Cluster"
 import type { Case } from "../../Case.ts"
-import * as SimCluster from "../../SimCluster.ts"
+import type * as SimCluster from "../../SimCluster.ts"
 import { CurrentProcess, type SimProcess } from "../../SimProcess.ts"
 import * as World from "../../World.ts"
-import { around } from "../Costs.ts"
 import { draw } from "../Draw.ts"
-import { layerOf, type SimOptions } from "../Options.ts"
+import type { SimOptions } from "../Options.ts"
+import { startCluster } from "../Run.ts"
 import { Sim, type SimService } from "../Sim.ts"
 import * as SimTools from "../Sim.ts"
 import { freshSeed, prepare, type Prepared } from "./Seeds.ts"
@@ -39,6 +41,8 @@ class DrivenWorld extends World.World {
   #awaited = false
   #told: Array<() => void> = []
   #stopped = false
+  /** Steps that may still be taken since the run was found to be worth nothing: for the program's finalizers. */
+  #stepsLeft = Infinity
   readonly #onEnd: (reason: unknown) => void
 
   constructor(options: World.WorldOptions, onEnd: (reason: unknown) => void) {
@@ -76,17 +80,18 @@ class DrivenWorld extends World.World {
     let more = true
     if (quiet || this.ready) {
       this.during(() => {
-        for (let steps = 0, jumps = 0; more && steps < STEPS_PER_TURN && this.verdict() === undefined; steps++) {
+        for (let steps = 0, jumps = 0; more && steps < STEPS_PER_TURN && this.#goesOn(); steps++) {
           if (!this.ready && jumps++ === (quiet ? JUMPS_PER_TURN : 0)) break
           more = this.step()
         }
       })
     }
     const verdict = this.verdict()
-    if (verdict !== undefined) {
-      this.#stopped = true
+    if (verdict !== undefined && this.#stepsLeft === Infinity) {
+      this.#stepsLeft = STEPS_TO_END
       this.#onEnd(verdict)
     }
+    if (this.#stepsLeft <= 0) this.#stopped = true
     const told = this.#told
     this.#told = []
     this.#awaited = more && !this.#stopped
@@ -94,11 +99,18 @@ class DrivenWorld extends World.World {
     if (this.#awaited) later(() => this.#turn(!this.ready))
     for (const f of told) f()
   }
+
+  /** Whether another step is worth taking. */
+  #goesOn(): boolean {
+    return this.#stepsLeft === Infinity ? this.verdict() === undefined : this.#stepsLeft-- > 0
+  }
 }
 
 /** The real one, which is out of reach while the world takes its steps. */
 const later = setImmediate
 
+/** Steps in which the program and the cluster can end once the run is worth nothing. */
+const STEPS_TO_END = 200_000
 /** Steps before the event loop has a turn again. */
 const STEPS_PER_TURN = 2_000
 /** Timers that time may jump to in one turn: turns cost more than most timers do. */
@@ -127,23 +139,14 @@ export const layer = <E = never, R = never>(options: SimOptions<E, R> = {}): Lay
 
 const started = Effect.fnUntraced(function*(world: DrivenWorld, of: Case, prepared: Prepared) {
   const driver = world.begin(World.DRIVER)
-  const { plan, modules } = prepared
-  const contracts = layerOf(plan)
-  const cluster = yield* Effect.orDie(world.perform(driver, SimCluster.make({
-    workers: of.cluster.workers,
-    slots: plan.cluster.fibersPerWorker,
-    threads: plan.cluster.threadsPerWorker,
-    network: of.network,
-    modules,
-    around: around(plan.costs, false),
-    ...(contracts === undefined ? {} : { layer: contracts })
-  })))
-  cluster.net.loss = plan.network?.loss ?? 0
+  const { plan } = prepared
+  const cluster = yield* Effect.orDie(world.perform(driver, startCluster(of, prepared, false)))
   const scope = yield* Effect.scope
   yield* Scope.addFinalizer(scope, Effect.andThen(world.perform(driver, cluster.shutdown), Effect.sync(() => world.stop())))
   for (const fault of of.faults) world.at(world.now + fault.at, () => void cluster.inject(fault))
   world.at(world.now + of.healAt, () => cluster.heal())
   const client = cluster.clients[0]!
+  world.free = client.process
   const service = yield* Effect.orDie(world.perform(client.process, Effect.flatten(client.run(Effect.service(Client)).exit)))
   const own = client.process.context
   return Context.make(Client, service).pipe(
