@@ -74,10 +74,16 @@ export type Location = typeof Location.Type
 /** What a client says to the scheduler. */
 export class ClientRpcs extends RpcGroup.make(
   tell("Submit", { graph: Graph }),
+  /** The client wants keys that somebody has submitted, under numbers of its own. What nobody knows is reported as `Unknown`. */
+  tell("Want", { rows: Schema.Array(Schema.Struct({ ref: Ref, key: Key })) }),
+  /** These are to be computed even if nobody holds them any more. */
+  tell("Detach", { refs: Schema.Array(Ref) }),
   /** The client holds these keys no longer. The refs may be given to other keys afterwards. */
   tell("Release", { refs: Schema.Array(Ref) }),
   /** Compute erred keys again, with the retries they were given. Every ref is reported on, whether it was erred or not. */
   tell("Retry", { refs: Schema.Array(Ref) }),
+  /** From now on, or no longer, the client hears how far this task says it is. */
+  tell("Watch", { ref: Ref, on: Schema.Boolean }),
   /** Answered once nothing of them runs any more; outcomes in the order of `refs`. */
   Rpc.make("Cancel", {
     payload: { refs: Schema.Array(Ref), note: Schema.NullOr(Schema.String), force: Schema.Boolean },
@@ -112,6 +118,10 @@ export const ClientReport = Schema.TaggedUnion({
   },
   /** It failed, or the task `origin` that it depends on did. */
   Erred: { rows: Schema.Array(Schema.Struct({ ref: Ref, failure: Failure, origin: Key, originTask: Schema.String })) },
+  /** How far tasks that the client watches say they are; `total`: null, if they do not know. Some words are left out, not the last before the end. */
+  Progress: {
+    rows: Schema.Array(Schema.Struct({ ref: Ref, done: Schema.Number, total: Schema.NullOr(Schema.Number), note: Schema.String }))
+  },
   /** It is to be computed (again). */
   Pending: { refs: Schema.Array(Ref) }
 })

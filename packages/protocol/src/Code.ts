@@ -7,7 +7,8 @@
  * that two machines with the same package in different folders agree.
  *
  * The text is sent only if it says everything, that is if it has no free
- * variables; otherwise a worker must know the code from a module.
+ * variables but those whose values go with it; otherwise a worker must know the
+ * code from a module.
  */
 import * as Hex from "effect/encoding/Hex"
 import * as Schema from "effect/Schema"
@@ -23,6 +24,9 @@ export const CodeModule = Schema.Struct({
 })
 export type CodeModule = typeof CodeModule.Type
 
+/** Characters in a code's text, and bytes of what it captures, at most. */
+export const CODE_LIMIT = 8 << 20
+
 /** One piece of code, told once in a session and then called by number. */
 export const CodeDef = Schema.Struct({
   /** In hexadecimal; see `digestOf`. */
@@ -31,8 +35,10 @@ export const CodeDef = Schema.Struct({
   name: Schema.String,
   /** `contract`: found by name and version among the layers of `Task.make`; `function`: an exported or sent function. */
   kind: Schema.Literals(["function", "contract"]),
-  /** The function's own source; present only if it has no free variables but globals. */
+  /** The function's own source; present only if it has no free variables but globals, its own name, and what it captures. */
   text: Schema.NullOr(Schema.String),
+  /** A record of the values that go with the text, as a value is encoded: the text's variables of these names. */
+  captures: Schema.optionalKey(Schema.Uint8Array),
   /** Where the task says that it is, or else where it was made; null if neither is known, as in a REPL. */
   module: Schema.NullOr(CodeModule),
   /** The task itself named the module, so a worker tries that before the text. */
@@ -55,6 +61,8 @@ export interface CodeIdentity {
   readonly module: string | null
   readonly text: string
   readonly version: number
+  /** Encoded; undefined, as for most, is none. */
+  readonly captures?: Uint8Array | undefined
 }
 
 /**
@@ -65,8 +73,26 @@ export interface CodeIdentity {
  */
 export const digestOf = (identity: CodeIdentity, sha256: (bytes: Uint8Array) => Uint8Array): string => {
   const parts = [identity.name, identity.module ?? "", identity.text, String(identity.version)]
-  return Hex.encode(sha256(Utf8.encode(parts.map((part) => `${part.length}:${part}`).join(""))).subarray(0, 16))
+  const bytes = Utf8.encode(parts.map((part) => `${part.length}:${part}`).join(""))
+  // They come last, so nothing needs to say where they end.
+  return Hex.encode(sha256(identity.captures === undefined ? bytes : concat(bytes, identity.captures)).subarray(0, 16))
 }
+
+const concat = (a: Uint8Array, b: Uint8Array): Uint8Array => {
+  const both = new Uint8Array(a.length + b.length)
+  both.set(a)
+  both.set(b, a.length)
+  return both
+}
+
+/** The identity of a definition that has its text with it. */
+export const identityOf = (def: CodeDef, text: string): CodeIdentity => ({
+  name: def.name,
+  module: def.module?.id ?? null,
+  text,
+  version: def.version,
+  captures: def.captures
+})
 
 /**
  * A module's name that is the same on every machine: its package's name and the

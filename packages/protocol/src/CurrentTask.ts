@@ -11,15 +11,33 @@
 /** The web's `AbortSignal`, wherever the program knows such a type. */
 export type Signal = typeof globalThis extends { readonly AbortSignal: { readonly prototype: infer S } } ? S : { readonly aborted: boolean }
 
-/** What a body can know of its own task. */
+/** How far a body says that it is. */
+export interface ProgressSaid {
+  /** In whatever it counts. */
+  readonly done: number
+  /** Of how many; undefined: it does not know. */
+  readonly total: number | undefined
+  /** In words, `NOTE_LIMIT` characters at most; "" for none. */
+  readonly note: string
+}
+
+/** Characters of a note that are kept. */
+export const NOTE_LIMIT = 200
+
+/** What a body can know of its own task, and say of it. */
 export interface CurrentTask {
   readonly key: string
   /** 1 for the first attempt. */
   readonly attempt: number
   /** The worker's name. */
   readonly worker: string
-  /** Aborted when the task is cancelled, or interrupted for another reason. A thread is ended instead, so there it never is. */
+  /** Aborted when the task is cancelled, has run for too long, or is interrupted for another reason. A thread is ended instead, so there it never is. */
   readonly signal: Signal
+  /**
+   * Says how far it is, to whoever watches `future.progress`. Costs next to nothing, so it may be said at every step: the latest is
+   * sent a few times a second, and the last before the task ends.
+   */
+  progress(done: number, total?: number, note?: string): void
 }
 
 /** Remembers which task runs where. */

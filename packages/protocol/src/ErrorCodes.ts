@@ -40,7 +40,7 @@ export const connectCodes = {
   BadOption: "SKEIN2009"
 } as const
 
-/** Reasons of `TaskError`. 3004 is a warning about a blocked event loop, 1002 and 4001 are defects that say a worker did not find the code. */
+/** Reasons of `TaskError`. 3004 is a warning about a blocked event loop. */
 export const taskCodes = {
   TaskDefect: "SKEIN3000",
   NoEligibleWorker: "SKEIN3001",
@@ -54,6 +54,14 @@ export const taskCodes = {
   SchedulerLost: "SKEIN2010"
 } as const
 
+/** What a worker says with a `TaskDefect` that could not run the task at all: `TaskError` has these codes then. */
+export const codeUnknownCodes = {
+  Unknown: "SKEIN1002",
+  Services: "SKEIN1015",
+  AfterStart: "SKEIN4001",
+  Syntax: "SKEIN4002"
+} as const
+
 /** Reasons of `ClusterError`. */
 export const clusterCodes = {
   BadOption: "SKEIN4003",
@@ -61,4 +69,10 @@ export const clusterCodes = {
   WorkersFailed: "SKEIN4005",
   Unsupported: "SKEIN4006",
   Timeout: "SKEIN4007"
+} as const
+
+/** Ends of simulated runs: of one that cannot go on or is not done in time, and of one that reached for the real world. */
+export const simulationCodes = {
+  Stuck: "SKEIN5001",
+  Escaped: "SKEIN5002"
 } as const

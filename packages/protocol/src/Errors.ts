@@ -6,29 +6,32 @@
  */
 import * as Schema from "effect/Schema"
 import { awaitedInBatchCode, clusterCodes, connectCodes, submitCodes } from "./ErrorCodes.ts"
+import { notShippable } from "./internal/notShippable.ts"
 import { KeyConflict, Overloaded, SchedulerLost, showPath } from "./Failure.ts"
 
 // Reasons of both kinds of error.
 export { KeyConflict, Overloaded, SchedulerLost }
 
-/** The function uses names that it does not carry. None are named for a body whose text says nothing of it. */
+/**
+ * A worker could not make the function anew: it uses names that it does not carry, or is such that its text does not tell what it does.
+ * Why, and where, is for its text to say.
+ */
 export class NotShippable extends Schema.TaggedError<NotShippable>()("NotShippable", {
-  names: Schema.Array(Schema.String)
+  /** What it takes from outside itself; none if its text says nothing of it. */
+  names: Schema.Array(Schema.String),
+  /** Another reason than names. */
+  why: Schema.optionalKey(Schema.Literals([
+    "same text", "built in", "bound", "class", "generator", "accessor", "unreadable", "needs a module", "one of several"
+  ])),
+  /** More of the reason, in words. */
+  detail: Schema.optionalKey(Schema.String),
+  /** Its name, or its task's. */
+  task: Schema.optionalKey(Schema.String),
+  /** Where the names are, and the lines that they are in. */
+  frame: Schema.optionalKey(Schema.Array(Schema.String))
 }) {
   override get message() {
-    if (this.names.length === 0) {
-      return "cannot send this function to a worker: its text is not its own\n" +
-        "  Bodies made by Effect.fn, built-in and bound functions all have the same text, so it says nothing.\n" +
-        "  fix  export it from a module: `export const name = Task.fn(\"name\", …)`, and name the module in `tasks` of the cluster"
-    }
-    const tool = this.names.map(toolOf).find((words) => words !== undefined)
-    return `cannot send this function to a worker: it uses ${this.names.length === 1 ? "a name" : `${this.names.length} names`} it does not carry: ` +
-      `${this.names.join(", ")}\n` +
-      (tool === undefined
-        ? "  Workers run a copy of the function's text, so these would be undefined there.\n"
-        : `  ${tool}\n`) +
-      "  fix 1  pass them as arguments: `client.submit((x, y) => …, x, y)`\n" +
-      "  fix 2  use a module: `export const name = Task.fn(\"name\", …)` in tasks.ts, and `tasks` of the cluster names tasks.ts"
+    return notShippable(this)
   }
 }
 
@@ -50,8 +53,8 @@ export class ForeignFuture extends Schema.TaggedError<ForeignFuture>()("ForeignF
   cluster: Schema.String
 }) {
   override get message() {
-    return `the future "${this.key}" belongs to a client of ${this.cluster}, and was given to another\n` +
-      "  fix  gather it there, and submit its value here"
+    return `the future "${this.key}" belongs to a client of ${this.cluster}, and was passed to another\n` +
+      "  fix  gather it there first, and scatter its value here"
   }
 }
 
@@ -192,7 +195,7 @@ export class ClusterError extends Schema.TaggedError<ClusterError>()("ClusterErr
 }
 
 const connectWords: Readonly<Record<ConnectReason, { readonly what: (address: string) => string; readonly fix: string }>> = {
-  Refused: { what: (address) => `no scheduler at ${address}`, fix: "start one, or correct the address" },
+  Refused: { what: (address) => `no scheduler at ${address}`, fix: "start one, `skein scheduler`, or correct the address" },
   Tls: { what: (address) => `${address} and this client do not agree on TLS`, fix: "an address that begins with tls://, and the certificates of the cluster" },
   Unauthorized: { what: (address) => `the scheduler at ${address} does not accept this client's token`, fix: "the `token` that the scheduler was started with" },
   Version: { what: (address) => `this client and the scheduler at ${address} do not speak the same protocol`, fix: "upgrade the older side" },
@@ -212,15 +215,5 @@ const clusterWords: Readonly<Record<ClusterReason, (option: string | undefined) 
   Unsupported: (option) => option === undefined ? "this cluster cannot do that" : `this cluster has no \`${option}\``,
   Timeout: () => "it took too long"
 }
-
-/** Names that a tool put into a function's text, and what to do about it. */
-const toolOf = (name: string): string | undefined =>
-  /^__vite_ssr_/.test(name)
-    ? "vitest rewrote an import; put the task in a module that workers import."
-    : /^cov_/.test(name)
-    ? "Istanbul's coverage instrumented it; use V8 coverage."
-    : /^__(awaiter|name|spread|rest|assign|generator|publicField)/.test(name)
-    ? "It was compiled with a helper; set the compiler's target to ES2022 or later."
-    : undefined
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`

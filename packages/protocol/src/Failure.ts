@@ -42,6 +42,8 @@ export class TaskDefect extends Schema.TaggedError<TaskDefect>()("TaskDefect", {
   ...attempts
 }) {
   override get message() {
+    const notRun = codeUnknown(this.cause)
+    if (notRun !== undefined) return `did not run: ${notRun.detail}`
     return [`threw on ${this.worker}: ${describeThrown(this.cause)}`, ...usersFrames(this.remoteStack)].join("\n")
   }
 }
@@ -87,9 +89,18 @@ export class NoEligibleWorker extends Schema.TaggedError<NoEligibleWorker>()("No
   }
 }
 
-/** Scattered data, all of whose replicas are gone. */
-export class DataLost extends Schema.TaggedError<DataLost>()("DataLost", {}) {
+/** Scattered data, all of whose replicas are gone; or a key that was asked for by its name, and that nobody knows. */
+export class DataLost extends Schema.TaggedError<DataLost>()("DataLost", {
+  /** Nobody has submitted the key, or all who had have released it. */
+  unknown: Schema.optionalKey(Schema.Boolean)
+}) {
   override get message() {
+    if (this.unknown === true) {
+      return "is not known to the scheduler: nobody has submitted it, or all who had have released it\n" +
+        "  A result is kept as long as some client holds a future of it.\n" +
+        "  fix 1  look at the key again: `client.inspect.tasks()` lists them all\n" +
+        "  fix 2  hold a future of it until others have theirs"
+    }
     return "was data, not computed by a task, and the last worker that held it is gone\n  fix  submit it again"
   }
 }
@@ -167,9 +178,10 @@ export class TaskError extends Schema.TaggedError<TaskError>()("TaskError", {
     return `${this.code} ${this.key} ${this.reason.message}`
   }
 
-  /** With the code that belongs to the reason. */
+  /** With the code that belongs to the reason, or that the worker gave which could not run it. */
   static because(reason: TaskReason, of: { readonly key: string; readonly task: string }): TaskError {
-    return new TaskError({ code: taskCodes[reason._tag], key: of.key, task: of.task, reason })
+    const code = reason._tag === "TaskDefect" ? codeUnknown(reason.cause)?.code : undefined
+    return new TaskError({ code: code ?? taskCodes[reason._tag], key: of.key, task: of.task, reason })
   }
 }
 
@@ -188,8 +200,8 @@ export class TaskOrigin extends Context.Service<TaskOrigin, {
 
 /** Why a task has no value, as the scheduler tells it. */
 export const Failure = Schema.TaggedUnion({
-  /** The body failed or threw, or its result cannot travel; `encodeRaised` wrote it. */
-  Raised: { body: Schema.Uint8Array },
+  /** The body failed or threw, or its result cannot travel; `encodeRaised` wrote it. `before`: the attempts that came before, if there were any. */
+  Raised: { body: Schema.Uint8Array, before: Schema.optionalKey(Schema.Array(Attempt)) },
   /** `by`: the client's name. */
   Cancelled: { by: Schema.String, note: Schema.NullOr(Schema.String) },
   Killed: attempts,
@@ -199,13 +211,21 @@ export const Failure = Schema.TaggedUnion({
   Refused: { retryMs: Schema.Number },
   /** `heldBy`: the name of a client that has the key, or what it is. */
   Conflict: { heldBy: Schema.String },
-  Lost: {}
+  Lost: {},
+  /** Nobody has submitted the key that a client asked for, or nobody holds it any more. */
+  Unknown: {}
 })
 export type Failure = typeof Failure.Type
 
 /** A path inside a value, as a reader would write it: `["connection"]["socket"]`. */
 export const showPath = (path: ReadonlyArray<string>): string =>
   path.length === 0 ? "the value itself" : path.map((part) => `["${part}"]`).join("")
+
+/** A worker's `CodeUnknown`, which arrives as an error of that name: its code, and what comes after it. */
+const codeUnknown = (thrown: unknown): { readonly code: string; readonly detail: string } | undefined => {
+  const [, code, detail] = thrown instanceof Error && thrown.name === "CodeUnknown" ? /^(SKEIN\d{4}) ([^]*)$/.exec(thrown.message) ?? [] : []
+  return code === undefined || detail === undefined ? undefined : { code, detail }
+}
 
 const describeThrown = (thrown: unknown): string =>
   thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : typeof thrown === "string" ? thrown : JSON.stringify(thrown) ?? String(thrown)

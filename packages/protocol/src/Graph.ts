@@ -11,10 +11,27 @@ import * as Schema from "effect/Schema"
 import { CodeDef } from "./Code.ts"
 import { CodeRef, Isolation, Key, Ref } from "./Ids.ts"
 import * as packed from "./internal/rows/packed.ts"
+import { Terms } from "./Terms.ts"
 
 /** Code that later tasks of this session may call. Told once. */
 export const DeclaredCode = Schema.Struct({ ref: CodeRef, def: CodeDef })
 export type DeclaredCode = typeof DeclaredCode.Type
+
+/**
+ * What a task says about its attempts, beyond how many there may be. Most tasks say nothing, and then it is not there at all.
+ * Milliseconds.
+ */
+export const AttemptRules = Schema.Struct({
+  /** For how long one attempt may run, from when its body begins; `Infinity`: for as long as it takes. */
+  timeoutMs: Schema.Number,
+  /** Between the first failed attempt and the next; 0: at once. */
+  delayMs: Schema.Number,
+  /** By which the delay grows with each further failure. */
+  factor: Schema.Number,
+  /** To which it grows at most; `Infinity`: without end. */
+  maxDelayMs: Schema.Number
+})
+export type AttemptRules = typeof AttemptRules.Type
 
 export const SubmittedTask = Schema.Struct({
   ref: Ref,
@@ -28,7 +45,10 @@ export const SubmittedTask = Schema.Struct({
   priority: Schema.Number,
   /** How often a failed attempt is repeated. */
   retries: Schema.Number,
-  isolation: Isolation
+  isolation: Isolation,
+  rules: Schema.optionalKey(AttemptRules),
+  /** The place of its terms in `Graph.terms`, if it has any. */
+  terms: Schema.optionalKey(Schema.Number)
 })
 export type SubmittedTask = typeof SubmittedTask.Type
 
@@ -36,6 +56,8 @@ export type SubmittedTask = typeof SubmittedTask.Type
 export const Graph = Schema.Struct({
   codes: Schema.Array(DeclaredCode),
   tasks: packed.tasks(),
+  /** On which some of the tasks are submitted. */
+  terms: Schema.optionalKey(Schema.Array(Terms)),
   /** Whether this is the last message of its graph. */
   last: Schema.Boolean
 })

@@ -76,7 +76,7 @@ export const decodeFailure = (failure: Failure, at: RaisedAt): Cause.Cause<unkno
   const error = (reason: TaskReason, run?: Partial<RaisedBy>, stack = "") => annotated(Cause.fail(TaskError.because(reason, at)), at, run, stack)
   switch (failure._tag) {
     case "Raised":
-      return decodeRaised(failure.body, at)
+      return decodeRaised(failure.body, at, failure.before ?? [])
     case "Cancelled":
       return error(new TaskCancelled({ by: failure.by, note: Option.fromNullishOr(failure.note) }))
     case "Killed":
@@ -90,15 +90,17 @@ export const decodeFailure = (failure: Failure, at: RaisedAt): Cause.Cause<unkno
     case "Conflict":
       return error(new KeyConflict({ key: at.key, heldBy: failure.heldBy }))
     case "Lost":
-      return error(new DataLost())
+      return error(new DataLost({}))
+    case "Unknown":
+      return error(new DataLost({ unknown: true }))
   }
 }
 
-const decodeRaised = (body: Uint8Array, at: RaisedAt): Cause.Cause<unknown> => {
+const decodeRaised = (body: Uint8Array, at: RaisedAt, before: ReadonlyArray<Attempt>): Cause.Cause<unknown> => {
   const decoded = Value.decode(body, at.named === undefined ? {} : { named: at.named })
   const defect = (cause: unknown, by: RaisedBy, remoteStack: string) =>
     annotated(
-      Cause.fail(TaskError.because(new TaskDefect({ cause, remoteStack, worker: by.worker, attempts: [attemptOf(by, cause)] }), at)),
+      Cause.fail(TaskError.because(new TaskDefect({ cause, remoteStack, worker: by.worker, attempts: [...before, attemptOf(by, cause)] }), at)),
       at,
       by,
       remoteStack

@@ -15,11 +15,14 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { CODE_LIMIT } from "./Code.ts"
 import { BadOption } from "./Errors.ts"
-import { callerModule } from "./internal/callSite.ts"
+import { showPath } from "./Failure.ts"
+import { callerPlace } from "./internal/callSite.ts"
 import { type CheckedOptions, checkDefaults, type TaskDefaults } from "./TaskOptions.ts"
 import type { TaskContext } from "./TaskContext.ts"
 import * as Registry from "./TaskRegistry.ts"
+import * as Value from "./Value.ts"
 
 export type { SubmitOptions, TaskDefaults } from "./TaskOptions.ts"
 
@@ -89,14 +92,22 @@ type Fits<T, Covered> = unknown extends T ? unknown : [Covered] extends [never] 
 type Takes<A, S extends AnyCodec> = [A] extends [S["Type"]] ? true : never
 
 export interface FnOptions<T, RL = never, S extends AnyCodec = AnyCodec, F extends AnyCodec = AnyCodec> extends TaskDefaults {
-  /** Values the body uses from outside itself. Refused by this version: pass them as arguments. */
+  /**
+   * Values the body uses from outside itself, by the names that its text has for them. They travel with the text, as they are when
+   * the task is made, and are part of what the task is: other values make another digest, and so other keys. All calls in one worker's
+   * process, or thread, see the same copy.
+   */
   readonly captures?: Readonly<Record<string, unknown>>
   /**
    * The module to import on workers, `import.meta.url`. A worker takes a task's code from the first of: what it knows by digest;
-   * this module; the body's own source, if that has no free variables; the module in which `Task.fn` was called.
+   * this module; the body's own source, if that has no free variables but `captures`; the module in which `Task.fn` was called.
    */
   readonly module?: string
-  /** Services for the body, built once per worker. Refused by this version: use `Task.make` and its `toLayer`. */
+  /**
+   * Services for the body, an Effect: built when a worker first runs it, once for each worker, and released with the worker. Tasks that
+   * name the same layer share what it builds. If it fails, so does the task (SKEIN1015), and the next attempt builds it anew. Such a body
+   * comes from a module, never from its source, and runs as a fiber: it is not to be had with `isolation: "thread"`.
+   */
   readonly services?: Layer.Layer<RL, any, never>
   /** How the value travels, so that instances of classes arrive as instances. */
   readonly success?: S & Fits<T, Takes<Returned<T>, S>>
@@ -152,17 +163,23 @@ const fn = <Args extends ReadonlyArray<any>, T, RL = never, S extends AnyCodec =
 ): FnTask<Args, Returned<T>, ReturnedE<T>, Exclude<ReturnedR<T>, RL>, Normal<T, RL>> => {
   const { captures, error, module, services, success, ...defaults } = options
   checkName(name)
-  refuse("captures", captures, "pass the values as arguments")
-  refuse("services", services, "use Task.make, whose toLayer builds them")
+  if (services !== undefined && !Layer.isLayer(services)) throw new BadOption({ option: "services", expected: "a Layer" })
+  if (services !== undefined && defaults.isolation === "thread") {
+    throw new BadOption({ option: "isolation", expected: "\"fiber\", for `services` are built in the worker's own process, where no thread finds them" })
+  }
   if (module !== undefined && !/^file:\/\//.test(module)) throw new BadOption({ option: "module", expected: "`import.meta.url`, the URL of a file" })
   const entry: Registry.FnEntry = {
     name,
     body: body as unknown as Registry.FnEntry["body"],
     text: sourceOf(body),
-    module: module ?? callerModule(ownFiles),
+    module: module ?? callerPlace(ownFiles)?.url ?? null,
     moduleFirst: module !== undefined,
-    returns: returnsOf(body),
+    // Only an Effect can ask for services.
+    returns: services === undefined ? returnsOf(body) : "effect",
     defaults: Result.getOrThrow(checkDefaults(defaults)),
+    captures: captures === undefined ? undefined : encodeCaptures(captures),
+    // What its type says it gives is what the body asks for, and it needs nothing.
+    services: services as unknown as Layer.Layer<never, unknown> | undefined,
     success,
     error
   }
@@ -177,7 +194,7 @@ const fn = <Args extends ReadonlyArray<any>, T, RL = never, S extends AnyCodec =
     _types: { value: variance }
   })
   Registry.register(entry)
-  // Name and `_types` have just been given to it, and a body without its services has been refused.
+  // Name and `_types` have just been given to it, and what is asked for beyond its services its type still says.
   return task as unknown as FnTask<Args, Returned<T>, ReturnedE<T>, Exclude<ReturnedR<T>, RL>, Normal<T, RL>>
 }
 
@@ -214,7 +231,10 @@ export const returnsOf = (f: Function): Registry.FnEntry["returns"] =>
   isGeneric(sourceOf(f)) ? "effect" : Object.getPrototypeOf(f) === asyncPrototype ? "async" : "unknown"
 
 /** Whether a text says nothing of the function it is the text of. */
-export const isGeneric = (text: string): boolean => generic.has(text) || /\{\s*\[native code\]\s*\}\s*$/.test(text)
+export const isGeneric = (text: string): boolean => generic.has(text) || isNative(text)
+
+/** Whether it is the text of what the language itself has, or has bound. */
+export const isNative = (text: string): boolean => /\{\s*\[native code\]\s*\}\s*$/.test(text)
 
 const handlerLayer = (task: Task.Any, version: number, body: unknown): Layer.Layer<any, any, any> => {
   type Run = (payload: unknown) => Effect.Effect<unknown, unknown, any>
@@ -237,9 +257,25 @@ const checkName = (name: string): void => {
   if (typeof name !== "string" || name === "" || name.length > 256) throw new BadOption({ option: "name", expected: "a text of 1 to 256 characters" })
 }
 
-const refuse = (option: string, value: unknown, instead: string): void => {
-  if (value !== undefined) throw new BadOption({ option, expected: `nothing, for this version does not support it yet; ${instead}` })
+/** As one record, once and for all: what the program changes later is not sent. */
+const encodeCaptures = (captures: Readonly<Record<string, unknown>>): Uint8Array => {
+  const bad = Object.keys(captures).find((name) => !isVariable(name))
+  if (bad !== undefined) throw new BadOption({ option: "captures", expected: `names of variables, and "${bad}" is none` })
+  const bytes = Value.encode({ ...captures })
+  if (Result.isSuccess(bytes)) {
+    if (bytes.success.length <= CODE_LIMIT) return bytes.success
+    throw new BadOption({ option: "captures", expected: `${CODE_LIMIT >> 20} MiB at most, for they are told with the code; pass more as an argument, or its future` })
+  }
+  throw new BadOption({ option: "captures", expected: `data, found ${bytes.failure.found} at ${showPath(bytes.failure.path)}` })
 }
+
+/** Whether a variable of a function can be called so. */
+export const isVariable = (name: string): boolean => /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) && !reserved.has(name)
+
+const reserved: ReadonlySet<string> = new Set(
+  ("arguments await break case catch class const continue debugger default delete do else enum eval export extends false finally for function if implements " +
+    "import in instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield").split(" ")
+)
 
 /** Where stacks are not yet in the user's code. */
 const ownFiles = ["/protocol/src/Task.ts", "/protocol/src/internal/callSite.ts", "/protocol/dist/Task.js", "/protocol/dist/internal/callSite.js", "/skein-image.cjs"]

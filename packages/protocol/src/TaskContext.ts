@@ -11,7 +11,15 @@ import * as Current from "./CurrentTask.ts"
 
 export type { CurrentTask } from "./CurrentTask.ts"
 
-export interface TaskContextService extends Current.CurrentTask {
+/** The client's service, as far as this package knows it. The client's package, which stands on this one, says what it is. */
+export interface InTaskClient {}
+
+export interface TaskContextService extends Omit<Current.CurrentTask, "progress"> {
+  /**
+   * Says how far it is, to whoever watches `future.progress`. Costs next to nothing, so it may be said at every step: the latest is
+   * sent a few times a second, and the last before the task ends.
+   */
+  progress(done: number, total?: number, note?: string): Effect.Effect<void>
   /** Gives the slot back, until `rejoin` or the end of the task. The body runs on. */
   readonly secede: Effect.Effect<void>
   /** Takes a slot again; waits until one is free. Does nothing if it has one. */
@@ -20,6 +28,8 @@ export interface TaskContextService extends Current.CurrentTask {
   seceded<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R>
   /** Gives up here; the scheduler places the task again, on whichever worker is best then. Costs no retry. */
   readonly reschedule: Effect.Effect<never>
+  /** The same client that `yield* Client` gives inside a task. Waiting on its futures gives the slot back. There is none in a thread, where this dies and says so. */
+  readonly client: Effect.Effect<InTaskClient>
 }
 
 export class TaskContext extends Context.Service<TaskContext, TaskContextService>()("skein/TaskContext") {

@@ -9,6 +9,8 @@
  * that two copies agree. It is bounded: a program that makes tasks without end
  * loses the oldest, and a worker then finds them by their text or not at all.
  */
+import * as Base64 from "effect/encoding/Base64"
+import type * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import type { CheckedOptions } from "./TaskOptions.ts"
 
@@ -28,6 +30,10 @@ export interface FnEntry {
   /** What is known of the body without running it. */
   readonly returns: "effect" | "async" | "unknown"
   readonly defaults: CheckedOptions
+  /** A record of the values that go with the text, encoded; undefined if it captures none. */
+  readonly captures: Uint8Array | undefined
+  /** What the body finds around it, built once for each worker. */
+  readonly services: Layer.Layer<never, unknown> | undefined
   readonly success: Codec | undefined
   readonly error: Codec | undefined
 }
@@ -39,13 +45,13 @@ interface State {
   readonly entries: Set<FnEntry>
   readonly codecs: Map<string, Codec>
   readonly listeners: Set<(entry: FnEntry) => void>
-  /** By name, module and text: the first body of that identity. */
+  /** By name, module, text and captures: the first body of that identity. */
   readonly bodies: Map<string, FnEntry["body"]>
   readonly ambiguous: Set<string>
 }
 
 /** The version in the name changes when the state's shape does: copies that differ must not share. */
-const place = Symbol.for("skein/TaskRegistry/1")
+const place = Symbol.for("skein/TaskRegistry/2")
 const state: State = ((globalThis as { [place]?: State })[place] ??= {
   entries: new Set(),
   codecs: new Map(),
@@ -78,9 +84,9 @@ export const register = (entry: FnEntry): void => {
 }
 
 /**
- * Whether another task has the same name, module and text and yet another body:
- * both were made by one function, and differ in what that closed over. By identity
- * a worker could take one for the other.
+ * Whether another task has the same name, module, text and captures and yet another
+ * body: both were made by one function, and differ in what that closed over. By
+ * identity a worker could take one for the other.
  */
 export const isAmbiguous = (entry: FnEntry): boolean => state.ambiguous.has(identityOf(entry))
 
@@ -93,7 +99,8 @@ export const registerCodec = (name: string, codec: Codec): void => {
 /** The codec of this name, if its task is known in this process. */
 export const codec = (name: string): Codec | undefined => state.codecs.get(name)
 
-const identityOf = ({ module, name, text }: FnEntry): string => JSON.stringify([name, module, text])
+const identityOf = ({ captures, module, name, text }: FnEntry): string =>
+  JSON.stringify([name, module, text, ...(captures === undefined ? [] : [Base64.encode(captures)])])
 
 /** Sets and maps keep the order in which things were added. */
 const trim = (kept: { readonly size: number; keys(): Iterable<unknown>; delete(key: any): boolean }): void => {

@@ -51,7 +51,9 @@ export const Assignment = Schema.Struct({
   /** A suspect: to be started only when nothing else executes, and nothing else beside it. */
   alone: Schema.Boolean,
   /** In the order of the holes in `args`. */
-  dependencies: Schema.Array(Dependency)
+  dependencies: Schema.Array(Dependency),
+  /** For how long the body may run; it is stopped and reported as `TimedOut` then. Not there: for as long as it takes. */
+  timeoutMs: Schema.optionalKey(Schema.Number)
 })
 export type Assignment = typeof Assignment.Type
 
@@ -103,6 +105,14 @@ export const WorkerReport = Schema.TaggedUnion({
   },
   /** The body ended the thread that ran it: a death with one culprit. */
   Killed: { rows: Schema.Array(Schema.Struct({ id: TaskId, run: RunId, attempt: Attempt })) },
+  /** The bodies have run for as long as they may, `ms`, and are being stopped; told once nothing of them runs any more by `Stopped`. */
+  TimedOut: { rows: Schema.Array(Schema.Struct({ id: TaskId, run: RunId, ms: Schema.Number })) },
+  /** How far bodies say they are: now and then, and of each the latest. `total`: null, if it does not know. */
+  Progress: {
+    rows: Schema.Array(
+      Schema.Struct({ id: TaskId, run: RunId, done: Schema.Number, total: Schema.NullOr(Schema.Number), note: Schema.String })
+    )
+  },
   /** Cancelled runs of which nothing runs any more. */
   Stopped: { rows: Schema.Array(Run) },
   /** Answers to `TakeBack`: whether it had not started and is the scheduler's again. */
@@ -136,12 +146,12 @@ export const Registration = Schema.Struct({
   nthreads: Schema.Number,
   nfibers: Schema.Number,
   memoryLimitBytes: Schema.NullOr(Schema.Number),
+  /** What it offers to tasks that ask for it. */
+  resources: Resources,
   nanny: Schema.NullOr(Schema.String),
   localDirectory: Schema.String,
   /** Results that an earlier incarnation left. */
   holds: Schema.Array(Schema.Struct({ key: Key, run: RunId, nbytes: Schema.Number }))
-  /** What it offers to tasks that ask for it. */
-  resources: Resources,
 })
 export type Registration = typeof Registration.Type
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Layer, Option, Result, Schema, type Scope } from "effect"
 import { PayloadInvalid } from "@skein/protocol/Errors"
-import { firstModule } from "../src/internal/callSite.ts"
+import { firstPlace } from "../src/internal/callSite.ts"
 import { encodeRaised, decodeFailure } from "@skein/protocol/Raised"
 import * as Raised from "@skein/protocol/Raised"
 import { contractOf, fnEntry, handlersIn, isGeneric, sourceOf, Task, type TaskServices } from "@skein/protocol/Task"
@@ -67,6 +67,40 @@ describe("Task.fn", () => {
     assert.isTrue(Registry.isAmbiguous(first))
   })
 
+  it("takes along what it captures as that is when it is made, and refuses what cannot travel", () => {
+    const scale = [2]
+    const scaled = fnEntry(Task.fn("scaled", (n: number) => n * scale[0]!, { captures: { scale } }))!
+    scale[0] = 3
+    assert.deepStrictEqual(Value.decode(scaled.captures!), Result.succeed({ scale: [2] }))
+    const message = (captures: Readonly<Record<string, unknown>>) => {
+      try {
+        Task.fn("f", (n: number) => n, { captures })
+      } catch (thrown) {
+        return (thrown as Error).message
+      }
+      return undefined
+    }
+    assert.strictEqual(message({ helpers: { inc: (n: number) => n + 1 } }),
+      "the option `captures` is not valid: expected data, found a function at [\"helpers\"][\"inc\"]\n  fix  change or remove it")
+    assert.match(message({ socket: new (class Socket {})() }) ?? "", /an instance of Socket at \["socket"\]/)
+    assert.match(message({ "not a name": 1 }) ?? "", /names of variables, and "not a name" is none/)
+    assert.match(message({ class: 1 }) ?? "", /"class" is none/)
+    assert.match(message({ all: new Uint8Array(9 << 20) }) ?? "", /8 MiB at most/)
+    assert.isUndefined(message({ größe: 1, $: undefined, _: null }))
+  })
+
+  it("tells tasks apart by what they capture, where text and module are the same", () => {
+    const times = (k: number) => fnEntry(Task.fn("timesCaptured", (n: number) => n * k, { captures: { k } }))!
+    const [two, three] = [times(2), times(3)]
+    assert.deepStrictEqual([Registry.isAmbiguous(two), Registry.isAmbiguous(three)], [false, false])
+    times(2)
+    assert.isTrue(Registry.isAmbiguous(two))
+  })
+
+  it("runs as a fiber if it has services, whatever its body looks like", () => {
+    assert.strictEqual(fnEntry(Task.fn("served", (n: number) => Effect.map(Db, (db) => db.size * n), { services: Layer.succeed(Db, { size: 2 }) }))!.returns, "effect")
+  })
+
   it("refuses what it cannot do, by name", () => {
     const refused = (make: () => unknown) => {
       try {
@@ -78,11 +112,12 @@ describe("Task.fn", () => {
     }
     const body = (n: number) => n
     assert.strictEqual(refused(() => Task.fn("", body)), "name")
-    assert.strictEqual(refused(() => Task.fn("f", body, { captures: { a: 1 } })), "captures")
-    assert.strictEqual(refused(() => Task.fn("f", body, { services: Layer.empty })), "services")
-    assert.strictEqual(refused(() => Task.fn("f", body, { timeout: "1 second" })), "timeout")
+    assert.strictEqual(refused(() => Task.fn("f", body, { services: Layer.empty, isolation: "thread" })), "isolation")
+    // @ts-expect-error not a layer
+    assert.strictEqual(refused(() => Task.fn("f", body, { services: { url: "db" } })), "services")
+    assert.strictEqual(refused(() => Task.fn("f", body, { timeout: 0 })), "timeout")
     assert.strictEqual(refused(() => Task.fn("f", body, { retries: -1 })), "retries")
-    assert.strictEqual(refused(() => Task.fn("f", body, { retries: { times: 1, delay: "1 second" } })), "retries")
+    assert.strictEqual(refused(() => Task.fn("f", body, { retries: { times: 1, factor: 3 } })), "retries")
     assert.strictEqual(refused(() => Task.fn("f", body, { module: "tasks.ts" })), "module")
     // @ts-expect-error a misspelt option
     assert.strictEqual(refused(() => Task.fn("f", body, { retires: 3 })), "retires")
@@ -102,15 +137,15 @@ describe("the stack", () => {
   const frames = (...lines: ReadonlyArray<string>) => ["Error", ...lines.map((line) => `    at ${line}`)].join("\n")
   it("names the first module that is not ours", () => {
     const stack = frames("fn (file:///w/protocol/src/Task.ts:1:1)", "file:///app/tasks.ts:3:20", "file:///app/main.ts:1:1")
-    assert.strictEqual(firstModule(stack, ["/protocol/src/Task.ts"]), "file:///app/tasks.ts")
+    assert.deepStrictEqual(firstPlace(stack, ["/protocol/src/Task.ts"]), { url: "file:///app/tasks.ts", line: 3, column: 20 })
   })
   it("is read as Node, vitest and Windows write it, spaces and brackets included", () => {
-    assert.strictEqual(firstModule(frames("Object.<anonymous> (/app/my tasks.ts:3:20)"), []), "file:///app/my%20tasks.ts")
-    assert.strictEqual(firstModule(frames("C:\\app\\tasks.ts:3:20"), []), "file:///C:/app/tasks.ts")
-    assert.strictEqual(firstModule(frames("node:internal/modules:1:2", "async file:///a/b.mts:1:1"), []), "file:///a/b.mts")
+    assert.strictEqual(firstPlace(frames("Object.<anonymous> (/app/my tasks.ts:3:20)"), [])?.url, "file:///app/my%20tasks.ts")
+    assert.strictEqual(firstPlace(frames("C:\\app\\tasks.ts:3:20"), [])?.url, "file:///C:/app/tasks.ts")
+    assert.strictEqual(firstPlace(frames("node:internal/modules:1:2", "async file:///a/b.mts:1:1"), [])?.url, "file:///a/b.mts")
   })
   it("that says nothing gives nothing", () => {
-    for (const stack of [undefined, [], "", frames("eval (<anonymous>)", "<anonymous>")]) assert.isNull(firstModule(stack, []))
+    for (const stack of [undefined, [], "", frames("eval (<anonymous>)", "<anonymous>")]) assert.isNull(firstPlace(stack, []))
   })
 })
 

@@ -7,6 +7,7 @@ import { CancelOutcome } from "@skein/protocol/ClientRpcs"
 import { Failure } from "@skein/protocol/Failure"
 import { AskId, ClientId, CodeId, Isolation, Millis, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import { Dependency } from "@skein/protocol/WorkerRpcs"
+import { Offers } from "./Offers.ts"
 
 /** The answer to a question. */
 export const Answer = Schema.TaggedUnion({
@@ -30,7 +31,9 @@ export const Command = Schema.TaggedUnion({
     /** 1 for the first. */
     attempt: Schema.Number,
     alone: Schema.Boolean,
-    dependencies: Schema.Array(Dependency)
+    dependencies: Schema.Array(Dependency),
+    /** For how long it may run; not there: for as long as it takes. */
+    timeoutMs: Schema.optionalKey(Schema.Number)
   },
   /** Do not run it, or stop it; answered by `TasksStopped`. */
   CancelTask: { worker: WorkerId, id: TaskId, run: RunId },
@@ -50,8 +53,21 @@ export const Command = Schema.TaggedUnion({
   ReportConflict: { client: ClientId, id: TaskId, heldBy: Schema.String },
   /** There is no room for the task, and nothing of it is kept. This client does not hold it. */
   ReportRefused: { client: ClientId, id: TaskId, retryMs: Millis },
+  /** Nobody knows the task any more. This client does not hold it. */
+  ReportUnknown: { client: ClientId, id: TaskId },
   Reply: { client: ClientId, ask: AskId, answer: Answer },
 
+  /** Nobody connected may run the task, and `others` that want the same, since then: somebody should know. */
+  WarnLacking: {
+    at: Millis,
+    id: TaskId,
+    others: Schema.Number,
+    since: Millis,
+    wanted: Schema.String,
+    there: Offers
+  },
+  /** A task failed of which nobody may hold a future. */
+  TellDetachedFailed: { id: TaskId, failure: Failure, origin: TaskId },
   /** A cancelled task cannot be stopped otherwise: have the worker's process ended. */
   EndWorker: { worker: WorkerId, reason: Schema.String },
   /** Nothing refers to this id any more: it may be given again. */

@@ -9,6 +9,9 @@ import * as Schema from "effect/Schema"
 import { AskId, ClientId, CodeId, Isolation, Millis, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import { ExitReport } from "@skein/protocol/NannyRpcs"
 import { Attempt } from "@skein/protocol/Failure"
+import { AttemptRules } from "@skein/protocol/Graph"
+import { Resources } from "@skein/protocol/Resources"
+import { Terms } from "@skein/protocol/Terms"
 import { Held, Run } from "@skein/protocol/WorkerRpcs"
 
 /** A task of a submitted graph, in the scheduler's ids. */
@@ -22,7 +25,9 @@ export const NewTask = Schema.Struct({
   /** Higher first. */
   priority: Schema.Number,
   retries: Schema.Number,
-  isolation: Isolation
+  isolation: Isolation,
+  rules: Schema.optionalKey(AttemptRules),
+  terms: Schema.optionalKey(Terms)
 })
 export type NewTask = typeof NewTask.Type
 
@@ -44,6 +49,10 @@ export const Event = Schema.TaggedUnion({
   ClientLeft: { at: Millis, client: ClientId },
   /** A client submitted (a part of) a graph and wants all its tasks. Nothing of the graph starts before the part that is `last`. */
   TasksSubmitted: { at: Millis, client: ClientId, tasks: Schema.Array(NewTask), last: Schema.Boolean },
+  /** A client wants tasks that somebody has submitted. */
+  KeysWanted: { at: Millis, client: ClientId, ids: Schema.Array(TaskId) },
+  /** A client wants these tasks to be computed even if nobody holds them any more. */
+  KeysDetached: { at: Millis, client: ClientId, ids: Schema.Array(TaskId) },
   KeysReleased: { at: Millis, client: ClientId, ids: Schema.Array(TaskId) },
   CancelAsked: {
     at: Millis,
@@ -57,13 +66,13 @@ export const Event = Schema.TaggedUnion({
   RetryAsked: { at: Millis, client: ClientId, ids: Schema.Array(TaskId) },
   /** A client waits for at least `count` workers. */
   WorkersAwaited: { at: Millis, client: ClientId, ask: AskId, count: Schema.Number },
-  /** Whoever asked waits no longer. */
-  AskAbandoned: { at: Millis, client: ClientId, ask: AskId },
   /**
    * A client has the whole cluster begin anew: every task is cancelled, every result dropped, every worker ended. `workers`: how many
    * are expected to come back.
    */
   RestartAsked: { at: Millis, client: ClientId, ask: AskId, workers: Schema.Number },
+  /** Whoever asked waits no longer. */
+  AskAbandoned: { at: Millis, client: ClientId, ask: AskId },
 
   /** A worker registered, perhaps with results of an earlier incarnation. */
   WorkerJoined: {
@@ -72,6 +81,10 @@ export const Event = Schema.TaggedUnion({
     name: Schema.String,
     nthreads: Schema.Number,
     nfibers: Schema.Number,
+    /** By what else clients may call it, and what it offers besides slots. @default nothing */
+    address: Schema.optionalKey(Schema.String),
+    host: Schema.optionalKey(Schema.String),
+    resources: Schema.optionalKey(Resources),
     holds: Schema.Array(Held)
   },
   WorkerLeft: { at: Millis, worker: WorkerId, leaving: Leaving },
@@ -95,6 +108,8 @@ export const Event = Schema.TaggedUnion({
     worker: WorkerId,
     rows: Schema.Array(Schema.Struct({ id: TaskId, run: RunId, attempt: Attempt }))
   },
+  /** They have run for as long as they may, `ms`, and their worker stops them: `TasksStopped` follows. */
+  TasksTimedOut: { at: Millis, worker: WorkerId, rows: Schema.Array(Schema.Struct({ id: TaskId, run: RunId, ms: Schema.Number })) },
   /** Nothing of these cancelled runs runs any more. */
   TasksStopped: { at: Millis, worker: WorkerId, rows: Schema.Array(Run) },
   /** Answers to `TakeBack`. */

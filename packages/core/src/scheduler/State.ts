@@ -11,7 +11,9 @@
  * that each such count is right.
  */
 import type { Attempt, Failure } from "@skein/protocol/Failure"
+import type { AttemptRules } from "@skein/protocol/Graph"
 import type { AskId, ClientId, CodeId, Isolation, Millis, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import type { Terms } from "@skein/protocol/Terms"
 import type { CancelOutcome, TaskStatus } from "@skein/protocol/ClientRpcs"
 import * as IntSet from "../persistent/IntSet.ts"
 import type { Owner } from "../persistent/Owner.ts"
@@ -33,6 +35,8 @@ export interface Config {
   readonly prefetchTasks: number
   /** A wait that is no longer than this is not worth a question to the worker where a task waits. @default 5 */
   readonly takeBackMs: number
+  /** After how long without an end or a beginning the estimates of what a worker runs are not believed any more. @default 100 */
+  readonly stallMs: number
   /** After how long a cancelled run that does not stop costs its worker its process. @default 2000 */
   readonly stopWithinMs: number
   /** From this load of its memory on the scheduler takes no new tasks. The rest is for what those it has still need. @default 0.75 */
@@ -43,6 +47,10 @@ export interface Config {
   readonly startRatio: number
   /** When a client may well try again that was refused. @default 1000 */
   readonly refusedMs: number
+  /** After how long without a worker that could run it a task is warned of. @default 10_000 */
+  readonly warnAfterMs: number
+  /** After how long without one it fails. Dask's `no-workers-timeout`. @default Infinity */
+  readonly noWorkersTimeoutMs: number
   /** How many changes of status are remembered; at least 1. @default 4096 */
   readonly logLength: number
 }
@@ -54,12 +62,12 @@ export type Status =
   /** Some dependency is not in memory. */
   | {
     readonly _tag: "Waiting"
-    /** Dependencies that are not in memory. Empty only inside a batch, just before the task is placed. */
+    /** Dependencies that are not in memory. Empty only while its next attempt is delayed, and inside a batch, just before the task is placed. */
     readonly waitingOn: IntSet.IntSet<TaskId>
   }
-  /** Could be computed, but no worker connected has a slot of its isolation. */
-  | { readonly _tag: "NoWorker" }
-  /** Could be computed, but every worker has enough to do. */
+  /** Could be computed, but no worker connected may: none has a slot of its isolation, or what it demands besides. */
+  | { readonly _tag: "NoWorker"; readonly since: Millis }
+  /** Could be computed, but every worker that may has enough to do, or others occupy what it needs there. */
   | { readonly _tag: "Queued" }
   /** Given to a worker. */
   | Processing
@@ -106,6 +114,12 @@ export interface Task {
   /** As given: how often a failed attempt is repeated. */
   readonly retries: number
   readonly retriesLeft: number
+  /** On what terms it was submitted; undefined, as a rule: on none. */
+  readonly terms: Terms | undefined
+  /** What it demands of its worker besides a slot: a place in `State.demands`. Undefined, as a rule: nothing. */
+  readonly demand: number | undefined
+  /** What else it says of its attempts; undefined, as a rule: nothing. */
+  readonly rules: AttemptRules | undefined
   /** Number of the next attempt, or of the present one: 1, and one more for each that failed or ended a worker. */
   readonly attempt: number
   /** It may have been executing when a worker died: it is to be started alone, so that the next death has one culprit. */
@@ -123,6 +137,31 @@ export interface Task {
   readonly owner: Owner
 }
 
+/** So much of a resource, in whole thousandths. */
+export interface Amount {
+  readonly name: string
+  readonly thousandths: number
+}
+
+/** What tasks demand of their worker besides a slot. Tasks that demand the same share one, for where one of them finds no place no other does. */
+export interface Demand {
+  readonly id: number
+  readonly isolation: Isolation
+  /** What each occupies on its worker, by name. */
+  readonly amounts: ReadonlyArray<Amount>
+  /** Names, addresses or hosts of workers; none: any. */
+  readonly workers: ReadonlyArray<string>
+  /** Others will do while none of these is connected. */
+  readonly allowOthers: boolean
+  /** How many tasks have it. Never 0. */
+  readonly tasks: number
+  /** Those of them that are queued, best first. */
+  readonly queue: Ranked.Ranked<TaskId>
+  /** Workers that may be given them, were there room: those wished for, or all that offer enough where others will do. */
+  readonly eligible: IntSet.IntSet<WorkerId>
+  readonly owner: Owner
+}
+
 /** What a worker has been given, of one isolation. */
 export interface Load {
   /** Tasks that it runs at once. */
@@ -135,11 +174,23 @@ export interface Load {
   readonly leaving: number
   /** Tasks of other workers that are asked back for this one. */
   readonly coming: number
+  /** When a run last ended, or, if later, the first task began to wait. */
+  readonly movedAt: Millis
+  /** For how long tasks have been seen to wait since then, without one that began; 0: not for long. */
+  readonly stalledMs: number
 }
 
 export interface Worker {
   readonly id: WorkerId
   readonly name: string
+  /** Where its results are fetched from; empty: not told. */
+  readonly address: string
+  /** Its machine; empty: not told. */
+  readonly host: string
+  /** By name. */
+  readonly offers: ReadonlyArray<Amount>
+  /** How many thousandths of each offer its runs occupy that have not ended: those that gave up their slots, or are being stopped, too. */
+  readonly occupied: ReadonlyArray<number>
   readonly fiber: Load
   readonly thread: Load
   readonly processing: IntSet.IntSet<TaskId>
@@ -191,6 +242,8 @@ export interface Stopping {
   readonly hasSlot: boolean
   /** What it still adds to the worker's occupancy, if it takes a slot. */
   readonly expectedMs: number
+  /** What it still occupies of the worker's resources. */
+  readonly amounts: ReadonlyArray<Amount>
   /** Questions that are answered when it has stopped: places in `State.asks`. */
   readonly asks: ReadonlyArray<number>
 }
@@ -213,7 +266,7 @@ export type Ask = {
 export interface Pool {
   /** Of all workers that are not ending. */
   readonly slots: number
-  /** The queued tasks, best first. */
+  /** The queued tasks that demand nothing but a slot, best first. */
   readonly queue: Ranked.Ranked<TaskId>
   /** Workers that may be given more tasks. */
   readonly open: IntSet.IntSet<WorkerId>
@@ -221,6 +274,8 @@ export interface Pool {
   readonly idle: IntSet.IntSet<WorkerId>
   /** Workers where a task waits so long that it may be worth moving. */
   readonly laden: IntSet.IntSet<WorkerId>
+  /** Workers where a task waits, of which time will tell whether it waits too long. */
+  readonly watched: IntSet.IntSet<WorkerId>
 }
 
 /** A change of a task's status. `rank` tells the lives of a reused id apart. */
@@ -245,15 +300,30 @@ export interface State {
   readonly kinds: Vector.Vector<Kind>
   readonly fiber: Pool
   readonly thread: Pool
-  /** Tasks for which no slot of their isolation exists. */
+  /** By their ids. */
+  readonly demands: Vector.Vector<Demand>
+  /** Tasks that no worker connected may run. */
   readonly noWorker: IntSet.IntSet<TaskId>
+  /** Those of them have been warned of that have been there since then, or for longer. */
+  readonly warnedTo: Millis
+  /** When the next of them is to be warned of, or fails; undefined: there is none. */
+  readonly lackingDue: Millis | undefined
+  /** Suspects that were given to a worker, and are not known to have begun there. */
+  readonly suspects: IntSet.IntSet<TaskId>
   /** By task id. */
   readonly stopping: Vector.Vector<ReadonlyArray<Stopping>>
+  /** When the next attempts may be made that must not be made yet, by task id. All of these tasks are waiting. */
+  readonly delays: Vector.Vector<Millis>
+  /** The same tasks, the soonest first. */
+  readonly delayed: Ranked.Ranked<TaskId>
+  /** Attempts that failed or took too long and were followed by another, by task id; at most `ATTEMPTS_KEPT` of the last. */
+  readonly tried: Vector.Vector<ReadonlyArray<Attempt>>
   readonly asks: Vector.Vector<Ask>
   readonly counts: Counts
   /** Run numbers are never given twice, so (id, run) names one attempt for ever. */
   readonly nextRun: number
   readonly nextRank: number
+  readonly nextDemand: number
   /** The place of the next question in `asks`. */
   readonly nextAsk: number
   /** Where the search for the next worker begins. */
@@ -270,6 +340,9 @@ export interface State {
   readonly logged: number
 }
 
+/** Failed attempts of one task that are remembered. */
+export const ATTEMPTS_KEPT = 10
+
 export const defaultConfig: Config = {
   allowedFailures: 3,
   bytesPerMs: 100_000,
@@ -277,11 +350,14 @@ export const defaultConfig: Config = {
   prefetchMs: 20,
   prefetchTasks: 63,
   takeBackMs: 5,
+  stallMs: 100,
   stopWithinMs: 2_000,
   fullRatio: 0.75,
   roomRatio: 0.65,
   startRatio: 0.5,
   refusedMs: 1_000,
+  warnAfterMs: 10_000,
+  noWorkersTimeoutMs: Infinity,
   logLength: 4_096
 }
 
@@ -308,12 +384,20 @@ export const empty = (config: Partial<Config> = {}): State => ({
   kinds: Vector.empty(),
   fiber: emptyPool,
   thread: emptyPool,
+  demands: Vector.empty(),
   noWorker: IntSet.empty(),
+  warnedTo: -1,
+  lackingDue: undefined,
+  suspects: IntSet.empty(),
   stopping: Vector.empty(),
+  delays: Vector.empty(),
+  delayed: Ranked.empty(),
+  tried: Vector.empty(),
   asks: Vector.empty(),
   counts: noCounts,
   nextRun: 0,
   nextRank: 0,
+  nextDemand: 0,
   nextAsk: 0,
   turn: 0,
   full: false,
@@ -328,6 +412,7 @@ const emptyPool: Pool = {
   queue: Ranked.empty(),
   open: IntSet.empty(),
   idle: IntSet.empty(),
-  laden: IntSet.empty()
+  laden: IntSet.empty(),
+  watched: IntSet.empty()
 }
 

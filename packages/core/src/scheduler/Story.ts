@@ -7,9 +7,10 @@
  */
 import type { ClientId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Failure } from "@skein/protocol/Failure"
+import type { Terms } from "@skein/protocol/Terms"
 import * as Vector from "../persistent/Vector.ts"
 import { Command } from "./Command.ts"
-import { Event, type Leaving } from "./Event.ts"
+import { Event, type Leaving, type NewTask } from "./Event.ts"
 import type { Entry, State } from "./State.ts"
 
 /** How ids are called. */
@@ -36,6 +37,8 @@ export const event = (event: Event, names: Names = numbers): string => {
     ClientLeft: (event) => `${client(event.client)} leaves`,
     TasksSubmitted: (event) =>
       `${client(event.client)} wants ${listed(event.tasks.map((row) => needing(task, row)), "; ")}${event.last ? "" : ", and more to come"}`,
+    KeysWanted: (event) => `${client(event.client)} wants what there is of ${listed(event.ids.map(task))}`,
+    KeysDetached: (event) => `${client(event.client)} wants ${listed(event.ids.map(task))} done, whoever holds it`,
     KeysReleased: (event) => `${client(event.client)} releases ${listed(event.ids.map(task))}`,
     CancelAsked: (event) =>
       `${client(event.client)} cancels ${listed(event.ids.map(task))}${event.force ? ", whoever wants it" : ""}`,
@@ -45,6 +48,7 @@ export const event = (event: Event, names: Names = numbers): string => {
     AskAbandoned: (event) => `${client(event.client)} gives up question ${event.ask}`,
     WorkerJoined: (event) =>
       `${worker(event.worker)} joins, ${event.nthreads} threads, ${event.nfibers} fibers` +
+      (event.resources === undefined ? "" : `, ${amounts(event.resources)}`) +
       (event.holds.length === 0 ? "" : `, and has ${runs(event.holds)}`),
     WorkerLeft: (event) => `${worker(event.worker)} ${left(event.leaving)}`,
     TasksFinished: (event) =>
@@ -53,6 +57,7 @@ export const event = (event: Event, names: Names = numbers): string => {
     TasksFailed: (event) =>
       `${worker(event.worker)} failed ${runs(event.rows)}${event.rows.some((row) => row.retryable) ? "" : ", for good"}`,
     TasksKilled: (event) => `${worker(event.worker)} lost a thread to ${runs(event.rows)}`,
+    TasksTimedOut: (event) => `${worker(event.worker)} stops ${runs(event.rows)}, which took too long`,
     TasksStopped: (event) => `${worker(event.worker)} stopped ${runs(event.rows)}`,
     TakeBacksAnswered: (event) =>
       event.rows.map(({ id, returned, run }) =>
@@ -92,8 +97,12 @@ export const command = (command: Command, names: Names = numbers): string => {
     ReportPending: ({ client: to, id }) => `${client(to)}: ${task(id)} is pending again`,
     ReportConflict: ({ client: to, heldBy, id }) => `${client(to)}: ${task(id)} is something else for ${heldBy}`,
     ReportRefused: ({ client: to, id }) => `${client(to)}: ${task(id)} is refused, for there is no room`,
+    ReportUnknown: ({ client: to, id }) => `${client(to)}: ${task(id)} is not known`,
+    TellDetachedFailed: ({ failure, id, origin }) => `nobody may hold ${task(id)}, which ${failed(failure)}${origin === id ? "" : `, with ${task(origin)}`}`,
     Reply: ({ answer, ask, client: to }) =>
       `${client(to)}: answer ${ask}, ${answer._tag === "Cancelled" ? listed(answer.outcomes) : "the workers are there"}`,
+    WarnLacking: ({ at, id, others, since, wanted }) =>
+      `warn: ${task(id)}${others === 0 ? "" : ` and ${others} others`} lacked ${wanted} for ${at - since} ms`,
     EndWorker: ({ reason, worker: to }) => `end ${worker(to)}: ${reason}`,
     Forgotten: ({ id }) => `${task(id)} is forgotten`,
     Wake: ({ at }) => `wake at ${at} ms`
@@ -156,9 +165,17 @@ const failed = (failure: Failure): string => {
 
 const needing = (
   task: Names["task"],
-  { dependencies, id, priority }: { readonly id: TaskId; readonly dependencies: ReadonlyArray<TaskId>; readonly priority: number }
+  { dependencies, id, priority, terms }: NewTask
 ): string =>
-  `${task(id)}${priority === 0 ? "" : ` at priority ${priority}`}` +
+  `${task(id)}${priority === 0 ? "" : ` at priority ${priority}`}${terms === undefined ? "" : onTerms(terms)}` +
   (dependencies.length === 0 ? "" : ` needing ${dependencies.map(task).join(" and ")}`)
+
+const amounts = (resources: Readonly<Record<string, number>>): string =>
+  Object.entries(resources).map(([name, amount]) => `${amount} ${name}`).join(" and ")
+
+/** What a task was submitted on, as far as it says where it may run. */
+const onTerms = ({ allowOtherWorkers, resources, workers }: Terms): string =>
+  (Object.keys(resources).length === 0 ? "" : ` with ${amounts(resources)}`) +
+  (workers.length === 0 ? "" : ` ${allowOtherWorkers ? "best " : ""}on ${workers.join(" or ")}`)
 
 const listed = (words: ReadonlyArray<string>, between = ", "): string => words.length === 0 ? "nothing" : words.join(between)

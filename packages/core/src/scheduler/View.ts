@@ -5,7 +5,7 @@
  * of them changes anything, and each says in its docstring what it costs.
  */
 import type { TaskStatus } from "@skein/protocol/ClientRpcs"
-import type { ClientId, CodeId, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import type { ClientId, CodeId, Millis, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import * as IntSet from "../persistent/IntSet.ts"
 import * as Vector from "../persistent/Vector.ts"
 import { type Counts, statusName, type State, type Status } from "./State.ts"
@@ -106,6 +106,15 @@ export const task = (state: State, id: number): TaskView | undefined => {
     clients: IntSet.toArray(found.whoWants)
   }
 }
+
+/** Whether this is the present run of the task, and it runs there. Constant time. */
+export const isRunning = (state: State, id: number, run: RunId, worker: WorkerId): boolean => {
+  const status = Vector.get(state.tasks, id)?.status
+  return status?._tag === "Processing" && status.run === run && status.worker === worker
+}
+
+/** When the next attempt at a task may be made, if it has to wait for that. Constant time. */
+export const delayedUntil = (state: State, id: number): Millis | undefined => Vector.get(state.delays, id)
 
 /** Ids of all tasks, in their order; in one status only, if it is named. Looks at every task. */
 export const tasks = (state: State, status?: TaskStatus): ReadonlyArray<TaskId> => {

@@ -7,7 +7,7 @@ import { CodeId, Isolation, Key, Millis, RunId, TaskId, WorkerId } from "@skein/
 import { Held, Run } from "@skein/protocol/WorkerRpcs"
 
 export const Command = Schema.TaggedUnion({
-  /** Run the body. `dependencies`: the results that fill its holes, all in the data store. */
+  /** Run the body. `dependencies`: the results that fill its holes, all in the data store. `timed`: answer with `ExecuteBegun` when it is called. */
   Execute: {
     id: TaskId,
     run: RunId,
@@ -16,7 +16,8 @@ export const Command = Schema.TaggedUnion({
     args: Schema.Uint8Array,
     isolation: Isolation,
     attempt: Schema.Number,
-    dependencies: Schema.Array(TaskId)
+    dependencies: Schema.Array(TaskId),
+    timed: Schema.optionalKey(Schema.Literal(true))
   },
   /** It has the slot again that it gave up: let the body go on. */
   Resume: { id: TaskId, run: RunId },
@@ -40,6 +41,8 @@ export const Command = Schema.TaggedUnion({
 
   ReportFinished: { id: TaskId, run: RunId, nbytes: Schema.Number, ms: Schema.Number, inline: Schema.Boolean },
   ReportFailed: { id: TaskId, run: RunId, ms: Schema.Number, failure: Schema.Uint8Array, retryable: Schema.Boolean },
+  /** It has run for `ms`, longer than it may, and is being stopped. */
+  ReportTimedOut: { id: TaskId, run: RunId, ms: Schema.Number },
   ReportKilled: { id: TaskId, run: RunId, attempt: Attempt },
   ReportStopped: { id: TaskId, run: RunId },
   ReportTakeBack: { id: TaskId, run: RunId, returned: Schema.Boolean },

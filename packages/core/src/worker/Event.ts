@@ -21,6 +21,8 @@ export const Event = Schema.TaggedUnion({
     rows: Schema.Array(Schema.Struct({ id: TaskId, run: RunId, whoHas: Schema.Array(WorkerId) }))
   },
 
+  /** The body of a task with a limit of time has been called: its time runs from here on. Said of no other. */
+  ExecuteBegun: { at: Millis, id: TaskId, run: RunId },
   /** The body returned; its encoded result is in the data store. `inline`: it is small enough to ride on the report. */
   ExecuteSucceeded: { at: Millis, id: TaskId, run: RunId, nbytes: Schema.Number, ms: Schema.Number, inline: Schema.Boolean },
   /** The body failed or could not be run; its result is not kept. */

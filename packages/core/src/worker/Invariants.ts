@@ -26,6 +26,7 @@ import * as IntSet from "../persistent/IntSet.ts"
 import * as Ranked from "../persistent/Ranked.ts"
 import * as Vector from "../persistent/Vector.ts"
 import { readyQueue, slots, slotsTaken, stopDeadline } from "./internal/slots.ts"
+import { timeLimit } from "./internal/timing.ts"
 import { noCounts, type Peer, type State, type Status, type StatusOf, type StatusTag, type Task } from "./State.ts"
 
 /** A state, and what is in it as lists. */
@@ -107,6 +108,9 @@ export const invariants: Readonly<Record<string, (picture: Picture) => boolean>>
   "the missing tasks are listed as missing": ({ byStatus, state }) => isListOf(state.missing, byStatus.Missing),
 
   "the stopping tasks are listed as stopping": ({ byStatus, state }) => isListOf(state.stopping, byStatus.Stopping),
+
+  "only what runs, and has a limit of time, is timed": ({ state }) =>
+    all(state.timed, (id) => timeLimit(Vector.get(state.tasks, id)) !== undefined),
 
   "a result under way and the peer it comes from name each other": (picture) =>
     everyIn(picture, "Flight", ({ id }, { peer }) =>
@@ -269,6 +273,7 @@ const runOf = ({ run, status }: Task): number => status._tag === "Stopping" ? st
 const deadlines = ({ byStatus, peers, state }: Picture): ReadonlyArray<Millis> => [
   ...byStatus.Missing.length > 0 ? [state.askAt ?? -Infinity] : [],
   ...peers.flatMap(({ busyUntil }) => busyUntil ?? []),
+  ...IntSet.toArray(state.timed).map((id) => timeLimit(Vector.get(state.tasks, id)) ?? -Infinity),
   ...byStatus.Stopping.flatMap(({ status }) =>
     status._tag === "Stopping" ? stopDeadline(state, status) ?? [] : [])
 ]

@@ -12,6 +12,7 @@ import { startReady } from "./internal/executing.ts"
 import { gather } from "./internal/gathering.ts"
 import { onTicked } from "./internal/on/clock.ts"
 import {
+  onExecuteBegun,
   onExecuteExited,
   onExecuteFailed,
   onExecuteRejoined,
@@ -62,6 +63,7 @@ const handlers: { readonly [Tag in Event["_tag"]]: (draft: Draft, event: Of<Tag>
   CancelAsked: onCancelAsked,
   TakeBackAsked: onTakeBackAsked,
   HoldersTold: onHoldersTold,
+  ExecuteBegun: onExecuteBegun,
   ExecuteSucceeded: onExecuteSucceeded,
   ExecuteFailed: onExecuteFailed,
   ExecuteExited: onExecuteExited,

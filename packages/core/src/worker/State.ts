@@ -87,7 +87,7 @@ export type Status =
     /** Its place in the queue of that isolation. */
     readonly position: Ranked.Position
   }
-  /** Given to the shell, and holds a slot. */
+  /** Given to the shell, and holds a slot. `since`: when it was given; of a task with a limit of time, when its body was called. */
   | { readonly _tag: "Executing"; readonly since: Millis }
   /** It runs on without a slot, or waits without one, mostly for other tasks. */
   | {
@@ -210,6 +210,8 @@ export interface State {
 
   /** Tasks in status `Stopping`. */
   readonly stopping: IntSet.IntSet<TaskId>
+  /** Tasks whose bodies have been called and may not run for as long as they like. */
+  readonly timed: IntSet.IntSet<TaskId>
   /** Whether the end of this process has been asked for. */
   readonly ending: boolean
 
@@ -246,6 +248,7 @@ export const empty = (config: Config = defaultConfig): State => ({
   missing: IntSet.empty(),
   askAt: undefined,
   stopping: IntSet.empty(),
+  timed: IntSet.empty(),
   ending: false,
   wakeAt: undefined,
   log: Vector.empty(),

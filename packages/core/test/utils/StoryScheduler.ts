@@ -9,6 +9,8 @@ import { reduce } from "@skein/core/scheduler/Reducer"
 import { type Config, empty, type State } from "@skein/core/scheduler/State"
 import * as Story from "@skein/core/scheduler/Story"
 import * as Vector from "@skein/core/persistent/Vector"
+import type { AttemptRules } from "@skein/protocol/Graph"
+import type { Terms } from "@skein/protocol/Terms"
 import { type AskId, type ClientId, type CodeId, type Isolation, ProcessId, type RunId, type TaskId, type WorkerId } from "@skein/protocol/Ids"
 import * as Option from "effect/Option"
 import { deepFreeze } from "./deepFreeze.ts"
@@ -22,6 +24,12 @@ export interface Wanted {
   readonly priority?: number
   readonly retries?: number
   readonly isolation?: Isolation
+  readonly rules?: AttemptRules
+  readonly resources?: Terms["resources"]
+  /** Of the workers where it is to run. */
+  readonly on?: ReadonlyArray<string>
+  /** Others will do if none of these is there. */
+  readonly loosely?: boolean
 }
 
 export class Teller {
@@ -85,7 +93,12 @@ export class Teller {
     return this.tell({ _tag: "ClientLeft", at: this.at, client: this.client(client) })
   }
 
-  worker(name: string, nthreads = 1, holds: ReadonlyArray<{ readonly name: string; readonly run: number }> = []): this {
+  worker(
+    name: string,
+    nthreads = 1,
+    holds: ReadonlyArray<{ readonly name: string; readonly run: number }> = [],
+    offers: { readonly resources?: Terms["resources"]; readonly address?: string; readonly host?: string } = {}
+  ): this {
     this.workers.push(name)
     return this.tell({
       _tag: "WorkerJoined",
@@ -94,6 +107,7 @@ export class Teller {
       name,
       nthreads,
       nfibers: 1,
+      ...offers,
       holds: holds.map(({ name, run }) => ({ id: this.task(name), run: run as RunId, nbytes: 8 }))
     })
   }
@@ -118,14 +132,18 @@ export class Teller {
       at: this.at,
       client: this.client(client),
       last,
-      tasks: tasks.map(({ args = 0, code = 0, isolation = "thread", name, needs = [], priority = 0, retries = 0 }) => ({
+      tasks: tasks.map(({ args = 0, code = 0, isolation = "thread", loosely = false, name, needs = [], on = [], priority = 0, resources = {}, retries = 0, rules }) => ({
         id: this.task(name),
         code: code as CodeId,
         args: new Uint8Array([args]),
         dependencies: needs.map((need) => this.task(need)),
         priority,
         retries,
-        isolation
+        isolation,
+        ...(rules === undefined ? {} : { rules }),
+        ...(on.length + Object.keys(resources).length === 0
+          ? {}
+          : { terms: { resources, workers: on, allowOtherWorkers: loosely, span: "", annotations: new Uint8Array() } })
       }))
     })
   }
@@ -156,8 +174,17 @@ export class Teller {
     return this.reports("TasksFinished", worker, tasks.map((name) => ({ ...this.runOf(name), nbytes: 8, ms: 100 })))
   }
 
+  /** Finished in no time. */
+  quick(worker: string, ...tasks: ReadonlyArray<string>): this {
+    return this.reports("TasksFinished", worker, tasks.map((name) => ({ ...this.runOf(name), nbytes: 8, ms: 0 })))
+  }
+
   failed(worker: string, task: string, retryable = true): this {
     return this.reports("TasksFailed", worker, [{ ...this.runOf(task), ms: 1, failure: new Uint8Array(), retryable }])
+  }
+
+  timedOut(worker: string, task: string, ms: number): this {
+    return this.reports("TasksTimedOut", worker, [{ ...this.runOf(task), ms }])
   }
 
   killed(worker: string, task: string): this {

@@ -19,11 +19,12 @@ import * as IntSet from "@skein/core/persistent/IntSet"
 import { ProcessId } from "@skein/protocol/Ids"
 import type { AskId, ClientId, CodeId, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Attempt } from "@skein/protocol/Failure"
+import type { Terms } from "@skein/protocol/Terms"
 import * as Option from "effect/Option"
 import { firstSeed } from "./seed.ts"
 
 /** Small limits, so that walks come to them. */
-export const config = { allowedFailures: 2, logLength: 64, stopWithinMs: 2_000 }
+export const config = { allowedFailures: 2, logLength: 64, stopWithinMs: 2_000, warnAfterMs: 1_500, noWorkersTimeoutMs: 4_000 }
 
 /** A run that a worker was told of. */
 interface Told {
@@ -102,7 +103,7 @@ export class World {
     if (roll < 12) return this.state.full && choose(2) === 0 ? this.memoryMeasured(choose) : this.submitted(choose)
     if (roll < 45) return this.finished(choose)
     if (roll < 50) return this.failed(choose)
-    if (roll < 52) return this.killed(choose)
+    if (roll < 52) return choose(2) === 0 ? this.killed(choose) : this.timedOut(choose)
     if (roll < 53) return this.seceded(choose)
     if (roll < 55) return this.rescheduled(choose)
     if (roll < 60) return this.released(choose)
@@ -141,7 +142,10 @@ export class World {
       }
       if (this.state.wakeAt !== undefined && this.state.wakeAt <= this.at) tell({ _tag: "Ticked", at: this.at })
       const running = this.running()
-      if (cancelled.length + takeBacks.length + running.length === 0) return
+      if (cancelled.length + takeBacks.length + running.length === 0) {
+        if (this.state.delays.size + IntSet.size(this.state.noWorker) === 0) return
+        this.at = Math.max(this.at, this.state.wakeAt ?? 0)
+      }
       for (const { id, run, worker } of running) {
         tell({ _tag: "TasksFinished", at: this.at, worker, rows: [{ id, run, nbytes: 8, ms: 1 }] })
       }
@@ -178,12 +182,19 @@ export class World {
       run: this.runFor(task, choose),
       nbytes: choose(100)
     }))
-    return this.joining(choose(5) === 0 ? 0 : 1 + choose(2), choose(6) === 0 ? 0 : 1 + choose(3), holds)
+    const resources = choose(2) === 0 ? undefined : [{ A: 1 }, { A: 2 }, { A: 2, B: 1 }, { B: 3, C: 0 }][choose(4)]
+    return this.joining(choose(5) === 0 ? 0 : 1 + choose(2), choose(6) === 0 ? 0 : 1 + choose(3), holds, resources)
   }
 
-  private joining(nthreads: number, nfibers: number, holds: Extract<Event, { _tag: "WorkerJoined" }>["holds"]): Event {
+  private joining(
+    nthreads: number,
+    nfibers: number,
+    holds: Extract<Event, { _tag: "WorkerJoined" }>["holds"],
+    resources?: Readonly<Record<string, number>>
+  ): Event {
     const worker = this.nextWorker++ as WorkerId
-    return { _tag: "WorkerJoined", at: this.at, worker, name: `w${worker}`, nthreads, nfibers, holds }
+    const offered = resources === undefined ? {} : { resources, address: `tcp://a${worker}`, host: `h${worker % 3}` }
+    return { _tag: "WorkerJoined", at: this.at, worker, name: `w${worker}`, nthreads, nfibers, holds, ...offered }
   }
 
   private workerLeft(choose: Choose): Event {
@@ -221,7 +232,8 @@ export class World {
       if (known !== undefined) {
         // The same again, by the same or another client; now and then something else under the same name.
         const code = choose(5) === 0 ? ((known.code + 1) % 6) as CodeId : known.code
-        tasks.push({ ...known, code, priority: 0, retries: choose(2) })
+        const { args, dependencies, id, isolation } = known
+        tasks.push({ id, code, args, dependencies, priority: 0, retries: choose(2), isolation })
         continue
       }
       const candidates = [...tasks.map(({ id }) => id), ...wants]
@@ -239,10 +251,19 @@ export class World {
         dependencies,
         priority: [0, 0, 0, 1, -1][choose(5)] ?? 0,
         retries: choose(3) === 0 ? 1 + choose(2) : 0,
-        isolation: choose(3) === 0 ? "fiber" : "thread"
+        isolation: choose(3) === 0 ? "fiber" : "thread",
+        ...(choose(4) === 0 ? { terms: this.terms(choose) } : {}),
+        ...(choose(4) === 0 ? { rules: { timeoutMs: 50, delayMs: [0, 20, 400][choose(3)]!, factor: 1 + choose(3), maxDelayMs: 1_000 } } : {})
       })
     }
     return { _tag: "TasksSubmitted", at: this.at, client, tasks, last: choose(5) > 0 }
+  }
+
+  /** Few that differ, so that many tasks share them; and now and then what nobody offers. */
+  private terms(choose: Choose): Terms {
+    const workers = [[], [], [`w${choose(this.nextWorker + 1)}`], ["h0"], ["h1", `w${choose(this.nextWorker + 1)}`]][choose(5)] ?? []
+    const resources = [{}, { A: 1 }, { A: 2 }, { A: 0.5 }, { A: 1, B: 1 }, { B: 2 }][choose(6)] ?? {}
+    return { resources, workers, allowOtherWorkers: choose(3) === 0, span: "", annotations: new Uint8Array() }
   }
 
   private released(choose: Choose): Event {
@@ -294,6 +315,11 @@ export class World {
   private killed(choose: Choose): Event {
     const [worker, runs] = this.runsOfOne(choose)
     return { _tag: "TasksKilled", at: this.at, worker, rows: runs.map(({ id, run }) => ({ id, run, attempt })) }
+  }
+
+  private timedOut(choose: Choose): Event {
+    const [worker, runs] = this.runsOfOne(choose)
+    return { _tag: "TasksTimedOut", at: this.at, worker, rows: runs.map(({ id, run }) => ({ id, run, ms: 50 })) }
   }
 
   private seceded(choose: Choose): Event {

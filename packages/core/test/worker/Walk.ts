@@ -252,6 +252,7 @@ const computeAsked = (state: State, world: World, dice: Dice): Event => {
       rank: run % 61,
       attempt: 1,
       alone: dice.oneIn(20),
+      ...(dice.oneIn(4) ? { timeoutMs: 40 } : {}),
       dependencies: dependencies.flatMap((input) => input ?? [])
     })
   }
@@ -376,6 +377,10 @@ const possible: ReadonlyArray<Draw> = [
     return row?.status._tag === "Stopping" && !dice.oneIn(10)
       ? { _tag: "ExecuteStopped", at: world.at, id: row.id, run: row.status.run }
       : row && { _tag: "ExecuteStopped", at: world.at, id: row.id, run: row.run }
+  },
+  (state, world, dice) => {
+    const row = body(state, world, dice)
+    return row && { _tag: "ExecuteBegun", at: world.at, id: row.id, run: row.run }
   },
   (state, world, dice) => {
     const row = body(state, world, dice)

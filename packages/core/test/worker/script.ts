@@ -64,6 +64,7 @@ export const holders = (named: Named, ...whoHas: ReadonlyArray<number>): Event =
   at: 0,
   rows: [{ ...task(named), whoHas: whoHas.map(worker) }]
 })
+export const begun = (named: Named): Event => ({ _tag: "ExecuteBegun", at: 0, ...task(named) })
 export const succeeded = (named: Named, nbytes = 8, ms = 5): Event => ({
   _tag: "ExecuteSucceeded",
   at: 0,

@@ -1,5 +1,5 @@
 /**
- * In which module a function was called.
+ * Where a function was called.
  *
  * The language has no word for it, but every runtime writes it into the stack of
  * an error: `at name (file:///path/module.ts:10:20)`. Where the stack looks
@@ -9,16 +9,23 @@
 /** Not in the language's own library; Node, Deno, Bun and Chrome have it. */
 const limited = Error as { stackTraceLimit?: number }
 
+/** A place in a module's source. Line and column count from 1. */
+export interface Place {
+  readonly url: string
+  readonly line: number
+  readonly column: number
+}
+
 /**
- * The URL of the first module on the stack that is not one of `skip`: files by
- * whose path's end they are known.
+ * The first place on the stack that is not in one of `skip`: files by whose
+ * path's end they are known.
  */
-export const callerModule = (skip: ReadonlyArray<string>): string | null => {
+export const callerPlace = (skip: ReadonlyArray<string>): Place | null => {
   const limit = limited.stackTraceLimit
   try {
     // Effect sets it to 0 now and then, to save time.
     limited.stackTraceLimit = 16
-    return firstModule(new Error().stack, skip)
+    return firstPlace(new Error().stack, skip)
   } catch {
     return null
   } finally {
@@ -27,14 +34,16 @@ export const callerModule = (skip: ReadonlyArray<string>): string | null => {
 }
 
 /** The same, of a stack that somebody has. */
-export const firstModule = (stack: unknown, skip: ReadonlyArray<string>): string | null => {
+export const firstPlace = (stack: unknown, skip: ReadonlyArray<string>): Place | null => {
   if (typeof stack !== "string") return null
-  for (const line of stack.split("\n").slice(1)) {
-    const place = /(?:\(|\bat (?:async )?)((?:file:\/\/|[A-Za-z]:[\\/]|\/)[^()]*?):\d+:\d+\)?\s*$/.exec(line)?.[1]
-    if (place === undefined) continue
-    const path = place.replace(/[?#].*$/, "").replaceAll("\\", "/")
+  for (const entry of stack.split("\n").slice(1)) {
+    const found = /(?:\(|\bat (?:async )?)((?:file:\/\/|[A-Za-z]:[\\/]|\/)[^()]*?):(\d+):(\d+)\)?\s*$/.exec(entry)
+    const file = found?.[1]
+    if (found === null || file === undefined) continue
+    const path = file.replace(/[?#].*$/, "").replaceAll("\\", "/")
     if (skip.some((ending) => path.endsWith(ending))) continue
-    return path.startsWith("file://") ? place : `file://${path.startsWith("/") ? "" : "/"}${encodeURI(path)}`
+    const url = path.startsWith("file://") ? file : `file://${path.startsWith("/") ? "" : "/"}${encodeURI(path)}`
+    return { url, line: Number(found[2]), column: Number(found[3]) }
   }
   return null
 }

@@ -11,12 +11,15 @@
  * message. What is for a peer that has gone is dropped: an event about that is on
  * its way.
  */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
 import type { Answer, Command } from "@skein/core/scheduler/Command"
 import type { State } from "@skein/core/scheduler/State"
 import * as View from "@skein/core/scheduler/View"
 import type { Step } from "@skein/core/scheduler/Reducer"
 import type { Event } from "@skein/core/scheduler/Event"
 import type { AskId, ClientId, CodeId, Millis, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import { decodeFailure } from "@skein/protocol/Raised"
 import type { Assignment } from "@skein/protocol/WorkerRpcs"
 import * as FormerLives from "./FormerLives.ts"
 import * as Handlers from "./Handlers.ts"
@@ -33,6 +36,8 @@ export interface Options {
   /** Have `Ticked` sent at this time. */
   readonly wake: (at: Millis) => void
   readonly offer: (event: Event) => void
+  /** Nothing refers to this id any more. */
+  readonly forgotten: (id: TaskId) => void
   readonly now: () => Millis
 }
 
@@ -41,12 +46,17 @@ export interface Carrying {
   readonly address: (step: Step, values: Values) => void
   /** Lets what was addressed leave. Never waits. */
   readonly send: () => void
+  /** What is to be said in the log of what was addressed; undefined: nothing. Asked once a turn. */
+  readonly toLog: () => Effect.Effect<void> | undefined
   /** Tasks refused so far for want of room. */
   readonly refused: () => number
 }
 
 /** A client so far behind gets small results no more with its news, but has to fetch them. */
 const INLINE_BACKLOG = 20_000
+
+/** Failures that are told one by one in one turn. */
+const NOTICES = 100
 
 export const make = (options: Options): Carrying => {
   const { registry, tables } = options
@@ -55,6 +65,9 @@ export const make = (options: Options): Carrying => {
   /** So many, and one failure for all: there may be very many refusals when there is least room for them. */
   let refusals = 0
   let noRoom: Extract<Conflict["failure"], { readonly _tag: "Refused" }> = { _tag: "Refused", retryMs: 0 }
+  /** Failures of this turn that nobody else may hear of, and what is said of the first of them. */
+  let detachedFailures = 0
+  let notices: Array<string> = []
   /** What leaves with the rows, and is no row. */
   let others: Array<() => void> = []
 
@@ -86,9 +99,9 @@ export const make = (options: Options): Carrying => {
     if (peer === undefined || key === undefined) return
     tellCode(peer, command.code)
     for (const dependency of command.dependencies) for (const worker of dependency.whoHas) tellPeer(peer, worker)
-    const { alone, args, attempt, code, dependencies, id, isolation, priority, rank, run } = command
+    const { alone, args, attempt, code, dependencies, id, isolation, priority, rank, run, timeoutMs } = command
     const row: Assignment = { id, run, key, code, args, isolation, priority, rank, attempt, alone, dependencies }
-    toWorker(peer, { _tag: "Compute", row })
+    toWorker(peer, { _tag: "Compute", row: timeoutMs === undefined ? row : { ...row, timeoutMs } })
   }
   const aboutRun = (kind: "Free" | "Cancel" | "TakeBack", worker: WorkerId, id: TaskId, run: RunId): void => {
     const peer = registry.workers.get(worker)
@@ -130,7 +143,16 @@ export const make = (options: Options): Carrying => {
     const nanny = registry.nannyOf(process)
     others.push(() => nanny === undefined ? peer.close(reason) : nanny.endProcess(process, reason))
   }
-  const addressOne = (command: Command, values: Values): void => {
+  const detachedFailed = ({ failure, id, origin }: Extract<Command, { readonly _tag: "TellDetachedFailed" }>): void => {
+    detachedFailures++
+    const key = tables.keys.keyOf(id)
+    if (key === undefined || notices.length >= NOTICES) return
+    const code = tables.keys.codeOf(origin)
+    const task = code === undefined ? "" : tables.codes.defOf(code)?.name ?? ""
+    const why = Cause.squash(decodeFailure(failure, { key: tables.keys.keyOf(origin) ?? key, task }))
+    notices.push(`the task "${key}", which nobody may hold any more, failed: ${why instanceof Error ? why.message : String(why)}`)
+  }
+  const addressOne = (command: Command, values: Values, state: State): void => {
     switch (command._tag) {
       case "ComputeTask":
         return compute(command)
@@ -161,6 +183,11 @@ export const make = (options: Options): Carrying => {
         refusals++
         if (noRoom.retryMs !== command.retryMs) noRoom = { _tag: "Refused", retryMs: command.retryMs }
         return refused(command.client, command.id, noRoom)
+      case "ReportUnknown":
+        // Submitted again in the same batch, it is known by now.
+        return View.wants(state, command.client, command.id) ? undefined : refused(command.client, command.id, { _tag: "Unknown" })
+      case "TellDetachedFailed":
+        return detachedFailed(command)
       case "Reply":
         others.push(() => options.reply(command.ask, command.answer))
         return
@@ -170,7 +197,8 @@ export const make = (options: Options): Carrying => {
         others.push(() => options.wake(command.at))
         return
       case "Forgotten":
-        return // all at once, below: commands after this one may still name the id
+        options.forgotten(command.id)
+        return // the rest all at once, below: commands after this one may still name the id
     }
   }
   const forgetCodes = (state: State): void => {
@@ -184,8 +212,8 @@ export const make = (options: Options): Carrying => {
   return {
     address: (step, values) => {
       const anew = FormerLives.make(step.state, (client, id) => registry.clients.get(client)?.refs.isHeldAnew(id) === true)
-      for (const command of step.commands) if (!anew.keeps(command)) addressOne(command, values)
-      for (const news of anew.stillTrue()) addressOne(news, values)
+      for (const command of step.commands) if (!anew.keeps(command)) addressOne(command, values, step.state)
+      for (const news of anew.stillTrue()) addressOne(news, values, step.state)
       for (const client of registry.clients.values()) client.refs.addressed()
       forgetAll(tables.keys, step)
       forgetCodes(step.state)
@@ -197,6 +225,13 @@ export const make = (options: Options): Carrying => {
       const now = others
       others = []
       for (const act of now) act()
+    },
+    toLog: () => {
+      if (detachedFailures === 0) return undefined
+      const lines = detachedFailures > notices.length ? [...notices, `${detachedFailures - notices.length} more tasks of this kind failed`] : notices
+      notices = []
+      detachedFailures = 0
+      return Effect.forEach(lines, (line) => Effect.logError(line), { discard: true })
     },
     refused: () => refusals
   }

@@ -36,6 +36,7 @@ export const clientSession = Effect.fnUntraced(function*(desk: Desk, arrived: Se
   desk.mailbox.offer({ _tag: "ClientJoined", at: desk.now(), client, name: peer.name })
   const leave = Effect.sync(() => {
     border.close()
+    desk.progress.clientLeft(peer)
     if (desk.registry.removeClient(client)) desk.mailbox.offer({ _tag: "ClientLeft", at: desk.now(), client })
   })
   yield* Effect.gen(function*() {
@@ -57,7 +58,7 @@ const holdBack = (session: Session, backlog: () => number): Session => {
 type Reporting = Duplex.ClientOf<typeof ClientReportRpcs>
 
 const handlersOf = (desk: Desk, peer: ClientPeer, border: Border.Border) => {
-  const { asking, inspecting, mailbox, now, tables } = desk
+  const { asking, inspecting, mailbox, now, progress, tables } = desk
   const { client } = peer
   const look = <A>(what: () => A): Effect.Effect<A> => Effect.andThen(mailbox.caughtUp, border.take(what))
   return ClientRpcs.of({
@@ -68,12 +69,24 @@ const handlersOf = (desk: Desk, peer: ClientPeer, border: Border.Border) => {
         mailbox.offer(event)
         conflicts.forEach(peer.send)
       }),
+    Want: ({ rows }) =>
+      border.take(() => {
+        const { event, unknown } = Handlers.wanted(tables, peer, rows, now())
+        mailbox.offer(event)
+        unknown.forEach(peer.send)
+      }),
+    Detach: ({ refs }) => border.take(() => mailbox.offer({ _tag: "KeysDetached", at: now(), client, ids: Handlers.resolved(peer, refs).ids })),
     Release: ({ refs }) => border.take(() => mailbox.offer(Handlers.released(peer, refs, now()))),
     Retry: ({ refs }) =>
       border.take(() => {
         const { conflicts, ids } = Handlers.resolved(peer, refs)
         for (const [ref, conflict] of conflicts) peer.send(Handlers.erredByConflict(tables, ref, conflict))
         if (ids.length > 0) mailbox.offer({ _tag: "RetryAsked", at: now(), client, ids })
+      }),
+    Watch: ({ on, ref }) =>
+      border.take(() => {
+        const id = peer.refs.idOf(ref)
+        if (typeof id === "number") progress[on ? "watch" : "unwatch"](peer, id)
       }),
     Cancel: ({ force, note, refs }) =>
       border.take(() => Handlers.resolved(peer, refs)).pipe(

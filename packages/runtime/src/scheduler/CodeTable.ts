@@ -12,14 +12,12 @@
  * client that calls one forgotten later need not know: its number leads to the
  * definition, which is then given a new id. Ids are not used twice.
  */
-import { type CodeDef, digestOf } from "@skein/protocol/Code"
+import { CODE_LIMIT, type CodeDef, digestOf, identityOf } from "@skein/protocol/Code"
 import type { CodeId } from "@skein/protocol/Ids"
 import { refuse } from "./Violation.ts"
 
 /** Codes that are kept though no task calls them. */
 export const UNUSED_KEPT = 1_024
-/** Characters in a code's text at most. */
-export const TEXT_LIMIT = 8 << 20
 
 /** One piece of code that has an id. */
 export interface Code {
@@ -135,7 +133,7 @@ const check = (def: CodeDef, sha256: (bytes: Uint8Array) => Uint8Array): void =>
   if (!/^[0-9a-f]{32}$/.test(def.digest)) refuse("a code's digest is 32 hexadecimal digits, and one is not")
   if (!Number.isSafeInteger(def.version) || def.version < 0) refuse(`${def.version} is no version of a code`)
   if (def.text === null) return
-  if (def.text.length > TEXT_LIMIT) refuse(`the text of a code has ${def.text.length} characters; ${TEXT_LIMIT} are the limit`)
-  const identity = { name: def.name, module: def.module?.id ?? null, text: def.text, version: def.version }
-  if (digestOf(identity, sha256) !== def.digest) refuse("a code is not what its digest says")
+  if (def.text.length > CODE_LIMIT) refuse(`the text of a code has ${def.text.length} characters; ${CODE_LIMIT} are the limit`)
+  if ((def.captures?.length ?? 0) > CODE_LIMIT) refuse(`the values that a code captures take ${def.captures?.length} bytes; ${CODE_LIMIT} are the limit`)
+  if (digestOf(identityOf(def, def.text), sha256) !== def.digest) refuse("a code is not what its digest says")
 }

@@ -5,6 +5,7 @@ import type { Asking } from "./Asking.ts"
 import type { Tables } from "./Handlers.ts"
 import type { Inspecting } from "./Inspecting.ts"
 import type { Mailbox } from "./Mailbox.ts"
+import type { Progress } from "./Progress.ts"
 import type { Registry } from "./Registry.ts"
 import type { SchedulerConfig } from "./SchedulerConfig.ts"
 
@@ -15,6 +16,7 @@ export interface Desk {
   readonly mailbox: Mailbox
   readonly asking: Asking
   readonly inspecting: Inspecting
+  readonly progress: Progress
   /** Called with the tasks of each submission, before its event. */
   readonly submitted: (tasks: ReadonlyArray<SubmittedTask>) => void
   readonly now: () => Millis

@@ -10,11 +10,12 @@
  * Rows pass through as they came off the wire: nothing is copied for a report.
  */
 import type { Event, NewTask } from "@skein/core/scheduler/Event"
-import { ARGS_LIMIT, type Graph, type SubmittedTask, TASKS_PER_MESSAGE } from "@skein/protocol/Graph"
+import { ARGS_LIMIT, type AttemptRules, type Graph, type SubmittedTask, TASKS_PER_MESSAGE } from "@skein/protocol/Graph"
 import type { CodeRef, Key, Millis, Ref, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Held, Registration, WorkerReport } from "@skein/protocol/WorkerRpcs"
 import type { Code, CodeTable } from "./CodeTable.ts"
 import { type Conflict, isCount, type KeyTable, type Refs } from "./KeyTable.ts"
+import type { Progress } from "./Progress.ts"
 import type { ClientPeer, WorkerPeer } from "./Registry.ts"
 import type { ClientRow } from "./Rows.ts"
 import { refuse } from "./Violation.ts"
@@ -66,13 +67,21 @@ const checkTask = (task: SubmittedTask): void => {
   if (task.args.length > ARGS_LIMIT) refuse(`the arguments of one task have ${task.args.length} bytes; ${ARGS_LIMIT} are the limit`)
   if (Number.isNaN(task.priority)) refuse("a priority is no number")
   if (!isCount(task.retries)) refuse(`${task.retries} is no number of retries`)
+  if (task.rules !== undefined) checkRules(task.rules)
+}
+
+const checkRules = ({ delayMs, factor, maxDelayMs, timeoutMs }: AttemptRules): void => {
+  checkAmount(delayMs)
+  checkAmount(factor)
+  if (!(maxDelayMs >= 0)) refuse(`${maxDelayMs} is no longest delay`)
+  if (!(timeoutMs > 0)) refuse(`${timeoutMs} is no limit of time`)
 }
 
 const newTask = (tables: Tables, client: ClientPeer, task: SubmittedTask, dependencies: ReadonlyArray<TaskId>): NewTask => {
   const code = codeOf(tables, client, task.code)
   const id = tables.keys.idFor(task.key, code.code)
   client.refs.hold(task.ref, id)
-  return {
+  const added = {
     id,
     code: code.code,
     args: task.args,
@@ -81,6 +90,7 @@ const newTask = (tables: Tables, client: ClientPeer, task: SubmittedTask, depend
     retries: task.retries,
     isolation: task.isolation
   }
+  return task.rules === undefined ? added : { ...added, rules: task.rules }
 }
 
 const codeOf = (tables: Tables, client: ClientPeer, ref: CodeRef): Code => {
@@ -121,6 +131,29 @@ export const erredByConflict = (tables: Tables, ref: Ref, conflict: Conflict, ke
     originTask: conflict.originCode === undefined ? "" : tables.codes.defOf(conflict.originCode)?.name ?? ""
   }
 })
+
+/** A client wants keys that somebody has submitted. `unknown`: those that nobody knows. */
+export const wanted = (
+  tables: Tables,
+  client: ClientPeer,
+  rows: ReadonlyArray<{ readonly ref: Ref; readonly key: Key }>,
+  at: Millis
+): { readonly event: Event; readonly unknown: ReadonlyArray<ClientRow> } => {
+  const ids: Array<TaskId> = []
+  const unknown: Array<ClientRow> = []
+  for (const { key, ref } of rows) {
+    const id = tables.keys.idOf(key)
+    if (id !== undefined) {
+      client.refs.hold(ref, id)
+      ids.push(id)
+    } else {
+      const conflict: Conflict = { failure: { _tag: "Unknown" }, origin: key, originCode: undefined }
+      client.refs.holdConflict(ref, conflict)
+      unknown.push(erredByConflict(tables, ref, conflict))
+    }
+  }
+  return { event: { _tag: "KeysWanted", at, client: client.client, ids }, unknown }
+}
 
 /** A client holds these no longer. */
 export const released = (client: ClientPeer, refs: ReadonlyArray<Ref>, at: Millis): Event => {
@@ -178,7 +211,8 @@ export const reported = (
   worker: WorkerPeer,
   segment: WorkerReport,
   at: Millis,
-  keepValue: (worker: WorkerId, run: RunId, value: Uint8Array) => void
+  keepValue: (worker: WorkerId, run: RunId, value: Uint8Array) => void,
+  progress: Progress["said"]
 ): Event | undefined => {
   const from = { at, worker: worker.worker }
   switch (segment._tag) {
@@ -198,6 +232,12 @@ export const reported = (
       return { _tag: "TasksFailed", ...from, rows: segment.rows }
     case "Killed":
       return { _tag: "TasksKilled", ...from, rows: checkedRuns(segment.rows) }
+    case "TimedOut":
+      for (const row of segment.rows) checkAmount(row.ms)
+      return { _tag: "TasksTimedOut", ...from, rows: checkedRuns(segment.rows) }
+    case "Progress":
+      progress(worker, checkedRuns(segment.rows))
+      return undefined
     case "Stopped":
       return { _tag: "TasksStopped", ...from, rows: checkedRuns(segment.rows) }
     case "TakeBack":

@@ -146,9 +146,9 @@ const noNames: ReadonlyArray<Named> = []
 /** Keys that one client may hold at once. */
 export const REFS_PER_CLIENT = 1 << 23
 
-/** What a client may not build on: another client's computation has its key, or there was no room for its own. */
+/** What a client may not build on: another client's computation has its key, there was no room for its own, or nobody knows what it asked for. */
 export interface Conflict {
-  readonly failure: Extract<Failure, { readonly _tag: "Conflict" | "Refused" }>
+  readonly failure: Extract<Failure, { readonly _tag: "Conflict" | "Refused" | "Unknown" }>
   /** The key in question, and what it calls here. Of a refusal it is not remembered: there may be very many when there is least room for them. */
   readonly origin: Key | undefined
   readonly originCode: CodeId | undefined

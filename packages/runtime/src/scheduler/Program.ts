@@ -6,6 +6,7 @@
 import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import * as Address from "@skein/transport/Address"
 import type { Hashing } from "@skein/transport/Hashing"
@@ -20,15 +21,14 @@ import * as Tree from "./Tree.ts"
  * `onStarted` is told once it serves. @default nobody is told
  */
 export const program = (config: unknown, onStarted: (tree: Tree.Tree) => void = () => {}): Effect.Effect<never, unknown, Sockets | Notices | Journal | Hashing> =>
-  Effect.scoped(serving(config, onStarted)).pipe(
+  Effect.flatMap(decode(config), (read) => Effect.provideService(Effect.scoped(serving(read, onStarted)), References.MinimumLogLevel, read.logLevel)).pipe(
     Effect.tapCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause)))
   )
 
 const serving = Effect.fnUntraced(function*(
-  input: unknown,
+  config: SchedulerConfig,
   onStarted: (tree: Tree.Tree) => void
 ): Effect.fn.Return<never, unknown, Sockets | Notices | Journal | Hashing | Scope.Scope> {
-  const config = yield* decode(input)
   const sockets = yield* Sockets
   const { address, server } = yield* sockets.listen(Address.print(addressIn(config)))
   const tree = yield* Tree.start(config, server)

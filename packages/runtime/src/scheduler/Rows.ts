@@ -24,6 +24,7 @@ export type ClientRow =
   | { readonly _tag: "Peers"; readonly row: Peer }
   | { readonly _tag: "InMemory"; readonly row: Segment<ClientReport, "InMemory">["rows"][number] }
   | { readonly _tag: "Erred"; readonly row: Segment<ClientReport, "Erred">["rows"][number] }
+  | { readonly _tag: "Progress"; readonly row: Segment<ClientReport, "Progress">["rows"][number] }
   | { readonly _tag: "Pending"; readonly row: Ref }
 
 /** The messages that carry these rows, in order. */
@@ -46,7 +47,7 @@ const workerFields = {
   TakeBack: "rows",
   Holders: "rows"
 } as const
-const clientFields = { Peers: "peers", InMemory: "rows", Erred: "rows", Pending: "refs" } as const
+const clientFields = { Peers: "peers", InMemory: "rows", Erred: "rows", Progress: "rows", Pending: "refs" } as const
 
 /** What small fields come to, about. */
 const SMALL = 32
@@ -56,7 +57,7 @@ const workerBytes = (row: WorkerRow): number => {
     case "Compute":
       return SMALL + row.row.args.length + row.row.key.length + SMALL * row.row.dependencies.length
     case "Codes":
-      return SMALL + (row.row.def.text?.length ?? 0)
+      return SMALL + (row.row.def.text?.length ?? 0) + (row.row.def.captures?.length ?? 0)
     default:
       return SMALL
   }

@@ -57,6 +57,8 @@ export const make = (options: Options): Scheduler => {
       yield* mailbox.filled
       yield* journal.append(takeAndReduce())
       carrying.send()
+      const log = carrying.toLog()
+      if (log !== undefined) yield* log
     }
   })
   return { run, state: () => state }

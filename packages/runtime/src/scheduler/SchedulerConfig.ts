@@ -30,6 +30,8 @@ export const SchedulerConfig = Schema.Struct({
   path: withDefault(Schema.NullOr(Schema.String), null),
   /** What everybody who connects must show. @default none */
   token: withDefault(Schema.NullOr(Schema.RedactedFromValue(Schema.String)), null),
+  /** Below which level it logs nothing. @default "Info" */
+  logLevel: withDefault(Schema.Literals(["Debug", "Info"]), "Info"),
   /** Whether all invariants are checked after every batch; one that is broken ends the scheduler. Slow: each task is looked at each time. @default false */
   validate: withDefault(Schema.Boolean, false),
   /** How many workers a task may end while executing; one more, and it fails with `KilledWorker`. @default 3 */
@@ -40,7 +42,7 @@ export const SchedulerConfig = Schema.Struct({
   idleTimeoutMs: withDefault(Schema.NullOr(Millis), null),
   /** Tasks that no connected worker can run for so long fail with `NoEligibleWorker`; null: they wait. @default none */
   noWorkersTimeoutMs: withDefault(Schema.NullOr(Millis), null),
-  /** How long a worker's session may be without a connection before its tasks are placed elsewhere. @default 5000 */
+  /** How long a worker's session may be without a connection before its tasks are placed elsewhere, at most: a worker may want less. @default 5000 */
   workerGraceMs: withDefault(Count, 5_000),
   /** How long a client's session may be without a connection before all it wanted is released. @default 60000 */
   clientGraceMs: withDefault(Count, 60_000),

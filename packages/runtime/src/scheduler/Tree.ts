@@ -35,6 +35,7 @@ import type { Journal } from "./Journal.ts"
 import * as KeyTable from "./KeyTable.ts"
 import * as Mailbox from "./Mailbox.ts"
 import * as Memory from "./Memory.ts"
+import * as Progress from "./Progress.ts"
 import * as Registry from "./Registry.ts"
 import * as Scheduler from "./Scheduler.ts"
 import type { SchedulerConfig } from "./SchedulerConfig.ts"
@@ -61,7 +62,8 @@ export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server:
   const registry = Registry.make()
   const asking = Asking.make(mailbox.offer, now)
   const ticking = Ticking.make(now, () => mailbox.offer({ _tag: "Ticked", at: now() }))
-  const carrying = Carrying.make({ tables, registry, reply: asking.reply, wake: ticking.wake, offer: mailbox.offer, now })
+  const progress: Progress.Progress = Progress.make(() => scheduler.state())
+  const carrying = Carrying.make({ tables, registry, reply: asking.reply, wake: ticking.wake, offer: mailbox.offer, forgotten: progress.forget, now })
   const scheduler = Scheduler.make({
     initial: empty({ allowedFailures: config.allowedFailures }),
     mailbox,
@@ -71,7 +73,7 @@ export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server:
   })
   const memory = yield* Memory.Memory
   const watch = memory === undefined ? undefined : Memory.make({ memory, mailbox, now, state: scheduler.state, refused: carrying.refused })
-  const desk: Desk = { config, tables, registry, mailbox, asking, now, submitted: watch?.submitted ?? (() => {}), inspecting: Inspecting.make(scheduler.state, tables, registry) }
+  const desk: Desk = { config, tables, registry, mailbox, asking, now, submitted: watch?.submitted ?? (() => {}), inspecting: Inspecting.make(scheduler.state, tables, registry), progress }
 
   const started = Latch.makeUnsafe(false)
   const surroundings = Supervisor.supervise({

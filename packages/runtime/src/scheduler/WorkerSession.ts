@@ -76,7 +76,7 @@ export const workerSession = Effect.fnUntraced(function*(desk: Desk, arrived: Se
         const at = desk.now()
         const events: Array<Event> = []
         for (const segment of segments) {
-          const event = Handlers.reported(from, segment, at, desk.mailbox.keepValue)
+          const event = Handlers.reported(from, segment, at, desk.mailbox.keepValue, desk.progress.said)
           if (event !== undefined) events.push(event)
         }
         events.forEach(desk.mailbox.offer)
@@ -94,7 +94,7 @@ export const workerSession = Effect.fnUntraced(function*(desk: Desk, arrived: Se
     )
     // The first commands follow the answer to the registration, which tells the worker who it is.
     const why = yield* Effect.raceAllFirst([Effect.andThen(answered, untilOver), Effect.flip(session.ended), closing])
-    yield* leave(why.kind === "grace" ? { _tag: "Silent", silentMs: desk.config.workerGraceMs } : { _tag: "Closed" })
+    yield* leave(why.kind === "grace" ? { _tag: "Silent", silentMs: session.graceMs } : { _tag: "Closed" })
     yield* Border.logEnd(session, why)
   }).pipe(Effect.ensuring(leave({ _tag: "Closed" })))
 })

@@ -7,17 +7,19 @@
  */
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import type { CodeDef } from "@skein/protocol/Code"
 import { type CurrentTask, runAs } from "@skein/protocol/CurrentTask"
 import { classNamed } from "@skein/protocol/Portable"
 import type { Raised } from "@skein/protocol/Raised"
 import type { Handler, TaskServices } from "@skein/protocol/Task"
 import * as Registry from "@skein/protocol/TaskRegistry"
-import { callHandler, codecsOfFn, codecsOfTask, encodeResult, raisedOf, type ResultCodecs } from "@skein/protocol/TaskValues"
+import { callHandler, codecsOfFn, codecsOfTask, encodeResult, named, raisedOf, type ResultCodecs } from "@skein/protocol/TaskValues"
 import * as Value from "@skein/protocol/Value"
 import type { AnyFunction } from "./LoadFunction.ts"
 
@@ -125,12 +127,23 @@ export type Effects = "run" | "refuse"
 /** A function that brings nothing but itself. */
 export const ofFunction = (f: AnyFunction, effects: Effects = "run"): Body => ({ call: (args) => f(...args), effects, codecs: {} })
 
-/** A task that a module of this process has made. */
-export const ofTask = (entry: Registry.FnEntry, effects: Effects = "run"): Body => ({
-  call: (args) => (entry.body as AnyFunction)(...args),
+/** A task that a module of this process has made. `services`: what its Effect finds around it beside what every body does. */
+export const ofTask = (entry: Registry.FnEntry, effects: Effects = "run", services?: Effect.Effect<Context.Context<never>>): Body => ({
+  call: services === undefined ? (args) => (entry.body as AnyFunction)(...args) : (args) => {
+    const returned = (entry.body as AnyFunction)(...args)
+    // What it asks for the type of `Task.fn` has compared with what the layer gives.
+    return Effect.isEffect(returned) ? Effect.flatMap(services, (built) => Effect.provideContext(returned as Effect.Effect<unknown, unknown>, built)) : returned
+  },
   effects,
   codecs: codecsOfFn(entry)
 })
+
+/** The values that go with a definition's text, by the names that it has for them. */
+export const capturesOf = (def: CodeDef): Result.Result<Readonly<Record<string, unknown>>, Value.ValueInvalid> =>
+  def.captures === undefined
+    ? Result.succeed({})
+    // A record was encoded, and the digest says that it is the same one.
+    : Result.map(Value.decode(def.captures, { named: named() }), (record) => record as Readonly<Record<string, unknown>>)
 
 /** The body of a contract, whose payload is checked before it runs. */
 export const ofHandler = (handler: Handler): Body => ({

@@ -76,6 +76,8 @@ const carryOut = (options: Options, command: Command): Effect.Effect<void> | und
       const { failure, id, ms, retryable, run } = command
       return void report({ _tag: "Failed", row: { id, run, ms, failure, retryable } })
     }
+    case "ReportTimedOut":
+      return void report({ _tag: "TimedOut", row: { id: command.id, run: command.run, ms: command.ms } })
     case "ReportKilled":
       return void report({ _tag: "Killed", row: { id: command.id, run: command.run, attempt: command.attempt } })
     case "ReportStopped":

@@ -2,67 +2,38 @@
  * From a digest to the function that a worker runs.
  *
  * In this order: what this worker has found under the digest before; the tasks
- * that the modules it imports have made; the function's own source text, if
- * that says everything; the task of the same name and module but another text,
- * with a warning. Contracts are found by name and version among the layers
- * that those modules export, each built once and held until the worker ends.
+ * that the modules it has imported have made; the module that the task itself
+ * names; the function's own source text, if that says everything; the module in
+ * which the task was made, if the worker has it, at whatever place; the task of
+ * the same name and module but another text, with a warning. Contracts are found
+ * by name and version among the layers that the worker's own modules export, each
+ * built once and held until the worker ends.
  *
- * A digest is of name, module and text together, and is computed anew here from
- * whatever is about to be run: all bodies made by `Effect.fn` share one text, so
- * nothing less tells two of them apart; and a text is run only under the digest
- * that is its own.
+ * A digest is of name, module, text and captured values together, and is computed
+ * anew here from whatever is about to be run: all bodies made by `Effect.fn` share
+ * one text, so nothing less tells two of them apart; and a text is run only under
+ * the digest that is its own.
  *
- * A task is known as soon as it is made: the end of its module's import is not
- * waited for, because it may never come (the file that defines the tasks may
- * also be the one that starts the cluster). Only who asks for code that is not
- * there yet waits, and not for ever.
+ * What is not there yet may be on its way, see Arriving.ts.
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Latch from "effect/Latch"
+import * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
-import { type CodeDef, digestOf } from "@skein/protocol/Code"
-import { type Handler, handlersIn } from "@skein/protocol/Task"
+import * as Scope from "effect/Scope"
+import { type CodeDef, digestOf, identityOf } from "@skein/protocol/Code"
+import * as TaskImport from "@skein/protocol/TaskImport"
 import * as Registry from "@skein/protocol/TaskRegistry"
 import { Hashing } from "@skein/transport/Hashing"
+import * as Arriving from "./Arriving.ts"
 import * as Body from "./Body.ts"
+import { because, type CodeUnknown, type Why } from "./CodeUnknown.ts"
 import { fromText } from "./LoadFunction.ts"
-import * as TaskClients from "./TaskClients.ts"
-
-/** How modules are found and imported; the real one is node/NodeModules.ts. */
-export class Modules extends Context.Service<Modules, {
-  /** The exports of the module at this URL. May never complete. */
-  readonly load: (url: string) => Effect.Effect<Readonly<Record<string, unknown>>, ModuleFailed>
-  /** The name of the module at this URL on every machine; see `moduleIdOf`. */
-  readonly idOf: (url: string) => string
-}>()("@skein/runtime/worker/Modules") {}
-
-/** A module of the worker's `tasks` could not be imported. */
-export class ModuleFailed extends Schema.TaggedError<ModuleFailed>()("ModuleFailed", {
-  url: Schema.String,
-  cause: Schema.Defect()
-}) {
-  override get message() {
-    return `The module ${this.url} could not be imported: ${String(this.cause)}`
-  }
-}
-
-/** The worker did not find the code of a task. */
-export class CodeUnknown extends Schema.TaggedError<CodeUnknown>()("CodeUnknown", {
-  task: Schema.String,
-  worker: Schema.String,
-  /** What was tried, in words. */
-  detail: Schema.String
-}) {
-  override get message() {
-    return `SKEIN1002 no code for task "${this.task}" on worker ${this.worker}\n  ${this.detail}\n` +
-      "  fix  name the module that exports it in `tasks` of the cluster, the same version of it as the client's"
-  }
-}
+import { Modules } from "./Modules.ts"
 
 export interface Code {
   /** The body that belongs to this definition. An `Exit` once it is known: then there is nothing to wait for. */
@@ -76,19 +47,9 @@ export interface Code {
   readonly settled: Effect.Effect<void>
 }
 
-export interface Options {
-  /** The worker's name, for errors. */
-  readonly worker: string
-  /** URLs of modules to import. */
-  readonly tasks: ReadonlyArray<string>
-  /** Contracts from this process; for workers that are fibers of it. */
-  readonly layer?: Layer.Layer<never, unknown> | undefined
-  /** Whether source text is taken. */
+export interface Options extends Arriving.Options {
+  /** Whether source text is taken, and modules that a task names and the worker was not told of. */
   readonly allow: "any" | "modules-only"
-  /** How long code that is not there yet is waited for while modules are being imported, in milliseconds. @default 10000 */
-  readonly waitMs?: number
-  /** What layers find around them. @default no client */
-  readonly client?: TaskClients.TaskClient | undefined
   /** Puts something in the place of a body that was found; a simulation models tasks so. @default nothing */
   readonly around?: Around | undefined
 }
@@ -99,23 +60,31 @@ export type Around = (body: Body.Body, def: CodeDef) => Body.Body
 /** Bodies that are remembered by digest, at most; the oldest are found anew. */
 const KEPT = 4_096
 
+/** Where a function was found. */
+type Found =
+  | { readonly _tag: "Made"; readonly entry: Registry.FnEntry }
+  | { readonly _tag: "Text"; readonly text: string }
+
 /** Begins to import the modules, and finds code from then on. Layers and imports end with the scope. */
 export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Code, never, Hashing | Modules | Scope.Scope> {
   const hashing = yield* Hashing
   const modules = yield* Modules
-  const arriving = yield* makeArriving(options, modules)
+  const arriving = yield* Arriving.make(options, modules)
+  const servicesOf = yield* makeServices
   const bodies = new Map<string, Body.Body>()
   const threadDefs = new Map<string, CodeDef>()
   /** Digests for which a namesake was found, and which the log does not know yet. */
   const differing = new Set<string>()
 
+  /** The name of a task's module on every machine. The same file is the same module, whatever the client could find out about its package. */
+  const moduleIdFor = (entry: Registry.FnEntry, def: CodeDef): string | null =>
+    entry.module === null ? null : entry.module === def.module?.url ? def.module.id : modules.idOf(entry.module)
   /** The task of this identity that a module has made. */
   const registered = (def: CodeDef): Registry.FnEntry | undefined => {
     for (const entry of Registry.entries()) {
       if (entry.name !== def.name) continue
-      // The same file is the same module, whatever the client could find out about its package.
-      const module = entry.module === null ? null : entry.module === def.module?.url ? def.module.id : modules.idOf(entry.module)
-      if (digestOf({ name: entry.name, module, text: entry.text, version: def.version }, hashing.sha256) === def.digest) return entry
+      const { captures, name, text } = entry
+      if (digestOf({ name, module: moduleIdFor(entry, def), text, version: def.version, captures }, hashing.sha256) === def.digest) return entry
     }
     return undefined
   }
@@ -128,9 +97,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     if (module === null) return undefined
     const found = new Map<Registry.FnEntry["body"], Registry.FnEntry>()
     for (const entry of Registry.entries()) {
-      if (entry.name === def.name && entry.module !== null && (entry.module === module.url || modules.idOf(entry.module) === module.id)) {
-        found.set(entry.body, entry)
-      }
+      if (entry.name === def.name && entry.module !== null && moduleIdFor(entry, def) === module.id) found.set(entry.body, entry)
     }
     if (found.size !== 1) return undefined
     differing.add(def.digest)
@@ -146,55 +113,98 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
         )
         : Effect.void
     )
-  /** What is wrong with the text, if anything. */
-  const textProblem = (def: CodeDef): string | undefined => {
-    if (options.allow === "modules-only") return "it is in none of this worker's modules, and source text is refused (`code: \"modules-only\"`)"
-    if (def.text === null) return `it is in none of this worker's modules (${options.tasks.join(", ") || "there are none"}), and its text does not say everything`
-    const digest = digestOf({ name: def.name, module: def.module?.id ?? null, text: def.text, version: def.version }, hashing.sha256)
-    return digest === def.digest ? undefined : "its source text is not what its digest says"
+  const unknown = (def: CodeDef, why: Why) => because(why, { task: def.name, worker: options.worker })
+
+  /** The text, if it may be run and is what its digest says; or else why not. */
+  const textOf = (def: CodeDef): string | Why => {
+    if (options.allow === "modules-only") return { _tag: "ModulesOnly" }
+    if (def.text === null) return { _tag: "NoModule" }
+    return digestOf(identityOf(def, def.text), hashing.sha256) === def.digest
+      ? def.text
+      : { _tag: "BadText", problem: "it is not what its digest says" }
   }
-  const unknown = (def: CodeDef, detail: string) => new CodeUnknown({ task: def.name, worker: options.worker, detail })
+  /** The URL of its module here, or else why there is none. */
+  const moduleOf = (def: CodeDef): string | Why => {
+    const { module } = def
+    if (module === null) return { _tag: "NoModule" }
+    const own = options.tasks.find((url) => url === module.url || modules.idOf(url) === module.id)
+    if (own !== undefined) return own
+    return options.allow === "modules-only" ? { _tag: "ModulesOnly" } : modules.locate(module) ?? { _tag: "NoSuchModule", id: module.id }
+  }
+  /** Has its module imported; why that has not made it so far. */
+  const notMade = (module: string): Why => {
+    const as = arriving.imported(module)
+    switch (as._tag) {
+      case "Pending":
+        return { _tag: "NotYet", module }
+      case "Failed":
+        return { _tag: "ModuleFailed", module, failed: as.failed }
+      case "Ended":
+      case "Started":
+        return { _tag: "NotMade", module, start: as._tag === "Started" ? as.start : null }
+    }
+  }
+  const find = (def: CodeDef): Result.Result<Found, CodeUnknown> => {
+    const entry = registered(def)
+    if (entry !== undefined) return Result.succeed({ _tag: "Made", entry })
+    const text = textOf(def)
+    const isWhole = typeof text === "string"
+    if (isWhole && !def.moduleFirst) return Result.succeed({ _tag: "Text", text })
+    const module = moduleOf(def)
+    const why = typeof module === "string" ? notMade(module) : module
+    if (isWhole) return why._tag === "NotYet" ? Result.fail(unknown(def, why)) : Result.succeed({ _tag: "Text", text })
+    const other = namesake(def)
+    if (other !== undefined) return Result.succeed({ _tag: "Made", entry: other })
+    return Result.fail(unknown(def, text._tag === "BadText" || why._tag === "NoModule" ? text : why))
+  }
 
   const keep = (def: CodeDef, found: Body.Body): Result.Result<Body.Body> =>
     Result.succeed(remember(bodies, def.digest, options.around === undefined ? found : options.around(found, def)))
 
   const findFunction = (def: CodeDef): Result.Result<Body.Body, CodeUnknown> => {
-    const entry = registered(def)
-    if (entry !== undefined) return keep(def, Body.ofTask(entry))
-    const problem = textProblem(def)
-    if (problem !== undefined || def.text === null) {
-      const other = namesake(def)
-      return other === undefined
-        ? Result.fail(unknown(def, problem ?? "it has no text"))
-        : keep(def, Body.ofTask(other))
-    }
+    const found = find(def)
+    if (Result.isFailure(found)) return Result.fail(found.failure)
+    if (found.success._tag === "Made") return keep(def, Body.ofTask(found.success.entry, "run", servicesOf(found.success.entry, (why) => unknown(def, why))))
+    const captures = Body.capturesOf(def)
+    if (Result.isFailure(captures)) return Result.fail(unknown(def, { _tag: "BadText", problem: captures.failure.message }))
     try {
-      return keep(def, Body.ofFunction(fromText(def.text)))
+      return keep(def, Body.ofFunction(fromText(found.success.text, { name: def.name, captures: captures.success })))
     } catch (thrown) {
-      return Result.fail(unknown(def, String(thrown)))
+      return Result.fail(unknown(def, { _tag: "BadText", problem: String(thrown) }))
     }
   }
   const findContract = (def: CodeDef): Result.Result<Body.Body, CodeUnknown> => {
     const handlers = arriving.handlers().filter(({ task }) => task.name === def.name)
     const handler = handlers.find(({ version }) => version === def.version)
     if (handler !== undefined) return keep(def, Body.ofHandler(handler))
-    const versions = handlers.map(({ version }) => `version ${version}`)
-    return Result.fail(unknown(def, `it knows ${versions.length === 0 ? "no layer" : versions.join(" and ")} of the contract, not version ${def.version}`))
+    const imports = [...arriving.imports()]
+    return Result.fail(unknown(def, {
+      _tag: "NoLayer",
+      version: def.version,
+      known: handlers.map(({ version }) => version),
+      started: imports.find((as) => as._tag === "Started")?.start ?? null,
+      failed: imports.find((as) => as._tag === "Failed")?.failed
+    }))
   }
   const findForThread = (def: CodeDef): Result.Result<CodeDef, CodeUnknown> => {
-    if (def.kind === "contract") return Result.fail(unknown(def, "a contract's layer is built in the worker's process, so `isolation: \"thread\"` cannot be had"))
-    const own = registered(def)
-    const problem = textProblem(def)
-    const entry = own ?? (problem === undefined ? undefined : namesake(def))
+    if (def.kind === "contract") return Result.fail(unknown(def, { _tag: "NoThread", what: "A contract's layer is" }))
+    const found = find(def)
+    if (Result.isFailure(found)) return Result.fail(found.failure)
+    const entry = found.success._tag === "Made" ? found.success.entry : undefined
+    if (entry?.services !== undefined) return Result.fail(unknown(def, { _tag: "NoThread", what: "Its `services` are" }))
     // Text starts a thread faster than a module with all that it imports; only a codec needs the module.
-    if (problem === undefined && def.text !== null && entry?.success === undefined && entry?.error === undefined) {
+    if (typeof textOf(def) === "string" && entry?.success === undefined && entry?.error === undefined) {
       return Result.succeed(remember(threadDefs, def.digest, { ...def, moduleFirst: false }))
     }
-    if (entry !== undefined && entry.module !== null) {
-      const module = { id: modules.idOf(entry.module), url: entry.module }
-      return Result.succeed(remember(threadDefs, def.digest, { ...def, text: entry.text, module, moduleFirst: true }))
-    }
-    return Result.fail(unknown(def, problem ?? "nobody knows which module it is in"))
+    if (entry === undefined || entry.module === null) return Result.fail(unknown(def, { _tag: "NoModule" }))
+    const { captures: _, ...rest } = def
+    return Result.succeed(remember(threadDefs, def.digest, {
+      ...rest,
+      text: entry.text,
+      module: { id: modules.idOf(entry.module), url: entry.module },
+      moduleFirst: true,
+      ...(entry.captures === undefined ? {} : { captures: entry.captures })
+    }))
   }
 
   return {
@@ -207,7 +217,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       const known = threadDefs.get(def.digest)
       return known !== undefined ? Exit.succeed(known) : Effect.tap(arriving.until(() => findForThread(def)), () => warn(def))
     },
-    settled: Effect.ignore(arriving.until(() => Result.fail(new CodeUnknown({ task: "", worker: options.worker, detail: "" }))))
+    settled: Effect.ignore(arriving.until(() => Result.fail("more may come")))
   }
 })
 
@@ -217,70 +227,37 @@ const remember = <A>(kept: Map<string, A>, digest: string, found: A): A => {
   return found
 }
 
-/** What modules and layers bring, while they come. */
-interface Arriving {
-  readonly handlers: () => ReadonlyArray<Handler>
-  /** Tries now, and again whenever something has arrived, until that succeeds or nothing more is to come. */
-  readonly until: <A>(find: () => Result.Result<A, CodeUnknown>) => Effect.Effect<A, CodeUnknown>
-}
+/** What a worker gives to a task's body for its `services`; undefined: it asks for none. */
+type Services = (entry: Registry.FnEntry, unknown: (why: Why) => CodeUnknown) => Effect.Effect<Context.Context<never>> | undefined
 
-const makeArriving = Effect.fnUntraced(function*(options: Options, modules: Modules["Service"]) {
+/** Builds the services of tasks, each layer once, for the life of the worker; one that fails is built anew for the next body. */
+const makeServices = Effect.gen(function*() {
   const scope = yield* Effect.scope
   const memo = yield* Layer.makeMemoMap
-  const handlers: Array<Handler> = []
-  /** Imports and layers that have not ended. */
-  let pending = 0
-  /** Opened, and replaced, at every arrival. */
-  let arrival = Latch.makeUnsafe(false)
-  const arrived = () => {
-    const latch = arrival
-    arrival = Latch.makeUnsafe(false)
-    latch.openUnsafe()
-  }
-  yield* Effect.acquireRelease(Effect.sync(() => Registry.onRegistered(arrived)), (forget) => Effect.sync(forget))
-
-  /** Runs beside the worker; that it fails is no reason for the worker to end, but for the tasks that need it. */
-  const bring = (what: string, effect: Effect.Effect<void, unknown>) =>
-    Effect.suspend(() => {
-      pending++
-      return effect.pipe(
-        Effect.catchCause((cause) => Effect.logWarning(`worker ${options.worker}: ${what} could not be loaded; tasks that need it will fail`, cause)),
-        Effect.ensuring(Effect.sync(() => {
-          pending--
-          arrived()
-        })),
-        Effect.forkIn(scope),
-        Effect.asVoid
-      )
-    })
+  const fork = yield* FiberSet.makeRuntime<never, Context.Context<never>, unknown>()
+  const built = new WeakMap<Layer.Layer<never, unknown>, Fiber.Fiber<Context.Context<never>, unknown>>()
   const build = (layer: Layer.Layer<never, unknown>) =>
-    TaskClients.provideTo(Layer.buildWithMemoMap(layer, memo, scope), options.client ?? TaskClients.none).pipe(
-      // What else such a layer gives is of no use here, but its handlers are taken from among it.
-      Effect.map((context) => handlers.push(...handlersIn(context as Context.Context<never>))),
-      Effect.asVoid
+    Effect.gen(function*() {
+      // In a scope of its own, for what failed must be gone before it is built again.
+      const own = yield* Scope.fork(scope)
+      return yield* Effect.onError(TaskImport.ofTask(Layer.buildWithMemoMap(layer, memo, own)), () =>
+        Effect.suspend(() => {
+          built.delete(layer)
+          return Scope.close(own, Exit.void)
+        }))
+    })
+  const services: Services = ({ services: layer }, unknown) => {
+    if (layer === undefined) return undefined
+    return Effect.gen(function*() {
+      // By a fiber of the worker's own: the body that is the first may be interrupted, and others wait for the same.
+      const fiber = built.get(layer) ?? fork(build(layer))
+      built.set(layer, fiber)
+      return yield* Fiber.join(fiber)
+    }).pipe(
+      Effect.catchCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.die(unknown({ _tag: "Services", problem: firstLine(Cause.squash(cause)) })))
     )
-  const importAll = (url: string) =>
-    Effect.flatMap(modules.load(url), (exports) =>
-      Effect.forEach(
-        Object.entries(exports).filter(([, value]) => Layer.isLayer(value)),
-        ([name, layer]) => bring(`the layer "${name}" of ${url}`, build(layer as Layer.Layer<never, unknown>)),
-        { discard: true }
-      ))
-  for (const url of options.tasks) yield* bring(url, importAll(url))
-  if (options.layer !== undefined) yield* bring("the layer of tasks", build(options.layer))
-
-  const until = <A>(find: () => Result.Result<A, CodeUnknown>): Effect.Effect<A, CodeUnknown> => {
-    const again: Effect.Effect<A, CodeUnknown> = Effect.suspend(() => {
-      const next = arrival
-      const found = find()
-      return Result.isSuccess(found) || pending === 0 ? Effect.fromResult(found) : Effect.andThen(next.await, again)
-    })
-    return Effect.suspend(() => {
-      const found = find()
-      if (Result.isSuccess(found) || pending === 0) return Effect.fromResult(found)
-      return Effect.timeoutOrElse(again, { duration: options.waitMs ?? 10_000, orElse: () => Effect.fromResult(found) })
-    })
   }
-  const arriving: Arriving = { handlers: () => handlers, until }
-  return arriving
+  return services
 })
+
+const firstLine = (thrown: unknown): string => (thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)).split("\n")[0]!

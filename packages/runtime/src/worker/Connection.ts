@@ -188,7 +188,7 @@ const registration = (
   dataAddress,
   nthreads: config.nthreads,
   nfibers: config.nfibers,
-  memoryLimitBytes: null,
+  memoryLimitBytes: config.memoryLimitBytes,
   resources: config.resources,
   nanny: config.nanny,
   localDirectory: config.localDirectory,

@@ -33,6 +33,7 @@ import type * as Scope from "effect/Scope"
 import type { Command } from "@skein/core/worker/Command"
 import type { Event } from "@skein/core/worker/Event"
 import type { CodeDef } from "@skein/protocol/Code"
+import type { ProgressSaid } from "@skein/protocol/CurrentTask"
 import type { Attempt } from "@skein/protocol/Failure"
 import { INLINE_LIMIT } from "@skein/protocol/Graph"
 import type { CodeId, RunId, TaskId } from "@skein/protocol/Ids"
@@ -41,12 +42,13 @@ import type { TaskServices } from "@skein/protocol/Task"
 import { TaskContext, TaskHoldings } from "@skein/protocol/TaskContext"
 import * as SteadyTime from "../SteadyTime.ts"
 import * as Body from "./Body.ts"
-import { type Code, CodeUnknown } from "./Code.ts"
+import type { Code } from "./Code.ts"
+import { because, type CodeUnknown } from "./CodeUnknown.ts"
 import type { DataStore } from "./DataStore.ts"
-import { RunningTask } from "./RunningTask.ts"
+import { RunningTask, type Tell } from "./RunningTask.ts"
 import * as TaskClients from "./TaskClients.ts"
 import { isGivesEffect } from "./ThreadCode.ts"
-import type { JobOutcome, Threads } from "./Threads.ts"
+import type { JobListener, JobOutcome, Threads } from "./Threads.ts"
 
 export type Execute = Extract<Command, { readonly _tag: "Execute" }>
 
@@ -84,6 +86,8 @@ export interface Options {
   readonly store: DataStore
   readonly code: Code
   readonly threads: Pick<Threads, "submit" | "cancel" | "terminate">
+  /** Takes what bodies say of how far they are. @default nobody does */
+  readonly progress?: Progress
   /** What bodies find around them beside their scope and their task. @default no client */
   readonly client?: TaskClients.TaskClient
   /** What the scheduler has said of each piece of code. */
@@ -111,12 +115,22 @@ interface Running {
   retracting: boolean
 }
 
+/** Where bodies' words on their progress go. */
+export interface Progress {
+  /** The latest word of a run. */
+  readonly said: (id: TaskId, run: RunId, said: ProgressSaid) => void
+  /** The run ends: what it has said last is told before that. */
+  readonly ended: (run: RunId) => void
+}
+const nobodyAsks: Progress = { said: () => {}, ended: () => {} }
+
 /** Functions that are remembered to give Effects, at most; a thread finds out about the oldest anew. */
 const KNOWN_EFFECTS = 4_096
 
 /** An executor; everything it runs is interrupted when the scope closes. */
 export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Executor, never, Scope.Scope> {
-  const { client = TaskClients.none, code, defOf, emit, store, threads, worker } = options
+  const { client = TaskClients.none, code, defOf, emit, progress = nobodyAsks, store, threads, worker } = options
+  const inTaskClient = TaskClients.service(client)
   const clock = yield* Clock.Clock
   const now = SteadyTime.of(clock)
   const fibers = yield* FiberSet.make<void, never>()
@@ -146,11 +160,22 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     run.begun = true
     run.startedAtMs = now()
     const def = defOf(id)
-    if (def === undefined) return lacksCode(run, new CodeUnknown({ task: key, worker, detail: `the scheduler has not said what code ${id} is` }))
+    if (def === undefined) return lacksCode(run, because({ _tag: "BadText", problem: `the scheduler has not said what code ${id} is` }, { task: key, worker }))
     if (isolation === "thread" && !giveEffects.has(def.digest)) withCode(run, code.forThread(def), (found) => handOver(run, found))
     else call(run, def)
   }
   /** Goes on once the code is known, and it almost always is. */
+  const bodyBegins = (id: RunId): void => {
+    const run = running.get(id)
+    if (run !== undefined) emit({ _tag: "ExecuteBegun", at: now(), id: run.command.id, run: id })
+  }
+  const said = (id: RunId, said: ProgressSaid): void => {
+    const run = running.get(id)
+    if (run !== undefined) progress.said(run.command.id, id, said)
+  }
+  const inThread: JobListener = { begun: bodyBegins, progress: said }
+  // The cast: whoever is called has been made with this number.
+  const tell: Tell = (id, word) => said(id as RunId, word)
   const withCode = <A>(run: Running, found: Effect.Effect<A, CodeUnknown>, go: (code: A) => void): void => {
     if (isKnown(found)) return go(found.value)
     follow(run, Effect.match(found, { onFailure: (problem) => lacksCode(run, problem), onSuccess: go }))
@@ -158,6 +183,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   /** Runs the body in this process. */
   const call = (run: Running, def: CodeDef): void =>
     withCode(run, code.body(def), (body) => {
+      if (run.command.timed === true) bodyBegins(run.command.run)
       const begun = Body.begin(body, run.command.args, run.inputs, code.settled, clock, asTask(run))
       if (Effect.isEffect(begun)) follow(run, Effect.map(begun, (ending) => bodyEnded(run, ending)))
       else bodyEnded(run, begun)
@@ -167,22 +193,22 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     const task = new RunningTask({ attempt, key, worker }, {
       give: () => emit({ _tag: "ExecuteSeceded", at: now(), id, run: number }),
       want: () => emit({ _tag: "ExecuteRejoined", at: now(), id, run: number })
-    })
+    }, number, tell)
     run.task = task
     // Most bodies are no Effects.
     const provide = (effect: Effect.Effect<unknown, unknown, TaskServices>) => {
-      const own = Context.make(TaskContext, task).pipe(Context.add(TaskHoldings, task.holdings))
+      const own = Context.make(TaskContext, task.context(inTaskClient)).pipe(Context.add(TaskHoldings, task.holdings))
       return TaskClients.provideTo(Effect.provideContext(Effect.scoped(effect), own), client)
     }
     return { task, provide }
   }
   /** Has a thread run the body. */
   const handOver = (run: Running, found: CodeDef): void => {
-    const { args, attempt, key, run: id } = run.command
+    const { args, attempt, key, run: id, timed } = run.command
     const inputs = run.inputs.filter((input) => input !== undefined)
     if (inputs.length < run.inputs.length) return failed(run, { _tag: "Defect", defect: new Error("A result that fills a hole of the arguments is not here.") }, 0, true)
     run.threaded = true
-    threads.submit({ run: id, code: found, key, attempt, args, inputs }, (outcome) => threadEnded(run, found, outcome))
+    threads.submit({ run: id, code: found, key, attempt, args, inputs, timed: timed === true, on: inThread }, (outcome) => threadEnded(run, found, outcome))
   }
   /** A fiber does what comes next of a run, which the last step of it says. */
   const follow = (run: Running, rest: Effect.Effect<void>): void => {
@@ -227,6 +253,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const ended = ({ command: { id, key, run }, generation, interrupted, retracting, task }: Running, outcome: Outcome): void => {
     if (!running.delete(run)) return
     task?.end()
+    progress.ended(run)
     const at = now()
     if (interrupted) return emit({ _tag: "ExecuteStopped", at, id, run })
     if (retracting) return emit({ _tag: "ExecuteRetracted", at, id, run, retracted: true })

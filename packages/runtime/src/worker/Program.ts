@@ -7,6 +7,7 @@ import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
+import * as References from "effect/References"
 import type { ProcessId } from "@skein/protocol/Ids"
 import { Notices } from "../nanny/Notices.ts"
 import * as Tree from "./Tree.ts"
@@ -35,7 +36,9 @@ export const program = (
 ): Effect.Effect<void, unknown> =>
   Effect.gen(function*() {
     const config = yield* decode(input)
-    yield* Effect.provide(Effect.scoped(working(config, options)), services(config))
+    yield* Effect.provide(Effect.scoped(working(config, options)), services(config)).pipe(
+      Effect.provideService(References.MinimumLogLevel, config.logLevel)
+    )
   }).pipe(
     Effect.tapCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause)))
   )

@@ -17,6 +17,8 @@ const fields = {
   Finished: "rows",
   Failed: "rows",
   Killed: "rows",
+  TimedOut: "rows",
+  Progress: "rows",
   Stopped: "rows",
   TakeBack: "rows",
   Seceded: "rows",

@@ -12,8 +12,9 @@
  * so for ever.
  */
 import * as Effect from "effect/Effect"
-import type { CurrentTask } from "@skein/protocol/CurrentTask"
-import { type TaskContextService, TaskHoldings } from "@skein/protocol/TaskContext"
+import { type CurrentTask, NOTE_LIMIT, type ProgressSaid } from "@skein/protocol/CurrentTask"
+import type { InTaskClient, TaskContextService, TaskHoldings } from "@skein/protocol/TaskContext"
+import { InThread } from "./TaskClients.ts"
 
 /** How a run gives its slot back and asks for it. */
 export interface Slot {
@@ -22,13 +23,18 @@ export interface Slot {
   readonly want: () => void
 }
 
-export class RunningTask implements TaskContextService {
+/** What hears how far a run says it is. */
+export type Tell = (run: number, said: ProgressSaid) => void
+
+export class RunningTask implements CurrentTask {
   readonly key: string
   readonly attempt: number
   readonly worker: string
   /** It asked to be placed again. */
   isRescheduled = false
   private readonly place: Slot | undefined
+  private readonly run: number
+  private readonly tell: Tell
   private controller: AbortController | undefined
   private slot: "held" | "asked" | "none" = "held"
   /** Waits under way. */
@@ -42,7 +48,9 @@ export class RunningTask implements TaskContextService {
   private held: Set<() => void> | undefined
 
   /** `place`: undefined in a thread, which is a slot of its own and cannot be left. */
-  constructor({ attempt, key, worker }: Pick<CurrentTask, "attempt" | "key" | "worker">, place: Slot | undefined) {
+  constructor({ attempt, key, worker }: Pick<CurrentTask, "attempt" | "key" | "worker">, place: Slot | undefined, run: number, tell: Tell) {
+    this.run = run
+    this.tell = tell
     this.key = key
     this.attempt = attempt
     this.worker = worker
@@ -53,6 +61,18 @@ export class RunningTask implements TaskContextService {
     this.controller ??= new AbortController()
     if (this.isInterrupted) this.controller.abort()
     return this.controller.signal
+  }
+
+  /** What is said after the end is of no interest. */
+  get progress(): CurrentTask["progress"] {
+    return (done, total, note = "") => {
+      if (!this.over) this.tell(this.run, { done, total, note: note.slice(0, NOTE_LIMIT) })
+    }
+  }
+
+  /** As an Effect sees it. `client`: the one that it finds around it. */
+  context(client: Effect.Effect<InTaskClient>): TaskContextService {
+    return new Seen(this, this.place === undefined ? this.refused("there is no client in a thread") : client)
   }
 
   get secede(): Effect.Effect<void> {
@@ -167,8 +187,51 @@ export class RunningTask implements TaskContextService {
   }
 
   private inPlace<A, E, R>(act: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    return this.place === undefined
-      ? Effect.die(new Error(`the task ${this.key} runs in a thread, whose slot cannot be given back; leave \`isolation: "thread"\` out`))
-      : Effect.suspend(act)
+    return this.place === undefined ? this.refused("the slot of a thread cannot be given back") : Effect.suspend(act)
+  }
+
+  private refused(why: string): Effect.Effect<never> {
+    return Effect.suspend(() => Effect.die(new InThread({ key: this.key, why })))
+  }
+}
+
+/** A running task, as an Effect sees it: what it does, it does when it is run. */
+class Seen implements TaskContextService {
+  readonly key: string
+  readonly attempt: number
+  readonly worker: string
+  readonly client: Effect.Effect<InTaskClient>
+  private readonly task: RunningTask
+
+  constructor(task: RunningTask, client: Effect.Effect<InTaskClient>) {
+    this.key = task.key
+    this.attempt = task.attempt
+    this.worker = task.worker
+    this.client = client
+    this.task = task
+  }
+
+  get signal(): AbortSignal {
+    return this.task.signal
+  }
+
+  get progress(): TaskContextService["progress"] {
+    return (done, total, note) => Effect.sync(() => this.task.progress(done, total, note))
+  }
+
+  get secede(): Effect.Effect<void> {
+    return this.task.secede
+  }
+
+  get rejoin(): Effect.Effect<void> {
+    return this.task.rejoin
+  }
+
+  get seceded(): TaskContextService["seceded"] {
+    return this.task.seceded
+  }
+
+  get reschedule(): Effect.Effect<never> {
+    return this.task.reschedule
   }
 }

@@ -14,15 +14,20 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type { CodeDef } from "@skein/protocol/Code"
 import { learnExports } from "@skein/protocol/Portable"
 import { encodeRaised } from "@skein/protocol/Raised"
 import type { TaskServices } from "@skein/protocol/Task"
 import { TaskContext } from "@skein/protocol/TaskContext"
+import * as TaskImport from "@skein/protocol/TaskImport"
 import * as Registry from "@skein/protocol/TaskRegistry"
 import * as Body from "./Body.ts"
+import { because, type CodeUnknown, type Why } from "./CodeUnknown.ts"
 import { fromText, importModule } from "./LoadFunction.ts"
+import { ModuleFailed } from "./Modules.ts"
 import { RunningTask } from "./RunningTask.ts"
+import * as TaskClients from "./TaskClients.ts"
 import type { BodyOutcome, ThreadCode, ThreadJob } from "./ThreadMessages.ts"
 
 /** The URL of this module for a worker with these modules; it carries them, for a thread has no other way to be told. */
@@ -46,21 +51,22 @@ export const isGivesEffect = (outcome: { readonly _tag: string; readonly failure
 
 /** What runs jobs of this code; see `ThreadCode`. */
 export const prepare: ThreadCode["prepare"] = async (def) => {
+  const fails = (thrownFor: (job: ThreadJob) => unknown) => (job: ThreadJob) => toOutcome(endingOf(thrownFor(job)), job, clock.currentTimeMillisUnsafe(), clock)
   try {
-    const body = await find(def)
-    return (job) => run(body, job)
+    const found = await find(def)
+    return "_tag" in found ? fails(({ worker }) => because(found, { task: def.name, worker })) : (job) => run(found, job)
   } catch (thrown) {
-    return (job) => toOutcome(endingOf(thrown), job, clock.currentTimeMillisUnsafe(), clock)
+    return fails(() => thrown)
   }
 }
 
 /** This thread's own. */
 const clock = Effect.runSync(Clock.Clock)
 
-const find = async (def: CodeDef): Promise<Body.Body> => {
-  const found = here(def) ?? (def.module === null ? undefined : await registration(def.module.url, () => here(def)))
-  if (found !== undefined) return found
-  throw unknown(def)
+const find = async (def: CodeDef): Promise<Body.Body | Why> => {
+  // What it captures may be instances of classes that only the worker's modules know.
+  if (def.captures !== undefined && Result.isFailure(Body.capturesOf(def))) await Effect.runPromise(modules)
+  return here(def) ?? (def.module === null ? { _tag: "NoModule" } : await registration(def.module.url, () => here(def)))
 }
 
 /**
@@ -68,11 +74,16 @@ const find = async (def: CodeDef): Promise<Body.Body> => {
  * has chosen. Throws for a text that is no function.
  */
 export const here = (def: CodeDef): Body.Body | undefined =>
-  !def.moduleFirst && def.text !== null ? Body.ofFunction(fromText(def.text), effectsOf(def)) : made(def)
+  !def.moduleFirst && def.text !== null
+    ? Body.ofFunction(fromText(def.text, { name: def.name, captures: Result.getOrThrow(Body.capturesOf(def)) }), effectsOf(def))
+    : made(def)
 
-/** There is no such code in this thread, and none is to come. */
-export const unknown = (def: CodeDef): Error =>
-  new Error(`SKEIN1002 no code for task "${def.name}": ${def.module?.url ?? "its module"} makes it in the worker, but not in a thread of it`)
+/** There is no such code in this thread, and none is to come: its module makes it in the worker's process only. */
+export const unknown = (def: CodeDef, worker: string): CodeUnknown =>
+  because(def.module === null ? { _tag: "NoModule" } : { _tag: "NotMade", module: def.module.url, start: TaskImport.starts().find((start) => start !== null) ?? null }, {
+    task: def.name,
+    worker
+  })
 
 /**
  * The task of this name made by this module, and of this text. Where sources are transpiled on the way, as in tests, the text may
@@ -80,24 +91,41 @@ export const unknown = (def: CodeDef): Error =>
  */
 const made = (def: CodeDef): Body.Body | undefined => {
   const named = Array.from(Registry.entries()).filter((entry) => entry.name === def.name && entry.module === def.module?.url)
-  const same = named.find((entry) => entry.text === def.text) ?? (named.length === 1 ? named[0] : undefined)
+  const same = named.find((entry) => entry.text === def.text && sameBytes(entry.captures, def.captures)) ?? (named.length === 1 ? named[0] : undefined)
   return same === undefined ? undefined : Body.ofTask(same, effectsOf(def))
 }
 
 const effectsOf = (def: CodeDef): Body.Effects => def.body === "effect" ? "run" : "refuse"
 
+const sameBytes = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
+  a === b || (a !== undefined && b !== undefined && a.length === b.length && a.every((byte, i) => byte === b[i]))
+
+/** How long a module may still make tasks after a cluster was started in it, or in some other that it imports. In milliseconds. */
+const AFTER_START_MS = 200
+const AFTER_OTHER_MS = 10_000
+
 /** The task is there as soon as it has been made; the import's end may never come. */
-const registration = (url: string, find: () => Body.Body | undefined): Promise<Body.Body | undefined> =>
-  new Promise((resolve, reject) => {
-    const settle = (how: () => void) => {
-      forget()
-      how()
+const registration = (module: string, find: () => Body.Body | undefined): Promise<Body.Body | Why> =>
+  new Promise((resolve) => {
+    const settle = (found: Body.Body | Why) => {
+      for (const stop of listening) stop()
+      resolve(found)
     }
-    const forget = Registry.onRegistered(() => {
-      const found = find()
-      if (found !== undefined) settle(() => resolve(found))
-    })
-    importModule(url).then(() => settle(() => resolve(find())), (thrown: unknown) => settle(() => reject(thrown)))
+    const over = (start: TaskImport.Place | null) => settle(find() ?? { _tag: "NotMade", module, start })
+    const hasStarted = (start: TaskImport.Place | null) => void setTimeout(over, start?.url === module ? AFTER_START_MS : AFTER_OTHER_MS, start)
+    const listening = [
+      Registry.onRegistered(() => {
+        const found = find()
+        if (found !== undefined) settle(found)
+      }),
+      TaskImport.onStart((start) => hasStarted(start))
+    ]
+    importModule(module).then(
+      () => over(null),
+      (cause: unknown) => settle({ _tag: "ModuleFailed", module, failed: new ModuleFailed({ url: module, cause }) })
+    )
+    // It may have been imported before, as far as that goes.
+    TaskImport.starts().forEach(hasStarted)
   })
 
 /** At once, if the body ends in one step: a promise costs as much as a small body. */
@@ -110,12 +138,13 @@ const run = (body: Body.Body, job: ThreadJob): BodyOutcome | Promise<BodyOutcome
     : toOutcome(begun, job, startedAtMs, clock)
 }
 
-/** What a body sees of itself in a thread. A client there is none, and an Effect that asks for it dies of that. */
-export const inThread = (job: Pick<ThreadJob, "attempt" | "key" | "worker">): Body.As => {
-  const task = new RunningTask(job, undefined)
-  // The cast leaves the client out.
-  const provide = (effect: Effect.Effect<unknown, unknown, TaskServices>) =>
-    Effect.provideService(Effect.scoped(effect as Effect.Effect<unknown, unknown, TaskContext>), TaskContext, task)
+/** What a body sees of itself in a thread. A client there is none, and an Effect that asks for it dies of that, and hears why. */
+export const inThread = (job: Pick<ThreadJob, "attempt" | "key" | "run" | "tell" | "worker">): Body.As => {
+  const task = new RunningTask(job, undefined, job.run, job.tell)
+  const provide = (effect: Effect.Effect<unknown, unknown, TaskServices>) => {
+    const context = task.context(Effect.never)
+    return TaskClients.provideTo(Effect.provideService(Effect.scoped(effect), TaskContext, context), TaskClients.inThread(job.key))
+  }
   return { task, provide }
 }
 

@@ -9,6 +9,7 @@
  * (18 µs of both sides' time for two jobs, 6 so), and all bytes go as one.
  */
 import type { CodeDef } from "@skein/protocol/Code"
+import type { ProgressSaid } from "@skein/protocol/CurrentTask"
 
 /** One body to run, as it travels. */
 export interface JobMessage {
@@ -29,6 +30,8 @@ export interface ToThread {
   /** Digests that the thread need not remember any longer. */
   readonly forget: ReadonlyArray<string>
   readonly jobs: ReadonlyArray<JobMessage>
+  /** Those of the runs whose beginning is to be told. */
+  readonly timed: ReadonlyArray<number>
   /** The parts of all jobs, one after another, alone in their buffer. */
   readonly bytes: Uint8Array<ArrayBuffer>
 }
@@ -41,18 +44,19 @@ export type Packed = readonly [
   jobs: FlatJobs,
   bytes: Uint8Array<ArrayBuffer>,
   codes?: ReadonlyArray<CodeDef>,
-  forget?: ReadonlyArray<string>
+  forget?: ReadonlyArray<string>,
+  timed?: ReadonlyArray<number>
 ]
 
-export const pack = ({ bytes, codes, forget, jobs }: ToThread): Packed => {
+export const pack = ({ bytes, codes, forget, jobs, timed }: ToThread): Packed => {
   const flat: FlatJobs = []
   for (const { attempt, cell, digest, key, parts, run } of jobs) {
     flat.push(run, cell, digest, key, attempt, parts.length, ...parts)
   }
-  return codes.length + forget.length === 0 ? [flat, bytes] : [flat, bytes, codes, forget]
+  return codes.length + forget.length + timed.length === 0 ? [flat, bytes] : [flat, bytes, codes, forget, timed]
 }
 
-export const unpack = ([flat, bytes, codes = [], forget = []]: Packed): ToThread => {
+export const unpack = ([flat, bytes, codes = [], forget = [], timed = []]: Packed): ToThread => {
   const jobs: Array<JobMessage> = []
   let at = 0
   const number = () => Number(flat[at++])
@@ -62,12 +66,17 @@ export const unpack = ([flat, bytes, codes = [], forget = []]: Packed): ToThread
     const parts = Array.from({ length: number() }, number)
     jobs.push({ ...job, parts })
   }
-  return { jobs, bytes, codes, forget }
+  return { jobs, bytes, codes, forget, timed }
 }
 
-/** The thread can take jobs; or one job of its is over, `Skipped` if it had been taken back before it began. */
+/**
+ * The thread can take jobs; or a body is about to be called whose time is limited, or says how far it is; or one job of its is over,
+ * `Skipped` if it had been taken back before it began.
+ */
 export type FromThread =
   | { readonly _tag: "Up" }
+  | { readonly _tag: "Begun"; readonly run: number }
+  | { readonly _tag: "Progress"; readonly run: number; readonly said: ProgressSaid }
   | { readonly _tag: "Skipped"; readonly cell: number }
   | { readonly _tag: "Succeeded"; readonly run: number; readonly value: Uint8Array; readonly ms: number }
   | {
@@ -80,7 +89,7 @@ export type FromThread =
 
 /** A `FromThread` as it travels: its kind, a number, milliseconds, bytes. */
 export type PackedReply = readonly [kind: ReplyKind, number: number, ms?: number, bytes?: Uint8Array]
-type ReplyKind = 0 | 1 | 2 | 3 | 4
+type ReplyKind = 0 | 1 | 2 | 3 | 4 | 5 | 6
 
 export const packReply = (message: FromThread): PackedReply => {
   switch (message._tag) {
@@ -88,6 +97,12 @@ export const packReply = (message: FromThread): PackedReply => {
       return [0, 0]
     case "Skipped":
       return [1, message.cell]
+    case "Begun":
+      return [5, message.run]
+    case "Progress": {
+      const { done, note, total } = message.said
+      return [6, message.run, done, encoder.encode(`${total ?? ""} ${note}`)]
+    }
     case "Succeeded":
       return [2, message.run, message.ms, message.value]
     case "Failed":
@@ -101,6 +116,13 @@ export const unpackReply = ([kind, number, ms = 0, bytes = new Uint8Array(0)]: P
       return { _tag: "Up" }
     case 1:
       return { _tag: "Skipped", cell: number }
+    case 5:
+      return { _tag: "Begun", run: number }
+    case 6: {
+      const text = decoder.decode(bytes)
+      const end = text.indexOf(" ")
+      return { _tag: "Progress", run: number, said: { done: ms, total: end === 0 ? undefined : Number(text.slice(0, end)), note: text.slice(end + 1) } }
+    }
     case 2:
       return { _tag: "Succeeded", run: number, value: bytes, ms }
     case 3:
@@ -108,6 +130,9 @@ export const unpackReply = ([kind, number, ms = 0, bytes = new Uint8Array(0)]: P
       return { _tag: "Failed", run: number, failure: bytes, retryable: kind === 3, ms }
   }
 }
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
 
 /** Whether to hand over the buffer of these bytes instead of copying it: small ones are copied faster, and parts of others must be. */
 export const isWorthHandingOver = (bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> =>
@@ -145,6 +170,8 @@ export interface ThreadJob {
   readonly args: Uint8Array
   /** Encoded values of the dependencies, in the order of the holes in `args`. */
   readonly inputs: ReadonlyArray<Uint8Array>
+  /** Takes what the body says of itself. The same for all jobs. */
+  readonly tell: (run: number, said: ProgressSaid) => void
 }
 
 /** How a body ended; a body of `ThreadCode` does not throw. */

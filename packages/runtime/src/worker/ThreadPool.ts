@@ -265,7 +265,8 @@ export class Pool {
       attempt: job.attempt,
       parts: parts[i]?.map((part) => part.length) ?? []
     }))
-    member.thread.post({ codes: [...codes.values()], forget: this.#forget(member), jobs, bytes })
+    const timed = batch.some(({ job }) => job.timed === true) ? batch.filter(({ job }) => job.timed === true).map(({ job }) => job.run) : none
+    member.thread.post({ codes: [...codes.values()], forget: this.#forget(member), jobs, timed, bytes })
   }
 
   /** Digests beyond the bound, except those that a job held calls. */
@@ -305,6 +306,9 @@ export class Pool {
       if (member.status === "starting") member.status = "up"
     } else if (message._tag === "Skipped") {
       member.freeCells.push(message.cell)
+    } else if (message._tag === "Begun" || message._tag === "Progress") {
+      // Nothing about who holds what.
+      return this.#hear(member, message)
     } else {
       const entry = member.held.find((entry) => entry.job.run === message.run)
       if (entry === undefined) return
@@ -314,6 +318,12 @@ export class Pool {
       this.#finish(entry, outcomeOf(message))
     }
     this.#settle()
+  }
+
+  #hear(member: Member, message: Extract<FromThread, { readonly _tag: "Begun" | "Progress" }>): void {
+    const job = member.held.find((entry) => entry.job.run === message.run)?.job
+    if (message._tag === "Begun") job?.on?.begun(job.run)
+    else job?.on?.progress(job.run, message.said)
   }
 
   /**
@@ -365,7 +375,9 @@ const remove = (held: Array<Entry>, entry: Entry): void => {
   if (at >= 0) held.splice(at, 1)
 }
 
-const outcomeOf = (message: Extract<FromThread, { readonly run: number }>): JobOutcome =>
+const none: ReadonlyArray<never> = []
+
+const outcomeOf = (message: Extract<FromThread, { readonly _tag: "Succeeded" | "Failed" }>): JobOutcome =>
   message._tag === "Succeeded"
     ? { _tag: "Succeeded", value: message.value, ms: message.ms }
     : { _tag: "Failed", failure: message.failure, retryable: message.retryable, ms: message.ms }

@@ -24,6 +24,7 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import type { CodeDef } from "@skein/protocol/Code"
+import type { ProgressSaid } from "@skein/protocol/CurrentTask"
 import type { RunId } from "@skein/protocol/Ids"
 import { Pool } from "./ThreadPool.ts"
 import type { FromThread, ToThread } from "./ThreadMessages.ts"
@@ -39,6 +40,15 @@ export interface Job {
   readonly args: Uint8Array
   /** Encoded values of the dependencies, in the order of the holes in `args`. */
   readonly inputs: ReadonlyArray<Uint8Array>
+  /** What is to be heard of it before it ends: that its body is about to be called, if that is asked for, and how far it says it is. */
+  readonly timed?: boolean
+  readonly on?: JobListener
+}
+
+/** What is heard of jobs before they end. */
+export interface JobListener {
+  readonly begun: (run: RunId) => void
+  readonly progress: (run: RunId, said: ProgressSaid) => void
 }
 
 /** How a job ended; nothing of it runs any more. */

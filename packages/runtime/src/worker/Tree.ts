@@ -4,6 +4,7 @@
  *   worker           rest-for-one, no restart
  *   ├─ surroundings  one-for-one, 3 restarts in 5 minutes
  *   │  ├─ clock
+ *   │  ├─ progress      what bodies say of it, to the scheduler
  *   │  └─ peers      serves results, a fiber group for each connection
  *   ├─ executor      one fiber for each task, threads, layers of contracts, the client of bodies
  *   ├─ gather        one fiber for each peer that is asked
@@ -42,8 +43,10 @@ import * as DataStore from "./DataStore.ts"
 import * as Executor from "./Executor.ts"
 import * as Gather from "./Gather.ts"
 import { Host } from "./Host.ts"
+import type { Modules } from "./Modules.ts"
 import * as Mailbox from "./Mailbox.ts"
 import * as PeerServer from "./PeerServer.ts"
+import * as ProgressReports from "./ProgressReports.ts"
 import { Sockets, type SocketsFailed } from "./Sockets.ts"
 import { TaskClients } from "./TaskClients.ts"
 import * as Threads from "./Threads.ts"
@@ -51,7 +54,7 @@ import * as Worker from "./Worker.ts"
 import type { WorkerConfig } from "./WorkerConfig.ts"
 
 /** What a worker takes from its surroundings. */
-export type Services = Hashing | Sockets | Code.Modules | Threads.ThreadSpawner | Host | Notices
+export type Services = Hashing | Sockets | Modules | Threads.ThreadSpawner | Host | Notices
 
 export interface Options {
   /** Contracts built from a layer of this process; for workers that are fibers of it. */
@@ -90,7 +93,8 @@ export const make = Effect.fnUntraced(function*(
   const mailbox = Mailbox.make()
   const ticking = Ticking.make(now, () => mailbox.offer({ _tag: "Ticked", at: now() }))
   const registered = Latch.makeUnsafe(false)
-  const executor = makePart((): Effect.Effect<Executor.Executor, never, Services | Scope.Scope> => makeExecutor(config, options, connection.contact, store, mailbox))
+  const progress = ProgressReports.make((row) => connection.contact.report(row))
+  const executor = makePart((): Effect.Effect<Executor.Executor, never, Services | Scope.Scope> => makeExecutor(config, options, connection.contact, store, mailbox, progress))
   const gather = makePart((): Effect.Effect<Gather.Gather, never, Hashing | Scope.Scope> => makeGather(config, sockets, connection.contact, store, mailbox))
   const carrying = Carrying.make({
     store,
@@ -121,6 +125,7 @@ export const make = Effect.fnUntraced(function*(
     period: "5 minutes",
     children: [
       { id: "clock", start: ticking.run },
+      { id: "progress", start: progress.run },
       { id: "peers", start: PeerServer.run(config, store, listening.server) }
     ]
   })
@@ -164,12 +169,13 @@ const makeExecutor = Effect.fnUntraced(function*(
   options: Options,
   contact: Connection.Contact,
   store: DataStore.DataStore,
-  mailbox: Mailbox.Mailbox
+  mailbox: Mailbox.Mailbox,
+  progress: Executor.Progress
 ) {
   const client = yield* (yield* TaskClients).make(config)
   const code = yield* Code.make({ worker: config.name, tasks: config.tasks, layer: options.tasks, allow: config.code, around: options.around, client })
   const threads = yield* Threads.make({ nthreads: config.nthreads })
-  return yield* Executor.make({ worker: config.name, store, code, threads, client, defOf: contact.defOf, emit: mailbox.offer })
+  return yield* Executor.make({ worker: config.name, store, code, threads, client, progress, defOf: contact.defOf, emit: mailbox.offer })
 })
 
 const makeGather = Effect.fnUntraced(function*(

@@ -38,6 +38,10 @@ export const WorkerConfig = Schema.Struct({
   nfibers: Count,
   /** What it offers to tasks that ask for it, e.g. `{ GPU: 2 }`. @default none */
   resources: Resources.pipe(Schema.withDecodingDefault(orElse({}))),
+  /** How much memory its process may take, in bytes; null: no limit. Its nanny sees to that; the worker only says it. @default none */
+  memoryLimitBytes: Schema.NullOr(Schema.Finite.check(Schema.isGreaterThan(0))).pipe(Schema.withDecodingDefault(orElse(null))),
+  /** Below which level it logs nothing. @default "Info" */
+  logLevel: Schema.Literals(["Debug", "Info"]).pipe(Schema.withDecodingDefault(orElse("Info" as const))),
   /** For the worker's own files. */
   localDirectory: Schema.String,
   /** URLs of modules to import before the first task: every exported task, and every exported layer of contracts, counts. @default none */

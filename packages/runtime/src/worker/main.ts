@@ -18,6 +18,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as NodePlatform from "@skein/client/node/Platform"
 import * as TaskClient from "@skein/client/TaskClient"
+import * as ForTasks from "@skein/protocol/ForTasks"
 import { Network } from "@skein/transport/Memory"
 import * as Hashing from "@skein/transport/node/Hashing"
 import { begin, layerNotices } from "../node/NodeChild.ts"
@@ -26,6 +27,7 @@ import * as NodeCurrentTask from "./node/NodeCurrentTask.ts"
 import * as NodeHost from "./node/NodeHost.ts"
 import * as NodeModules from "./node/NodeModules.ts"
 import * as NodeSockets from "./node/NodeSockets.ts"
+import * as textImports from "./node/textImports.ts"
 import { program } from "./Program.ts"
 import { TaskClients } from "./TaskClients.ts"
 import { urlFor } from "./ThreadCode.ts"
@@ -38,7 +40,9 @@ process.on("unhandledRejection", (reason) => {
   process.stderr.write(`a task left a rejected promise behind that nobody handles: ${reason instanceof Error ? reason.stack ?? reason.message : String(reason)}\n`)
 })
 
+ForTasks.begin()
 NodeCurrentTask.install()
+textImports.install()
 
 const services = (config: WorkerConfig) =>
   Layer.mergeAll(

@@ -145,6 +145,7 @@ describe("Handlers.reported", () => {
   const good: ReadonlyArray<Exclude<WorkerReport, { _tag: "Load" }>> = [
     { _tag: "Finished", rows: [{ ...run, nbytes: 8, ms: 1, value: noValue }] },
     { _tag: "Failed", rows: [{ ...run, ms: 1, failure: noValue, retryable: true }] },
+    { _tag: "TimedOut", rows: [{ ...run, ms: 1 }] },
     { _tag: "Stopped", rows: [run] },
     { _tag: "TakeBack", rows: [{ ...run, returned: true }] },
     { _tag: "Seceded", rows: [run] },
@@ -154,7 +155,7 @@ describe("Handlers.reported", () => {
     { _tag: "Missing", rows: [{ ...run, peer: WorkerId.make(1) }] },
     { _tag: "HoldersAsked", rows: [run] }
   ]
-  const report = (segment: WorkerReport) => Handlers.reported(makeWorker(), segment, 9, () => {})
+  const report = (segment: WorkerReport) => Handlers.reported(makeWorker(), segment, 9, () => {}, () => {})
 
   for (const segment of good) {
     it(`passes the rows of ${segment._tag} on as they came`, () => {
@@ -189,15 +190,27 @@ describe("Handlers.reported", () => {
     const value = new Uint8Array([1])
     const keep = (...all: ReadonlyArray<unknown>) => void kept.push(all)
     const finished = { ...run, nbytes: 1, ms: 1, value }
-    assert.throws(() => Handlers.reported(makeWorker(), { _tag: "Finished", rows: [finished, { ...finished, ms: NaN }] }, 0, keep), Violation)
+    assert.throws(() => Handlers.reported(makeWorker(), { _tag: "Finished", rows: [finished, { ...finished, ms: NaN }] }, 0, keep, () => {}), Violation)
     assert.deepStrictEqual(kept, [])
-    Handlers.reported(makeWorker(), { _tag: "Finished", rows: [finished, { ...finished, value: noValue }] }, 0, keep)
+    Handlers.reported(makeWorker(), { _tag: "Finished", rows: [finished, { ...finished, value: noValue }] }, 0, keep, () => {})
     assert.deepStrictEqual(kept, [[WorkerId.make(3), RunId.make(2), value]])
+  })
+
+  it("passes words on progress on, of which the reducer need not know, and refuses those about no runs", () => {
+    const worker = makeWorker()
+    const heard: Array<unknown> = []
+    const say = (id: number) => {
+      const rows = [{ ...run, id: TaskId.make(id), done: NaN, total: null, note: "?" }]
+      return Handlers.reported(worker, { _tag: "Progress", rows }, 0, () => {}, (from, words) => void heard.push(from === worker, words === rows))
+    }
+    assert.isUndefined(say(1))
+    assert.throws(() => say(-1), Violation)
+    assert.deepStrictEqual(heard, [true, true])
   })
 
   it("notes the load, of which the reducer need not know", () => {
     const worker = makeWorker()
-    assert.isUndefined(Handlers.reported(worker, { _tag: "Load", memoryBytes: 77, managedBytes: 1 }, 0, () => {}))
+    assert.isUndefined(Handlers.reported(worker, { _tag: "Load", memoryBytes: 77, managedBytes: 1 }, 0, () => {}, () => {}))
     assert.strictEqual(worker.memoryBytes, 77)
   })
 })

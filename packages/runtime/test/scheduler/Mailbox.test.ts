@@ -69,6 +69,7 @@ describe("the loop", () => {
       reply: asking.reply,
       wake: () => {},
       offer: mailbox.offer,
+      forgotten: () => {},
       now: () => 0
     })
     return { mailbox, tables, scheduler: Scheduler.make({ initial: empty(), mailbox, tables, carrying, ...options }) }

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { type CurrentTask, current, runAs } from "@skein/protocol/CurrentTask"
 import * as NodeCurrentTask from "@skein/runtime/worker/node/NodeCurrentTask"
 
-const task = (key: string): CurrentTask => ({ key, attempt: 1, worker: "w0", signal: new AbortController().signal })
+const task = (key: string): CurrentTask => ({ key, attempt: 1, worker: "w0", signal: new AbortController().signal, progress: () => {} })
 const key = () => current()?.key
 
 describe("the current task, on Node", () => {

@@ -4,12 +4,14 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { InThread } from "@skein/runtime/worker/TaskClients"
 import { RunningTask } from "@skein/runtime/worker/RunningTask"
 
 /** A run, and what it said of its slot. */
 const make = () => {
   const said: Array<string> = []
-  const task = new RunningTask({ key: "k", attempt: 2, worker: "w0" }, { give: () => void said.push("give"), want: () => void said.push("want") })
+  const task = new RunningTask({ key: "k", attempt: 2, worker: "w0" }, { give: () => void said.push("give"), want: () => void said.push("want") }, 7, (run, word) =>
+    void said.push(`${run}: ${word.done} of ${word.total} ${word.note}`))
   return { task, said }
 }
 const fork = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(effect, { startImmediately: true })
@@ -129,10 +131,30 @@ describe("a running task", () => {
 
   it.effect("has no slot to give back in a thread, and says so", () =>
     Effect.gen(function*() {
-      const task = new RunningTask({ key: "k", attempt: 1, worker: "w0" }, undefined)
-      for (const effect of [task.secede, task.rejoin, task.seceded(Effect.void), task.reschedule]) {
+      const task = new RunningTask({ key: "k", attempt: 1, worker: "w0" }, undefined, 1, () => {}).context(Effect.die("there is one after all"))
+      for (const effect of [task.secede, task.rejoin, task.seceded(Effect.void), task.reschedule, task.client]) {
         const exit = yield* Effect.exit(effect)
-        assert.isTrue(Exit.isFailure(exit) && Cause.pretty(exit.cause).includes("leave `isolation: \"thread\"` out"))
+        const [reason] = Exit.isFailure(exit) ? exit.cause.reasons : []
+        if (reason === undefined || !Cause.isDieReason(reason) || !(reason.defect instanceof InThread)) return assert.fail("it did not say so")
+        assert.strictEqual(
+          reason.defect.message,
+          `the task k runs in a thread, and ${effect === task.client ? "there is no client in a thread" : "the slot of a thread cannot be given back"}\n` +
+            "  fix  `isolation: \"fiber\"`, which is what Effects have if nothing is said"
+        )
       }
+    }))
+
+  it.effect("says how far it is, until it has ended, in words of a bounded length", () =>
+    Effect.gen(function*() {
+      const { said, task } = make()
+      const { progress } = task.context(Effect.die("nobody asks"))
+      const first = progress(1, 4, "reading")
+      assert.deepStrictEqual(said, [])
+      yield* first
+      task.progress(2)
+      task.progress(3, undefined, "x".repeat(300))
+      task.end()
+      task.progress(4)
+      assert.deepStrictEqual(said, ["7: 1 of 4 reading", "7: 2 of undefined ", `7: 3 of undefined ${"x".repeat(200)}`])
     }))
 })

@@ -4,7 +4,9 @@
 import * as IntSet from "../../persistent/IntSet.ts"
 import type { TaskId } from "@skein/protocol/Ids"
 import type { Dependency } from "@skein/protocol/WorkerRpcs"
+import type { Command } from "../Command.ts"
 import type { Processing, Task, Worker } from "../State.ts"
+import { amountsDemanded, occupy } from "./demands.ts"
 import type { Draft } from "./draft.ts"
 import type { Target } from "./edges.ts"
 import { expectedMs } from "./estimates.ts"
@@ -23,6 +25,8 @@ export const becomeProcessing = (
   const expected = expectedMs(draft, task, worker.id)
   const edited = assign(draft, worker, task.isolation, expected)
   edited.processing = IntSet.add(edited.processing, draft.owner, task.id)
+  if (task.demand !== undefined) occupy(edited, amountsDemanded(draft, task))
+  if (task.suspect) draft.state.suspects = IntSet.add(draft.state.suspects, draft.owner, task.id)
   draft.move(task, {
     _tag: "Processing",
     worker: worker.id,
@@ -33,7 +37,7 @@ export const becomeProcessing = (
     started: false,
     takingBackFor: undefined
   })
-  draft.send({
+  const command: ComputeTask = {
     _tag: "ComputeTask",
     worker: worker.id,
     id: task.id,
@@ -46,8 +50,12 @@ export const becomeProcessing = (
     attempt: task.attempt,
     alone: task.suspect,
     dependencies: task.dependencies.length === 0 ? noDependencies : task.dependencies.map((id) => describe(draft, id))
-  })
+  }
+  const timeoutMs = task.rules?.timeoutMs ?? Infinity
+  draft.send(timeoutMs === Infinity ? command : { ...command, timeoutMs })
 }
+
+type ComputeTask = Extract<Command, { readonly _tag: "ComputeTask" }>
 
 /** Asks `victim` to give the task back, so that `thief` may have it. */
 export const takeBack = (draft: Draft, task: Task, status: Processing, victim: Worker, thief: Worker): void => {

@@ -11,8 +11,11 @@
  */
 import type { ClientId, CodeId, Isolation, Millis, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { TaskStatus } from "@skein/protocol/ClientRpcs"
+import type { Attempt } from "@skein/protocol/Failure"
+import type { Terms } from "@skein/protocol/Terms"
 import * as IntSet from "../../persistent/IntSet.ts"
 import { makeOwner, type Owner } from "../../persistent/Owner.ts"
+import * as Ranked from "../../persistent/Ranked.ts"
 import * as Vector from "../../persistent/Vector.ts"
 import type { Command } from "../Command.ts"
 import type { Event, NewTask } from "../Event.ts"
@@ -21,6 +24,7 @@ import {
   type Client,
   type Config,
   type Counts,
+  type Demand,
   type Entry,
   type Kind,
   type Load,
@@ -32,6 +36,7 @@ import {
   type Task,
   type Worker
 } from "../State.ts"
+import { placeOf } from "./delays.ts"
 
 /** A record that this batch may change. */
 export type Edited<A> = { -readonly [Field in keyof A]: A[Field] }
@@ -55,6 +60,8 @@ export class Draft {
   readonly ready: Array<TaskId> = []
   /** Where tasks go that were taken back for a worker. */
   readonly destined = new Map<TaskId, WorkerId>()
+  /** What the last new task demanded that was submitted on any terms. */
+  lastDemand: { readonly terms: Terms; readonly isolation: Isolation; readonly id: number } | undefined
   /** Ids given back in the present event though no task had them. */
   readonly givenBack = new Set<TaskId>()
   /** Everything that is not a table of records. May be assigned to directly. */
@@ -135,6 +142,32 @@ export class Draft {
     return copy
   }
 
+  demand(id: number): Demand | undefined {
+    return Vector.get(this.state.demands, id)
+  }
+
+  editDemand(demand: Demand): Edited<Demand> {
+    if (demand.owner === this.owner) return demand
+    const present = this.demand(demand.id) ?? demand
+    if (present.owner === this.owner) return present
+    const copy = { ...present, owner: this.owner }
+    this.state.demands = Vector.set(this.state.demands, this.owner, demand.id, copy)
+    return copy
+  }
+
+  addDemand(demand: Omit<Demand, "id" | "owner">): Demand {
+    const id = this.state.nextDemand
+    // As with questions: after so many the ids begin again.
+    this.state.nextDemand = (id + 1) & Vector.maxIndex
+    const added = { ...demand, id, owner: this.owner }
+    this.state.demands = Vector.set(this.state.demands, this.owner, id, added)
+    return added
+  }
+
+  dropDemand(id: number): void {
+    this.state.demands = Vector.remove(this.state.demands, this.owner, id)
+  }
+
   /** The kind of this code, made if it is the first task that calls it. */
   editKind(code: CodeId): Omit<Edited<Kind>, "counts"> & { readonly counts: Edited<Kind["counts"]> } {
     const kind = this.kind(code)
@@ -150,9 +183,9 @@ export class Draft {
     this.state.kinds = Vector.remove(this.state.kinds, this.owner, code)
   }
 
-  /** Adds a task that nobody wants yet: released, and without a rank. */
-  addTask(task: NewTask): Edited<Task> {
-    const added = makeTask(task, this.owner)
+  /** Adds a task that nobody wants yet: released, and without a rank. `demand`: the id of what it demands, if it does. */
+  addTask(task: NewTask, demand: number | undefined): Edited<Task> {
+    const added = makeTask(task, demand, this.owner)
     this.state.tasks = Vector.set(this.state.tasks, this.owner, task.id, added)
     this.state.counts.released++
     this.editKind(task.code).counts.released++
@@ -162,6 +195,8 @@ export class Draft {
   /** Takes a released task away. */
   removeTask(task: Task): void {
     this.state.tasks = Vector.remove(this.state.tasks, this.owner, task.id)
+    if (this.state.delays.size > 0) this.endDelay(task.id)
+    this.setTried(task.id, none)
     this.state.counts.released--
     this.editKind(task.code).counts.released--
     this.note(task, task.status, undefined)
@@ -193,9 +228,35 @@ export class Draft {
     count(this.state.counts, status, 1)
     count(counts, from, -1)
     count(counts, status, 1)
+    if (this.state.delays.size > 0 && status._tag !== "Waiting") this.endDelay(task.id)
     this.note(edited, from, status)
     edited.status = status
     return edited
+  }
+
+  /** The task, which is about to wait, is not to be placed before this. */
+  setDelay(id: TaskId, until: Millis): void {
+    this.state.delays = Vector.set(this.state.delays, this.owner, id, until)
+    this.state.delayed = Ranked.add(this.state.delayed, this.owner, placeOf(id, until), id)
+    this.wake(until)
+  }
+
+  /** Does nothing if the task is not delayed. */
+  endDelay(id: TaskId): void {
+    const until = Vector.get(this.state.delays, id)
+    if (until === undefined) return
+    this.state.delays = Vector.remove(this.state.delays, this.owner, id)
+    this.state.delayed = Ranked.remove(this.state.delayed, this.owner, placeOf(id, until))
+  }
+
+  triedOf(id: number): ReadonlyArray<Attempt> {
+    return Vector.get(this.state.tried, id) ?? none
+  }
+
+  /** An empty list takes the entry away. */
+  setTried(id: TaskId, attempts: ReadonlyArray<Attempt>): void {
+    if (attempts.length > 0) this.state.tried = Vector.set(this.state.tried, this.owner, id, attempts)
+    else if (this.state.tried.size > 0) this.state.tried = Vector.remove(this.state.tried, this.owner, id)
   }
 
   stoppingOf(id: number): ReadonlyArray<Stopping> {
@@ -242,6 +303,13 @@ export class Draft {
     this.send({ _tag: "Wake", at })
   }
 
+  /** Asks for the tasks that lack a worker to be looked at then, unless they are before. */
+  watchLacking(at: Millis): void {
+    if (this.state.lackingDue !== undefined && this.state.lackingDue <= at) return
+    this.state.lackingDue = at
+    this.wake(at)
+  }
+
   private note(task: Task, from: Status, to: Status | undefined): void {
     const { logged } = this.state
     const entry: Entry = {
@@ -273,7 +341,7 @@ const none: ReadonlyArray<never> = []
  * two literals of one shape, and no name of a status is looked up by another.
  */
 
-const makeTask = (task: NewTask, owner: Owner): Edited<Task> => ({
+const makeTask = (task: NewTask, demand: number | undefined, owner: Owner): Edited<Task> => ({
   id: task.id,
   code: task.code,
   args: task.args,
@@ -282,6 +350,9 @@ const makeTask = (task: NewTask, owner: Owner): Edited<Task> => ({
   rank: -1,
   retries: task.retries > 0 ? task.retries : 0,
   retriesLeft: task.retries > 0 ? task.retries : 0,
+  terms: task.terms,
+  demand,
+  rules: task.rules,
   attempt: 1,
   suspect: false,
   deaths: none,
@@ -302,6 +373,9 @@ const copyTask = (task: Task, owner: Owner): Edited<Task> => ({
   rank: task.rank,
   retries: task.retries,
   retriesLeft: task.retriesLeft,
+  terms: task.terms,
+  demand: task.demand,
+  rules: task.rules,
   attempt: task.attempt,
   suspect: task.suspect,
   deaths: task.deaths,

@@ -20,9 +20,13 @@ import * as Ranked from "../../persistent/Ranked.ts"
 import type { Isolation, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Load, Task, Worker } from "../State.ts"
 import type { Draft } from "./draft.ts"
+import { isReadyToPlace } from "./delays.ts"
 import { distinctDependencies, missingBytes } from "./estimates.ts"
 import { waitMs } from "./load.ts"
+import { block, compare, dissolve, headOf, type Line, linesOf, type Reserved, workersFor } from "./lines.ts"
 import { transition } from "./transition.ts"
+
+type Workers = IntSet.IntSet<WorkerId>
 
 /** With fewer workers that have room, all are compared. Dask's number. */
 const fewWorkers = 20
@@ -30,76 +34,115 @@ const fewWorkers = 20
 /** Gives all that is ready, and what was queued before, to workers that have room; queues the rest. */
 export const place = (draft: Draft): void => {
   // After most events there is nothing to place.
-  if (draft.ready.length === 0 && draft.state.fiber.queue.size === 0 && draft.state.thread.queue.size === 0) {
+  const { demands, fiber, thread } = draft.state
+  if (draft.ready.length === 0 && fiber.queue.size === 0 && thread.queue.size === 0 && demands.size === 0) {
     if (draft.destined.size > 0) draft.destined.clear()
     return
   }
   const fibers: Array<Task> = []
   const threads: Array<Task> = []
+  const demanding: Array<Task> = []
   for (const id of draft.ready) {
     const task = draft.task(id)
-    if (task !== undefined && isReady(task)) (task.isolation === "fiber" ? fibers : threads).push(task)
+    if (task === undefined || (task.status._tag !== "NoWorker" && !isReadyToPlace(draft, task))) continue
+    (task.demand !== undefined ? demanding : task.isolation === "fiber" ? fibers : threads).push(task)
   }
   draft.ready.length = 0
-  placeIn(draft, "fiber", fibers)
-  placeIn(draft, "thread", threads)
+  const lines = demands.size === 0 ? noLines : linesOf(draft, demanding)
+  placeIn(draft, "fiber", fibers, lines)
+  placeIn(draft, "thread", threads, lines)
   if (draft.destined.size > 0) draft.destined.clear()
 }
 
-const isReady = ({ status }: Task): boolean =>
-  status._tag === "NoWorker" || (status._tag === "Waiting" && IntSet.size(status.waitingOn) === 0)
+const noLines: ReadonlyArray<Line> = []
 
-const placeIn = (draft: Draft, isolation: Isolation, ready: Array<Task>): void => {
+const placeIn = (draft: Draft, isolation: Isolation, ready: Array<Task>, allLines: ReadonlyArray<Line>): void => {
   const pool = draft.pool(isolation)
-  if (pool.slots === 0) return ready.forEach(({ id }) => transition(draft, id, toNoWorker))
+  if (pool.slots === 0) {
+    ready.forEach(({ id }) => transition(draft, id, toNoWorker))
+    if (pool.queue.size > 0) for (const id of [...Ranked.values(pool.queue)]) transition(draft, id, toNoWorker)
+  }
+  const lines = allLines.length === 0 ? noLines : allLines.filter((line) => line.isolation === isolation && !dissolve(draft, line))
+  if (pool.slots === 0) return
   if (ready.length > 1) ready.sort(compare)
+  const reserved: Reserved = new Map()
   let at = 0
   while (IntSet.size(pool.open) > 0) {
     const candidate = ready[at]
     const queued = pool.queue.size === 0 ? undefined : draft.task(Ranked.first(pool.queue) ?? noTask)
     const next = candidate === undefined || (queued !== undefined && compare(queued, candidate) < 0) ? queued : candidate
-    if (next === undefined) return
-    const worker = choose(draft, next)
+    if (lines.length > 0 && placeDemanding(draft, lines, next, reserved)) continue
+    if (next === undefined) break
+    const worker = choose(draft, next, pool.open)
     if (worker === undefined) break
     if (next === candidate) at++
     // A task may have become ready twice in one event; the second time it is placed already.
     transition(draft, next.id, { _tag: "Processing", worker })
   }
-  for (; at < ready.length; at++) transition(draft, ready[at]?.id ?? noTask, toQueued)
+  queueRest(draft, ready, at)
+  for (const line of lines) queueRest(draft, line.ready, line.at)
+}
+
+const queueRest = (draft: Draft, ready: ReadonlyArray<Task>, from: number): void => {
+  for (let at = from; at < ready.length; at++) {
+    const id = ready[at]?.id ?? noTask
+    // What has become ready twice may be placed.
+    if (draft.task(id)?.status._tag !== "Processing") transition(draft, id, toQueued)
+  }
+}
+
+/**
+ * Of the tasks that demand something of their worker, gives the first in the lines to one, if it goes before `next` and there is
+ * one for it; or has its line wait. False if there is none that goes before.
+ */
+const placeDemanding = (draft: Draft, lines: ReadonlyArray<Line>, next: Task | undefined, reserved: Reserved): boolean => {
+  let line: Line | undefined
+  let task = next
+  for (const other of lines) {
+    const head = headOf(draft, other)
+    if (head === undefined || (task !== undefined && compare(head, task) >= 0)) continue
+    task = head
+    line = other
+  }
+  if (line === undefined || task === undefined) return false
+  const fitting = workersFor(draft, line, reserved)
+  const worker = IntSet.size(fitting) === 0 ? undefined : choose(draft, task, fitting)
+  if (worker === undefined) block(draft, line, reserved)
+  else {
+    if (line.ready[line.at] === task) line.at++
+    transition(draft, task.id, { _tag: "Processing", worker })
+  }
+  return true
 }
 
 const toNoWorker = { _tag: "NoWorker" } as const
 const toQueued = { _tag: "Queued" } as const
 
-/** Higher priority first, then lower rank. */
-const compare = (a: Task, b: Task): number => b.priority - a.priority || a.rank - b.rank
-
-/** One of the workers that have room; there is one. */
-const choose = (draft: Draft, task: Task): WorkerId | undefined => {
-  const { open } = draft.pool(task.isolation)
+/** One of these workers, which have room; there is one. */
+const choose = (draft: Draft, task: Task, open: Workers): WorkerId | undefined => {
   const destined = draft.destined.get(task.id)
   if (destined !== undefined && IntSet.has(open, destined)) return destined
-  if (task.suspect) return leastAssigned(draft, task.isolation)
+  if (task.suspect) return leastAssigned(draft, open)
   if (task.dependencies.length > 0) {
-    const holder = chooseHolder(draft, task)
+    const holder = chooseHolder(draft, task, open)
     if (holder !== undefined) return holder
   }
-  return IntSet.size(open) < fewWorkers ? leastLoaded(draft, task.isolation) : nextInTurn(draft, open)
+  return IntSet.size(open) < fewWorkers ? leastLoaded(draft, task.isolation, open) : nextInTurn(draft, open)
 }
 
 /** With more dependencies than this, who holds how much of them is added up first. */
 const fewDependencies = 4
 
 /** The holder of dependencies that would start the task soonest. */
-const chooseHolder = (draft: Draft, task: Task): WorkerId | undefined => {
+const chooseHolder = (draft: Draft, task: Task, open: Workers): WorkerId | undefined => {
   const sole = soleHolder(draft, task)
-  if (sole !== undefined) return IntSet.has(draft.pool(task.isolation).open, sole) ? sole : undefined
+  if (sole !== undefined) return IntSet.has(open, sole) ? sole : undefined
   const dependencies = distinctDependencies(task)
   if (dependencies.length > fewDependencies) {
     const { held, total } = heldBytes(draft, dependencies)
-    return soonest(draft, task.isolation, [...held.keys()], (id) => total - (held.get(id) ?? 0))
+    return soonest(draft, task.isolation, open, [...held.keys()], (id) => total - (held.get(id) ?? 0))
   }
-  return soonest(draft, task.isolation, holdersOf(draft, dependencies), (id) => missingBytes(draft, task, id))
+  return soonest(draft, task.isolation, open, holdersOf(draft, dependencies), (id) => missingBytes(draft, task, id))
 }
 
 /** The holder of a single dependency that has no other, which is the commonest case: nothing is to be compared. */
@@ -135,14 +178,14 @@ const heldBytes = (draft: Draft, ids: ReadonlyArray<TaskId>) => {
   return { held, total }
 }
 
-/** Which of these workers, if it has room, would start a task soonest for which it lacks so many bytes. */
+/** Which of these candidates, if it has room, would start a task soonest for which it lacks so many bytes. */
 const soonest = (
   draft: Draft,
   isolation: Isolation,
+  open: Workers,
   candidates: ReadonlyArray<WorkerId>,
   missing: (id: WorkerId) => number
 ): WorkerId | undefined => {
-  const { open } = draft.pool(isolation)
   let best: Worker | undefined
   let bestMs = Infinity
   for (const id of candidates) {
@@ -171,8 +214,7 @@ const startsInMs = (load: Load, missingBytes: number, bytesPerMs: number): numbe
 const isLess = (a: Worker, b: Worker): boolean => a.nbytes < b.nbytes || (a.nbytes === b.nbytes && a.id < b.id)
 
 /** The open worker with the shortest queue; of equal ones the next in turn. */
-const leastLoaded = (draft: Draft, isolation: Isolation): WorkerId | undefined => {
-  const { open } = draft.pool(isolation)
+const leastLoaded = (draft: Draft, isolation: Isolation, open: Workers): WorkerId | undefined => {
   const { turn } = draft.state
   let best: WorkerId | undefined
   let bestMs = Infinity
@@ -191,7 +233,7 @@ const leastLoaded = (draft: Draft, isolation: Isolation): WorkerId | undefined =
 /** Ids are looked up one by one from the last choice on; where so many are missing in a row, the search begins again. */
 const longestGap = 32
 
-const nextInTurn = (draft: Draft, open: IntSet.IntSet<WorkerId>): WorkerId | undefined => {
+const nextInTurn = (draft: Draft, open: Workers): WorkerId | undefined => {
   for (let id = draft.state.turn; id < draft.state.turn + longestGap; id++) {
     if (!IntSet.has(open, id)) continue
     draft.state.turn = id + 1
@@ -204,8 +246,7 @@ const nextInTurn = (draft: Draft, open: IntSet.IntSet<WorkerId>): WorkerId | und
 }
 
 /** For a suspect, which has to wait until nothing else runs on its worker. */
-const leastAssigned = (draft: Draft, isolation: Isolation): WorkerId | undefined => {
-  const { open } = draft.pool(isolation)
+const leastAssigned = (draft: Draft, open: Workers): WorkerId | undefined => {
   let best: WorkerId | undefined
   let fewest = Infinity
   for (let id = IntSet.min(open); id !== undefined; id = IntSet.next(open, id)) {

@@ -2,10 +2,12 @@
  * What the files of transitions/ share: a task is *in play* while it waits, is
  * queued, has no worker or is processing. Then it needs its dependencies.
  */
+import type { TaskId } from "@skein/protocol/Ids"
 import * as IntSet from "../../persistent/IntSet.ts"
 import * as Ranked from "../../persistent/Ranked.ts"
 import type { Status, Task } from "../State.ts"
 import { type Draft, released } from "./draft.ts"
+import { endDetached } from "./detaching.ts"
 import { isNeeded, type Target } from "./edges.ts"
 import { hold } from "./holding.ts"
 
@@ -22,8 +24,14 @@ export const leaveDependencies = (draft: Draft, task: Task): void => {
 
 /** Takes a queued task out of the queue. */
 export const unqueue = (draft: Draft, task: Task): void => {
-  const pool = draft.pool(task.isolation)
-  pool.queue = Ranked.remove(pool.queue, draft.owner, task)
+  const line = lineOf(draft, task)
+  line.queue = Ranked.remove(line.queue, draft.owner, task)
+}
+
+/** Where it queues: with those that demand the same, or with all that demand nothing. */
+const lineOf = (draft: Draft, task: Task): { queue: Ranked.Ranked<TaskId> } => {
+  const demand = task.demand === undefined ? undefined : draft.demand(task.demand)
+  return demand === undefined ? draft.pool(task.isolation) : draft.editDemand(demand)
 }
 
 export const becomeReleased = (draft: Draft, task: Task): void => {
@@ -32,20 +40,22 @@ export const becomeReleased = (draft: Draft, task: Task): void => {
 
 export const becomeNoWorker = (draft: Draft, task: Task): void => {
   draft.state.noWorker = IntSet.add(draft.state.noWorker, draft.owner, task.id)
-  draft.move(task, noWorker)
+  draft.move(task, { _tag: "NoWorker", since: draft.at })
+  draft.watchLacking(draft.at + Math.min(draft.config.warnAfterMs, draft.config.noWorkersTimeoutMs))
 }
 
 export const becomeQueued = (draft: Draft, task: Task): void => {
-  const pool = draft.pool(task.isolation)
-  pool.queue = Ranked.add(pool.queue, draft.owner, task, task.id)
+  const line = lineOf(draft, task)
+  line.queue = Ranked.add(line.queue, draft.owner, task, task.id)
   draft.move(task, queued)
 }
 
-const noWorker: Status = { _tag: "NoWorker" }
 const queued: Status = { _tag: "Queued" }
 
 /** Until the end of the event, when it is placed. */
 export const waitingForNothing: Status = { _tag: "Waiting", waitingOn: IntSet.empty() }
+
+const noAttempts: ReadonlyArray<never> = []
 
 /** The result is there: clients hear of it, and what waited for nothing else can be placed. */
 export const becomeMemory = (
@@ -59,7 +69,9 @@ export const becomeMemory = (
   moved.suspect = false
   if (moved.deaths.length > 0) moved.deaths = []
   moved.attempt = 1
+  draft.setTried(moved.id, noAttempts)
   moved.retriesLeft = moved.retries
+  endDetached(draft, moved.id)
   const { dependents, id, whoWants } = moved
   for (let client = IntSet.min(whoWants); client !== undefined; client = IntSet.next(whoWants, client)) {
     draft.send({ _tag: "ReportInMemory", client, id, run, nbytes, worker })
@@ -81,6 +93,7 @@ export const becomeErred = (
   { failure, origin }: Extract<Target, { readonly _tag: "Erred" }>
 ): void => {
   const moved = draft.move(task, { _tag: "Erred", failure, origin })
+  endDetached(draft, moved.id, { failure, origin })
   const { id } = moved
   IntSet.forEach(moved.whoWants, (client) => draft.send({ _tag: "ReportErred", client, id, failure, origin }))
   if (moved.waiters > 0) IntSet.forEach(moved.dependents, (dependent) => void draft.toFail.push(dependent))

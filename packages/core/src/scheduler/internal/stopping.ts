@@ -11,6 +11,7 @@ import * as IntSet from "../../persistent/IntSet.ts"
 import * as Vector from "../../persistent/Vector.ts"
 import type { RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Processing, Stopping, Task, Worker } from "../State.ts"
+import { amountsDemanded, vacate } from "./demands.ts"
 import type { Draft } from "./draft.ts"
 import { close, unassign } from "./load.ts"
 
@@ -28,6 +29,7 @@ export const stop = (draft: Draft, task: Task, status: Processing): void => {
     since: draft.at,
     hasSlot: !status.seceded,
     expectedMs: status.expectedMs,
+    amounts: amountsDemanded(draft, task),
     asks: []
   }
   draft.setStopping(task.id, [...draft.stoppingOf(task.id), entry])
@@ -99,6 +101,7 @@ const forget = (draft: Draft, id: TaskId, entries: ReadonlyArray<Stopping>, gone
         const edited = draft.editWorker(worker)
         edited.stopping = IntSet.remove(edited.stopping, draft.owner, id)
       }
+      if (entry.amounts.length > 0) vacate(draft.editWorker(worker), entry.amounts)
       if (entry.hasSlot) unassign(draft, worker, entry.isolation, entry.expectedMs)
     }
     entry.asks.forEach((place) => answerIfLast(draft, place))

@@ -118,6 +118,9 @@ export class Draft {
     this.#log(task, status._tag)
     this.#counts[task.status._tag]--
     this.#counts[status._tag]++
+    if (IntSet.size(this.next.timed) > 0 && status._tag !== "Executing" && status._tag !== "LongRunning") {
+      this.next.timed = IntSet.remove(this.next.timed, this.owner, task.id)
+    }
     task.status = status
   }
 

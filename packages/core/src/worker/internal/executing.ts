@@ -14,6 +14,7 @@
 import type { Isolation, TaskId } from "@skein/protocol/Ids"
 import * as Ranked from "../../persistent/Ranked.ts"
 import * as Vector from "../../persistent/Vector.ts"
+import type { Command } from "../Command.ts"
 import type { State, Task } from "../State.ts"
 import { unlink } from "./assignments.ts"
 import type { Draft } from "./draft.ts"
@@ -78,7 +79,7 @@ const start = (draft: Draft, ready: Task): void => {
   const { assignment } = task
   if (assignment === undefined) return
   transition(draft, task, { _tag: "Executing", since: draft.at })
-  draft.send({
+  const command: Execute = {
     _tag: "Execute",
     id: task.id,
     run: task.run,
@@ -88,9 +89,12 @@ const start = (draft: Draft, ready: Task): void => {
     isolation: assignment.isolation,
     attempt: assignment.attempt,
     dependencies: assignment.dependencies.length === 0 ? noIds : assignment.dependencies.map(({ id }) => id)
-  })
+  }
+  draft.send(assignment.timeoutMs === undefined ? command : { ...command, timed: true })
   unlink(draft, task.id, assignment)
 }
+
+type Execute = Extract<Command, { readonly _tag: "Execute" }>
 
 /** The body goes on where it waited for its slot. */
 const resume = (draft: Draft, waiting: Task): void => {

@@ -99,12 +99,6 @@ export class RowReader extends Source {
     throw this.malformed("a number")
   }
 
-  flag(): boolean {
-    const byte = this.byte()
-    if (byte > 1) throw this.malformed("0 or 1")
-    return byte === 1
-  }
-
   /** A copy: what is kept must not keep the frame that it came in. */
   blob(): Uint8Array {
     const length = this.size(1)

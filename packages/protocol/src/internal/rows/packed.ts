@@ -30,7 +30,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import type { ClientReport } from "../../ClientRpcs.ts"
-import type { SubmittedTask } from "../../Graph.ts"
+import type { AttemptRules, SubmittedTask } from "../../Graph.ts"
 import type { Isolation, Key } from "../../Ids.ts"
 import type { Assignment, Dependency, Held, Run, WorkerCommand, WorkerReport } from "../../WorkerRpcs.ts"
 import { Malformed } from "../value/Source.ts"
@@ -185,34 +185,54 @@ export const news = (schema: Schema.Codec<ClientReport, unknown>): Packed<Client
 // ---- rows: each is read as it is written
 
 const writeTask = (writer: RowWriter, task: SubmittedTask): void => {
-  const { args, code, dependencies, isolation, priority, ref, retries } = task
+  const { args, code, dependencies, isolation, priority, ref, retries, rules, terms } = task
   writer.number(ref)
   writer.number(code)
-  writer.byte(isolation === "fiber" ? 0 : 1)
+  writer.byte((isolation === "fiber" ? 0 : THREAD) | (rules === undefined ? 0 : RULES) | (terms === undefined ? 0 : TERMS))
   writer.number(priority)
   writer.number(retries)
   writer.numbers(dependencies)
   writer.blob(args)
+  if (rules !== undefined) writeRules(writer, rules)
+  if (terms !== undefined) writer.number(terms)
 }
 const readTask = (reader: RowReader, key: Key): SubmittedTask => {
   const ref = reader.number<SubmittedTask["ref"]>()
   const code = reader.number<SubmittedTask["code"]>()
-  const isolation = isolationOf(reader)
+  const flags = flagsOf(reader, THREAD | RULES | TERMS)
+  const isolation = isolationOf(flags)
   const priority = reader.number()
   const retries = reader.number()
   const dependencies = reader.numbers<SubmittedTask["ref"]>()
-  return { ref, key, code, args: reader.blob(), dependencies, priority, retries, isolation }
+  const task = { ref, key, code, args: reader.blob(), dependencies, priority, retries, isolation }
+  if ((flags & (RULES | TERMS)) === 0) return task
+  const rules = (flags & RULES) === 0 ? undefined : readRules(reader)
+  const terms = (flags & TERMS) === 0 ? undefined : reader.number()
+  return { ...task, ...(rules === undefined ? {} : { rules }), ...(terms === undefined ? {} : { terms }) }
+}
+
+const writeRules = (writer: RowWriter, { delayMs, factor, maxDelayMs, timeoutMs }: AttemptRules): void => {
+  writer.number(timeoutMs)
+  writer.number(delayMs)
+  writer.number(factor)
+  writer.number(maxDelayMs)
+}
+const readRules = (reader: RowReader): AttemptRules => {
+  const timeoutMs = reader.number()
+  const delayMs = reader.number()
+  const factor = reader.number()
+  return { timeoutMs, delayMs, factor, maxDelayMs: reader.number() }
 }
 
 const writeAssignment = (writer: RowWriter, row: Assignment): void => {
   writer.number(row.id)
   writer.number(row.run)
   writer.number(row.code)
-  writer.byte(row.isolation === "fiber" ? 0 : 1)
+  writer.byte((row.isolation === "fiber" ? 0 : THREAD) | (row.alone ? ALONE : 0) | (row.timeoutMs === undefined ? 0 : TIMEOUT))
   writer.number(row.priority)
   writer.number(row.rank)
   writer.number(row.attempt)
-  writer.byte(row.alone ? 1 : 0)
+  if (row.timeoutMs !== undefined) writer.number(row.timeoutMs)
   writer.blob(row.args)
   writeRows(writer, row.dependencies, writeDependency)
 }
@@ -220,13 +240,15 @@ const readAssignment = (reader: RowReader, key: Key): Assignment => {
   const id = reader.number<Assignment["id"]>()
   const run = reader.number<Assignment["run"]>()
   const code = reader.number<Assignment["code"]>()
-  const isolation = isolationOf(reader)
+  const flags = flagsOf(reader, THREAD | ALONE | TIMEOUT)
+  const isolation = isolationOf(flags)
   const priority = reader.number()
   const rank = reader.number()
   const attempt = reader.number()
-  const alone = reader.flag()
+  const timeoutMs = (flags & TIMEOUT) === 0 ? undefined : reader.number()
   const args = reader.blob()
-  return { id, run, key, code, args, isolation, priority, rank, attempt, alone, dependencies: readRows(reader, readDependency) }
+  const row = { id, run, key, code, args, isolation, priority, rank, attempt, alone: (flags & ALONE) !== 0, dependencies: readRows(reader, readDependency) }
+  return timeoutMs === undefined ? row : { ...row, timeoutMs }
 }
 
 const writeDependency = (writer: RowWriter, row: Dependency): void => {
@@ -282,7 +304,20 @@ const readRun = (reader: RowReader): Run => {
   return { id, run: reader.number() }
 }
 
-const isolationOf = (reader: RowReader): Isolation => reader.flag() ? "thread" : "fiber"
+/** What a byte says of a submitted task or an assignment: its isolation, and which of the seldom fields are there. */
+const THREAD = 1
+const RULES = 2
+const TERMS = 4
+const ALONE = 2
+const TIMEOUT = 4
+
+const flagsOf = (reader: RowReader, known: number): number => {
+  const flags = reader.byte()
+  if ((flags & ~known) !== 0) throw reader.malformed("flags that are known")
+  return flags
+}
+
+const isolationOf = (flags: number): Isolation => (flags & THREAD) === 0 ? "fiber" : "thread"
 
 // ---- lists of rows
 

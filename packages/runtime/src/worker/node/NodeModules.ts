@@ -3,29 +3,28 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { readFileSync } from "node:fs"
-import { moduleIdOf } from "@skein/protocol/Code"
-import { learnExports } from "@skein/protocol/Portable"
-import { ModuleFailed, Modules } from "../Code.ts"
+import { existsSync, readFileSync } from "node:fs"
+import { pathToFileURL } from "node:url"
+import { type CodeModule, moduleIdOf } from "@skein/protocol/Code"
 import { importModule } from "../LoadFunction.ts"
+import { ModuleFailed, Modules } from "../Modules.ts"
 
 export const layer: Layer.Layer<Modules> = Layer.sync(Modules, () => {
   const ids = new Map<string, string>()
+  const idOf = (url: string): string => {
+    const known = ids.get(url)
+    if (known !== undefined) return known
+    const id = moduleIdOf(url, packageAt)
+    ids.set(url, id)
+    return id
+  }
   return Modules.of({
     load: (url) =>
       Effect.callback((resume) => {
-        importModule(url).then((exports) => {
-          learnExports(exports)
-          resume(Effect.succeed(exports))
-        }, (cause: unknown) => resume(new ModuleFailed({ url, cause })))
+        importModule(url).then((exports) => resume(Effect.succeed(exports)), (cause: unknown) => resume(failed(url, cause)))
       }),
-    idOf: (url) => {
-      const known = ids.get(url)
-      if (known !== undefined) return known
-      const id = moduleIdOf(url, packageAt)
-      ids.set(url, id)
-      return id
-    }
+    idOf,
+    locate: (module) => isFile(module.url) && idOf(module.url) === module.id ? module.url : inPackages(module, project())
   })
 })
 
@@ -38,4 +37,42 @@ export const packageAt = (folder: string): string | undefined => {
   } catch {
     return undefined
   }
+}
+
+const project = (): URL => pathToFileURL(`${process.cwd()}/`)
+
+/** The module's file in its package: that is the project itself, or a folder around it, or installed in one of these. */
+const inPackages = ({ id }: CodeModule, from: URL): string | undefined => {
+  const [name, path] = partsOf(id)
+  if (name === "") return undefined
+  for (let folder = from;; folder = new URL("..", folder)) {
+    if (packageAt(folder.href) === name) {
+      const url = new URL(path, folder).href
+      if (isFile(url)) return url
+    }
+    const installed = new URL(`node_modules/${name}/${path}`, folder).href
+    if (isFile(installed)) return installed
+    if (folder.pathname === "/" || new URL("..", folder).href === folder.href) return undefined
+  }
+}
+
+/** `@scope/name/src/tasks.ts` → its package, and the path in it. */
+const partsOf = (id: string): readonly [name: string, path: string] => {
+  const found = /^((?:@[^/]+\/)?[^/]+)\/(.+)$/.exec(id)
+  return found === null ? ["", id] : [found[1]!, found[2]!]
+}
+
+const isFile = (url: string): boolean => {
+  try {
+    return existsSync(new URL(url.replace(/[?#].*$/, "")))
+  } catch {
+    return false
+  }
+}
+
+const failed = (url: string, cause: unknown): ModuleFailed => {
+  if (!(cause instanceof Error) || !("code" in cause) || cause.code !== "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") return new ModuleFailed({ url, cause })
+  // The first line of its stack is where: a path, and a line.
+  const place = /^(\S.*:\d+)$/m.exec(cause.stack ?? "")?.[1] ?? url
+  return new ModuleFailed({ url, cause, unsupported: { place, syntax: cause.message } })
 }

@@ -15,8 +15,8 @@ import { Sockets, SocketsFailed } from "../Sockets.ts"
 const explain = (error: Address.BadAddress | SocketServer.SocketServerError): string =>
   error._tag === "SocketServerError" ? String(error.reason.cause) : error.message
 
-/** With the `inproc://` names of the given network. */
-export const layer: Layer.Layer<Sockets, never, Network> = Layer.effect(Sockets, Effect.gen(function*() {
+/** With the `inproc://` names of the given network; built anew at each use, for the networks differ. */
+export const layer: Layer.Layer<Sockets, never, Network> = Layer.fresh(Layer.effect(Sockets, Effect.gen(function*() {
   const network = yield* Network
   const failed = (address: string) => (error: Address.BadAddress | SocketServer.SocketServerError) =>
     new SocketsFailed({ address, detail: explain(error) })
@@ -30,4 +30,4 @@ export const layer: Layer.Layer<Sockets, never, Network> = Layer.effect(Sockets,
         return { server, address: Address.print(parsed._tag === "Tcp" ? Tcp.addressOf(server) : parsed) }
       }).pipe(Effect.provideService(Network, network), Effect.mapError(failed(address)))
   })
-}))
+})))

@@ -12,7 +12,9 @@ import * as Vector from "../../../persistent/Vector.ts"
 import type { NewTask, Of } from "../../Event.ts"
 import type { Client, Task } from "../../State.ts"
 import { abandon, abandonAll, answerWhenStopped, answerWhenWorkers, isOpen } from "../asks.ts"
+import { takeDemand } from "../demands.ts"
 import { type Draft, isId } from "../draft.ts"
+import { detach, endDetached } from "../detaching.ts"
 import { isNeeded } from "../edges.ts"
 import { holders } from "../holding.ts"
 import { rank } from "../ordering.ts"
@@ -65,6 +67,39 @@ export const onKeysReleased = (draft: Draft, event: Of<"KeysReleased">): void =>
   const client = draft.client(event.client)
   if (client === undefined) return
   for (const id of event.ids) unwant(draft, client, id)
+}
+
+/**
+ * A client wants tasks that somebody has submitted. Those of a graph that is not whole yet do not wait for the rest of it: who asks
+ * for one of them does not know of that.
+ *
+ * Source: dask.distributed `scheduler.py`, `client_desires_keys`; there an unknown key is waited for.
+ */
+export const onKeysWanted = (draft: Draft, event: Of<"KeysWanted">): void => {
+  const client = draft.client(event.client)
+  if (client === undefined) return
+  for (const id of event.ids) {
+    const task = draft.task(id)
+    if (task === undefined) draft.send({ _tag: "ReportUnknown", client: client.id, id })
+    else if (draft.state.full && task.status._tag === "Released") refuse(draft, client, id)
+    else {
+      want(draft, client, task)
+      if (!reportPresent(draft, client.id, task)) computeNow(draft, id)
+    }
+  }
+}
+
+/** Tasks that the client wants are computed even if it, and everybody else, lets go of them. */
+export const onKeysDetached = (draft: Draft, event: Of<"KeysDetached">): void => {
+  for (const id of event.ids) {
+    const task = draft.task(id)
+    if (task === undefined || !isWantedBy(draft, event.client, id)) continue
+    detach(draft, task)
+    const { status } = task
+    if (status._tag === "Memory") endDetached(draft, id)
+    else if (status._tag === "Erred") endDetached(draft, id, status)
+    else computeNow(draft, id)
+  }
 }
 
 /**
@@ -160,7 +195,7 @@ const create = (draft: Draft, client: Client, task: NewTask, noRoom: boolean): A
     giveBack(draft, task.id)
     return "unfit"
   }
-  const added = draft.addTask(task)
+  const added = draft.addTask(task, takeDemand(draft, task))
   for (const id of task.dependencies) {
     const dependency = draft.task(id)
     if (dependency === undefined) continue
@@ -232,6 +267,12 @@ const wholeGraph = (draft: Draft, client: Client, lastPart: ReadonlyArray<TaskId
   return wanted
 }
 
+/** It starts even if its graph is not whole yet. */
+const computeNow = (draft: Draft, id: TaskId): void => {
+  rank(draft, [id])
+  draft.toCompute.push(id)
+}
+
 const isWantedBy = (draft: Draft, client: ClientId, id: TaskId): boolean => {
   const task = draft.task(id)
   return task !== undefined && IntSet.has(task.whoWants, client)
@@ -275,6 +316,7 @@ const revive = (draft: Draft, id: TaskId): void => {
   const edited = draft.editTask(task)
   edited.retriesLeft = edited.retries
   edited.deaths = noDeaths
+  draft.setTried(id, noDeaths)
   // It may have been cancelled before its graph was whole. Who asks for it again does not mean to wait for the rest.
   if (edited.rank < 0) rank(draft, [id])
   IntSet.forEach(edited.whoWants, (client) => draft.send({ _tag: "ReportPending", client, id }))

@@ -5,13 +5,19 @@
 import type { Of } from "../../Event.ts"
 import type { Draft } from "../draft.ts"
 import { startFactor } from "../../View.ts"
+import { endDelays } from "../delays.ts"
+import { tellLacking } from "../lacking.ts"
 import { refuseSome } from "../refusing.ts"
 import { endOverdue } from "../stopping.ts"
+import { noticeStalls } from "../takingBack.ts"
 
-/** Time went by: for cancelled runs, and for refused graphs, which are given up a little at a time. */
+/** Time went by: for cancelled runs, for tasks that wait, and for refused graphs, which are given up a little at a time. */
 export const onTicked = (draft: Draft, _event: Of<"Ticked">): void => {
   draft.state.wakeAt = undefined
   endOverdue(draft)
+  endDelays(draft)
+  noticeStalls(draft)
+  tellLacking(draft)
   refuseSome(draft)
 }
 

@@ -10,18 +10,23 @@
  * `handle_task_erred`, `remove_worker`, `handle_request_refresh_who_has` and the
  * others named below; there a stale report is told by its worker and stimulus.
  */
+import type { Attempt, Failure } from "@skein/protocol/Failure"
 import type { RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Held } from "@skein/protocol/WorkerRpcs"
+import * as Option from "effect/Option"
 import * as IntSet from "../../../persistent/IntSet.ts"
 import * as Vector from "../../../persistent/Vector.ts"
 import type { Of } from "../../Event.ts"
-import type { Load, Processing, Task, Worker } from "../../State.ts"
+import { ATTEMPTS_KEPT, type Load, type Processing, type Task, type Worker } from "../../State.ts"
 import { answerAwaitedWorkers } from "../asks.ts"
 import { endTakingBack } from "../assignment.ts"
 import { attemptEndedBy, blame, judge } from "../blame.ts"
+import { delayAfter } from "../delays.ts"
+import { amountsOf, noAmounts } from "../demands.ts"
 import { type Draft, isId } from "../draft.ts"
 import { isHeld, isNeeded } from "../edges.ts"
 import { learn } from "../estimates.ts"
+import { runnable } from "../lacking.ts"
 import { close, open, unassign } from "../load.ts"
 import { addReplica, removeReplica, tellHolders } from "../replicas.ts"
 import { allStopped, stopped } from "../stopping.ts"
@@ -36,9 +41,14 @@ import { transition } from "../transition.ts"
 export const onWorkerJoined = (draft: Draft, event: Of<"WorkerJoined">): void => {
   const id = event.worker
   if (!isId(id) || draft.worker(id) !== undefined) return
+  const offers = amountsOf(event.resources)
   draft.addWorker({
     id,
     name: event.name,
+    address: event.address ?? "",
+    host: event.host ?? "",
+    offers,
+    occupied: offers.length === 0 ? noAmounts : offers.map(() => 0),
     fiber: emptyLoad(event.nfibers),
     thread: emptyLoad(event.nthreads),
     processing: IntSet.empty(),
@@ -51,7 +61,7 @@ export const onWorkerJoined = (draft: Draft, event: Of<"WorkerJoined">): void =>
   if (worker === undefined) return
   open(draft, worker)
   for (const row of event.holds) takeOver(draft, worker, row)
-  IntSet.forEach(draft.state.noWorker, (task) => void draft.ready.push(task))
+  for (const task of runnable(draft)) draft.ready.push(task)
   answerAwaitedWorkers(draft)
 }
 
@@ -97,19 +107,37 @@ export const onTasksFinished = (draft: Draft, event: Of<"TasksFinished">): void 
 
 /** Bodies failed. They are tried again as often as was asked for, if that can help. */
 export const onTasksFailed = (draft: Draft, event: Of<"TasksFailed">): void => {
-  for (const { failure, id, retryable, run } of event.rows) {
+  for (const { failure, id, ms, retryable, run } of event.rows) {
     const task = present(draft, event.worker, id, run)
     if (task === undefined) {
       stopped(draft, event.worker, id, run)
       continue
     }
-    const edited = draft.editTask(task)
-    edited.attempt++
-    if (retryable && edited.retriesLeft > 0) {
-      edited.retriesLeft--
-      startAgain(draft, id)
+    if (retryable && task.retriesLeft > 0) {
+      tryAgain(draft, task, attemptOf(draft, event.worker, ms, "failed", "the body failed or threw"), false)
     } else {
-      transition(draft, id, { _tag: "Erred", failure: { _tag: "Raised", body: failure }, origin: id, stop: false })
+      draft.editTask(task).attempt++
+      transition(draft, id, { _tag: "Erred", failure: raised(draft, task, failure), origin: id, stop: false })
+    }
+  }
+}
+
+/**
+ * Bodies ran for longer than they may. That is a failed attempt, over as of now; what still runs of it is being stopped, and keeps
+ * its slot until it has.
+ */
+export const onTasksTimedOut = (draft: Draft, event: Of<"TasksTimedOut">): void => {
+  for (const { id, ms, run } of event.rows) {
+    const task = present(draft, event.worker, id, run)
+    if (task === undefined) continue
+    const limitMs = task.rules?.timeoutMs ?? ms
+    const attempt = attemptOf(draft, event.worker, ms, "timeout", `ran longer than its limit of ${limitMs} ms`)
+    if (task.retriesLeft > 0) {
+      tryAgain(draft, task, attempt, true)
+    } else {
+      draft.editTask(task).attempt++
+      const failure = { _tag: "TimedOut", limitMs, attempts: [...attemptsBefore(draft, task), attempt] } as const
+      transition(draft, id, { _tag: "Erred", failure, origin: id, stop: true })
     }
   }
 }
@@ -143,6 +171,7 @@ export const onTakeBacksAnswered = (draft: Draft, event: Of<"TakeBacksAnswered">
     } else if (status.takingBackFor !== undefined) {
       endTakingBack(draft, task, status)
       draft.editTask(task).status = { ...status, takingBackFor: undefined, started: true }
+      if (task.suspect) draft.state.suspects = IntSet.remove(draft.state.suspects, draft.owner, id)
     }
   }
 }
@@ -206,6 +235,38 @@ const present = (
 
 const isRunning = (task: Task): task is Task & { readonly status: Processing } => task.status._tag === "Processing"
 
+/** One of its retries is used up, and the task is to be computed again, perhaps not at once. `stop`: something of the attempt still runs. */
+const tryAgain = (draft: Draft, task: Task, attempt: Attempt, stop: boolean): void => {
+  transition(draft, task.id, { _tag: "Released", stop })
+  const edited = draft.editTask(task)
+  edited.attempt++
+  edited.retriesLeft--
+  draft.setTried(task.id, [...draft.triedOf(task.id), attempt].slice(-ATTEMPTS_KEPT))
+  const delayMs = task.rules === undefined ? 0 : delayAfter(task.rules, edited.retries - edited.retriesLeft)
+  if (delayMs > 0) draft.setDelay(task.id, draft.at + delayMs)
+  draft.toCompute.push(task.id)
+}
+
+/** An attempt that its worker says has ended, after so many milliseconds. */
+const attemptOf = (draft: Draft, worker: WorkerId, ms: number, ended: Attempt["ended"], detail: string): Attempt => ({
+  worker: draft.worker(worker)?.name ?? "",
+  startedAtMs: draft.at - (ms > 0 && ms < Infinity ? ms : 0),
+  endedAtMs: draft.at,
+  ended,
+  detail,
+  peakMemoryBytes: Option.none(),
+  logTail: []
+})
+
+/** All that are remembered, whichever way they ended, in their order. */
+const attemptsBefore = (draft: Draft, task: Task): ReadonlyArray<Attempt> =>
+  [...draft.triedOf(task.id), ...task.deaths].sort((a, b) => a.endedAtMs - b.endedAtMs)
+
+const raised = (draft: Draft, task: Task, body: Uint8Array): Failure => {
+  const before = attemptsBefore(draft, task)
+  return before.length === 0 ? { _tag: "Raised", body } : { _tag: "Raised", body, before }
+}
+
 /** The run has ended by itself, without a result: the task is to be computed again. */
 const startAgain = (draft: Draft, id: TaskId): void => {
   transition(draft, id, { _tag: "Released", stop: false })
@@ -244,7 +305,9 @@ const emptyLoad = (slots: number): Load => ({
   assigned: 0,
   occupancyMs: 0,
   leaving: 0,
-  coming: 0
+  coming: 0,
+  movedAt: 0,
+  stalledMs: 0
 })
 
 /** Bytes of a result, as a worker says; what is no size counts nothing. */

@@ -7,6 +7,7 @@
 import * as IntSet from "../../../persistent/IntSet.ts"
 import type { Task } from "../../State.ts"
 import { endTakingBack } from "../assignment.ts"
+import { amountsDemanded, vacate } from "../demands.ts"
 import type { Draft } from "../draft.ts"
 import { unassign } from "../load.ts"
 import { becomeErred, becomeMemory, becomeReleased, leaveDependencies } from "../play.ts"
@@ -19,12 +20,15 @@ const leaveWorker = (draft: Draft, task: Task, hasToStop: boolean): void => {
   const { status } = task
   if (status._tag !== "Processing") return
   endTakingBack(draft, task, status)
+  if (task.suspect) draft.state.suspects = IntSet.remove(draft.state.suspects, draft.owner, task.id)
   const worker = draft.worker(status.worker)
   if (worker === undefined) return
   const edited = draft.editWorker(worker)
   edited.processing = IntSet.remove(edited.processing, draft.owner, task.id)
+  if (task.demand !== undefined && !hasToStop) vacate(edited, amountsDemanded(draft, task))
   if (hasToStop) stop(draft, task, status)
-  else if (!status.seceded) unassign(draft, edited, task.isolation, status.expectedMs)
+  // A task that was given back leaves the others there no better off.
+  else if (!status.seceded) unassign(draft, edited, task.isolation, status.expectedMs, status.takingBackFor === undefined)
 }
 
 const toMemory = (draft: Draft, task: Task, target: Extract<Target, { readonly _tag: "Memory" }>): void => {

@@ -7,7 +7,7 @@
 import type { Task } from "../../State.ts"
 import type { Draft } from "../draft.ts"
 import { becomeProcessing } from "../assignment.ts"
-import { becomeErred, becomeReleased, leaveDependencies, unqueue } from "../play.ts"
+import { becomeErred, becomeNoWorker, becomeReleased, leaveDependencies, unqueue } from "../play.ts"
 import type { Edges, Target } from "../edges.ts"
 
 const toProcessing = (draft: Draft, task: Task, target: Extract<Target, { readonly _tag: "Processing" }>): void => {
@@ -28,4 +28,10 @@ const toReleased = (draft: Draft, task: Task): void => {
   becomeReleased(draft, task)
 }
 
-export const queued = { Processing: toProcessing, Erred: toErred, Released: toReleased } satisfies Edges
+/** The last worker has left that may run it. */
+const toNoWorker = (draft: Draft, task: Task): void => {
+  unqueue(draft, task)
+  becomeNoWorker(draft, task)
+}
+
+export const queued = { NoWorker: toNoWorker, Processing: toProcessing, Erred: toErred, Released: toReleased } satisfies Edges

@@ -7,6 +7,7 @@
 import type { TaskId } from "@skein/protocol/Ids"
 import * as IntSet from "../../../persistent/IntSet.ts"
 import type { Task } from "../../State.ts"
+import { giveUpDemand } from "../demands.ts"
 import type { Draft } from "../draft.ts"
 import { becomeErred, becomeMemory, waitingForNothing } from "../play.ts"
 import type { Edges } from "../edges.ts"
@@ -31,6 +32,7 @@ const toWaiting = (draft: Draft, task: Task): void => {
 /** Nothing is left of it, and its dependencies have one reason less to be kept. */
 const toForgotten = (draft: Draft, task: Task): void => {
   draft.removeTask(task)
+  giveUpDemand(draft, task.demand)
   draft.send({ _tag: "Forgotten", id: task.id })
   for (const id of task.dependencies) {
     const dependency = draft.task(id)

@@ -7,10 +7,12 @@ import type { Draft } from "../draft.ts"
 import { askHolders, setBusy } from "../holders.ts"
 import { stopDeadline } from "../slots.ts"
 import { stopOverdue } from "../stopping.ts"
+import { timeLimit, timeOut } from "../timing.ts"
 
 /** Does whatever is due, and asks to be woken for what will be: a tick too early or too late does no harm. */
 export const onTicked = (draft: Draft, _event: Of<"Ticked">): void => {
   draft.next.wakeAt = undefined
+  timeOut(draft)
   stopOverdue(draft)
   endBusy(draft)
   askAgain(draft)
@@ -38,6 +40,7 @@ const wakeForNext = (draft: Draft): void => {
   const { next } = draft
   if (next.askAt !== undefined) draft.wakeBy(next.askAt)
   IntSet.forEach(next.busy, (peer) => draft.wakeBy(busyUntil(draft, peer)))
+  IntSet.forEach(next.timed, (id) => draft.wakeBy(timeLimit(draft.task(id)) ?? Infinity))
   IntSet.forEach(next.stopping, (id) => {
     const status = draft.task(id)?.status
     if (status?._tag === "Stopping") draft.wakeBy(stopDeadline(next, status) ?? Infinity)

@@ -10,7 +10,14 @@ import type { StatusTag, Task } from "../../State.ts"
 import { type Draft, type Owned, released } from "../draft.ts"
 import { settle } from "../routing.ts"
 import { enqueue, learnThreadMs, readyPosition } from "../slots.ts"
+import { watchTime } from "../timing.ts"
 import { transition } from "../transition.ts"
+
+/** Its time runs from here on. */
+export const onExecuteBegun = (draft: Draft, event: Of<"ExecuteBegun">): void => {
+  const task = runningTask(draft, event)
+  if (task !== undefined) watchTime(draft, task)
+}
 
 /** A result is here. One that nobody asked for is dropped. */
 export const onExecuteSucceeded = (draft: Draft, event: Of<"ExecuteSucceeded">): void => {
