@@ -2,9 +2,10 @@
  * How a run ends otherwise than by its program's end.
  */
 import * as Schema from "effect/Schema"
+import { simulationCodes } from "@skein/protocol/ErrorCodes"
 
 const waitingText = (waiting: ReadonlyArray<string>): string =>
-  waiting.length === 0 ? "No fiber is known to wait." : `What waits:\n${waiting.map((line) => `  ${line}`).join("\n")}`
+  waiting.length === 0 ? "No fiber is known to wait." : `What waits:\n${waiting.map((line) => `    ${line}`).join("\n")}`
 
 /** No fiber can run, and no timer is set: what waits will wait for ever. */
 export class Deadlock extends Schema.TaggedError<Deadlock>()("Deadlock", {
@@ -15,7 +16,9 @@ export class Deadlock extends Schema.TaggedError<Deadlock>()("Deadlock", {
   waiting: Schema.Array(Schema.String)
 }) {
   override get message() {
-    return `Deadlock after ${this.atMs} ms of virtual time, seed ${this.seed}: nothing can run and no timer is set. ${waitingText(this.waiting)}`
+    return `${simulationCodes.Stuck} the simulation is stuck: after ${this.atMs} ms of virtual time nothing can run and no timer is set (seed ${this.seed})\n` +
+      `  ${waitingText(this.waiting)}\n` +
+      "  fix  see what would have had to wake one of them; the same seed gives the same run again"
   }
 }
 
@@ -26,7 +29,9 @@ export class OutOfTime extends Schema.TaggedError<OutOfTime>()("OutOfTime", {
   waiting: Schema.Array(Schema.String)
 }) {
   override get message() {
-    return `Not done after ${this.limitMs} ms of virtual time, seed ${this.seed}. ${waitingText(this.waiting)}`
+    return `${simulationCodes.Stuck} the simulation is not done after ${this.limitMs} ms of virtual time (seed ${this.seed})\n` +
+      `  ${waitingText(this.waiting)}\n` +
+      "  fix  a greater `maxVirtualTime`, if all that is waited for would still come"
   }
 }
 
@@ -38,7 +43,9 @@ export class OutOfSteps extends Schema.TaggedError<OutOfSteps>()("OutOfSteps", {
   waiting: Schema.Array(Schema.String)
 }) {
   override get message() {
-    return `Not done after ${this.steps} steps and ${this.atMs} ms of virtual time, seed ${this.seed}. ${waitingText(this.waiting)}`
+    return `${simulationCodes.Stuck} the simulation is not done after ${this.steps} steps and ${this.atMs} ms of virtual time (seed ${this.seed})\n` +
+      `  ${waitingText(this.waiting)}\n` +
+      "  fix  see what runs in circles"
   }
 }
 
@@ -52,7 +59,7 @@ export class EscapedSimulation extends Schema.TaggedError<EscapedSimulation>()("
   instead: Schema.String
 }) {
   override get message() {
-    return `${this.what} was called under simulation, where time, chance and I/O must follow from the seed\n  at   ${this.where}\n  fix  ${this.instead}`
+    return `${simulationCodes.Escaped} ${this.what} was called under simulation, where time, chance and I/O must follow from the seed\n  at   ${this.where}\n  fix  ${this.instead}`
   }
 }
 

@@ -38,7 +38,11 @@ describe("ends the run and names the culprit:", () => {
       const error = escapeOf(escape)
       assert.strictEqual(error.what, what)
       assert.match(error.where, /simulation\/test\/Tripwires\.test\.ts:\d+:\d+\)? in the process worker-0$/)
-      assert.include(error.message, "fix  use")
+      assert.strictEqual(
+        error.message,
+        `SKEIN5002 ${what} was called under simulation, where time, chance and I/O must follow from the seed\n  at   ${error.where}\n  fix  ${error.instead}`
+      )
+      assert.match(error.instead, /^use/)
     })
   }
 

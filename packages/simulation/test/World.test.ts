@@ -82,13 +82,26 @@ describe("a run", () => {
     assert.strictEqual(failure.seed, 3)
     assert.isTrue(failure.waiting.every((line) => line.startsWith("driver: a fiber waits at ")), failure.message)
     assert.strictEqual(failure.waiting.filter((line) => line.includes("simulation/test/World.test.ts:")).length, 2, failure.message)
+    assert.strictEqual(
+      failure.message,
+      [
+        "SKEIN5001 the simulation is stuck: after 0 ms of virtual time nothing can run and no timer is set (seed 3)",
+        "  What waits:",
+        ...failure.waiting.map((line) => `    ${line}`),
+        "  fix  see what would have had to wake one of them; the same seed gives the same run again"
+      ].join("\n")
+    )
   })
 
   it("that goes on for too long says so, in time and in steps", () => {
     const beating = Effect.forever(Effect.sleep(1000))
-    assert.instanceOf(failureOf(World.run({ seed: 1, maxMs: 10_000 }, beating).exit), OutOfTime)
+    const late = failureOf(World.run({ seed: 1, maxMs: 10_000 }, beating).exit)
+    assert.instanceOf(late, OutOfTime)
+    assert.match(late.message, /^SKEIN5001 the simulation is not done after 10000 ms of virtual time \(seed 1\)\n[^]+\n {2}fix {2}a greater `maxVirtualTime`, if all that is waited for would still come$/)
     const spinning = Effect.forever(Effect.yieldNow)
-    assert.instanceOf(failureOf(World.run({ seed: 1, maxSteps: 1000 }, spinning).exit), OutOfSteps)
+    const circling = failureOf(World.run({ seed: 1, maxSteps: 1000 }, spinning).exit)
+    assert.instanceOf(circling, OutOfSteps)
+    assert.match(circling.message, /^SKEIN5001 the simulation is not done after 1001 steps and 0 ms of virtual time \(seed 1\)\n[^]+\n {2}fix {2}see what runs in circles$/)
   })
 
   it("is ended by a check that fails, whatever else goes on", () => {
