@@ -18,6 +18,7 @@ import * as NodePlatform from "@skein/client/node/Platform"
 import * as TaskClient from "@skein/client/TaskClient"
 import { ClusterError } from "@skein/protocol/Errors"
 import { ProcessId } from "@skein/protocol/Ids"
+import * as SchedulerFile from "@skein/protocol/SchedulerFile"
 import { Notices } from "@skein/runtime/nanny/Notices"
 import * as NodeThreads from "@skein/runtime/node/NodeThreads"
 import { Journal } from "@skein/runtime/scheduler/Journal"
@@ -36,8 +37,10 @@ import { Hashing } from "@skein/transport/Hashing"
 import { Network } from "@skein/transport/Memory"
 import { Directory } from "./Directory.ts"
 import * as ClusterLog from "./internal/clusterLog.ts"
+import * as OwnLog from "./internal/ownLog.ts"
 import type { Parts } from "./internal/parts.ts"
-import { listenAddress, type Surroundings, workerConfig } from "./internal/workerConfig.ts"
+import { listenAddress, schedulerConfig, type Surroundings, workerConfig } from "./internal/workerConfig.ts"
+import * as Environment from "./node/Environment.ts"
 import { checkCount, type Plan } from "./Options.ts"
 
 type Services = Directory | Hashing | Network | Scope.Scope
@@ -45,19 +48,23 @@ type Services = Directory | Hashing | Network | Scope.Scope
 /** Starts the scheduler and all workers; returns when every one of them is up. They end, in order, with the scope. */
 export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<Parts, ClusterError, Services> {
   NodeCurrentTask.install()
-  const directory = yield* (yield* Directory).make
-  const token = Redacted.make(Hex.encode((yield* Hashing).random(32)))
+  const files = yield* Directory
+  const directory = yield* files.make
+  if (plan.worker.localDirectory !== undefined) yield* files.ensure(plan.worker.localDirectory)
+  const token = plan.scheduler.token ?? Redacted.make(Hex.encode((yield* Hashing).random(32)))
+  yield* Environment.set(plan.worker.environment)
   const log = yield* ClusterLog.make
-  const scheduler = yield* startScheduler(plan, directory, token)
+  const schedulerLog = OwnLog.make(plan.logsFrom)
+  const scheduler = yield* schedulerLog.keep(startScheduler(plan, directory, token))
   const workers = yield* makeWorkers({ plan, directory, token, address: scheduler.address, log })
   yield* workers.scale(plan.workers)
-  yield* log.add(`${plan.workers} workers and the scheduler are up at ${scheduler.address}`)
+  if (plan.scheduler.schedulerFile !== undefined) yield* files.keepFile(plan.scheduler.schedulerFile, SchedulerFile.format(scheduler.address, token))
+  yield* log.add(`${plan.name}: ${plan.workers} workers and the scheduler are up at ${scheduler.address}`)
   return {
     address: scheduler.address,
     token,
     scale: workers.scale,
-    // What schedulers and workers log here goes to this process's own logger.
-    logs: Effect.map(log.all, (own) => new Map([["cluster", own], ["scheduler", []], ...workers.names().map((name) => [name, []] as const)])),
+    logs: Effect.map(log.all, (own) => new Map([["cluster", own], ["scheduler", schedulerLog.lines()], ...workers.logs()])),
     revive: workers.revive,
     shutdown: Effect.andThen(workers.scale(0), scheduler.stop).pipe(Effect.ignore),
     gone: scheduler.gone
@@ -68,7 +75,7 @@ export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<P
 const startScheduler = Effect.fnUntraced(function*(plan: Plan, directory: string, token: Redacted.Redacted<string>) {
   const scope = yield* Scope.fork(yield* Effect.scope)
   const port = plan.listening._tag === "Tcp" ? plan.listening.port : 0
-  const config = yield* Effect.orDie(SchedulerConfig.decode({ token: Redacted.value(token) }))
+  const config = yield* Effect.orDie(SchedulerConfig.decode(schedulerConfig(plan, token)))
   const { address, ended } = yield* Effect.gen(function*() {
     const sockets = yield* Sockets
     const listening = yield* Effect.mapError(sockets.listen(listenAddress(plan, directory, "scheduler", port)), (failed) =>
@@ -89,13 +96,18 @@ const makeWorkers = Effect.fnUntraced(function*(options: WorkersOptions) {
   const services = yield* Effect.context<Hashing | Network>()
   /** Each worker's scope, in the order in which they were started. */
   const running = new Map<string, Scope.Closeable>()
+  /** The lines of each worker, also of those that have gone; of the latest 32 workers besides those that run. */
+  const logs = new Map<string, OwnLog.OwnLog>()
   const alone = yield* Semaphore.make(1)
   let named = 0
 
   const add = Effect.fnUntraced(function*(name: string) {
     const own = yield* Scope.fork(scope)
     running.set(name, own)
-    yield* startWorker(options, name).pipe(
+    const kept = logs.get(name) ?? OwnLog.make(options.plan.logsFrom)
+    logs.set(name, kept)
+    trim(logs, running)
+    yield* kept.keep(startWorker(options, name)).pipe(
       Scope.provide(own),
       Effect.onError(() => remove(name))
     )
@@ -119,9 +131,19 @@ const makeWorkers = Effect.fnUntraced(function*(options: WorkersOptions) {
       Effect.suspend(() => Effect.forEach([...running.keys()], (name) => Effect.andThen(remove(name), add(name)), { concurrency: "unbounded", discard: true })),
       services
     )),
-    names: () => [...running.keys()]
+    logs: () => Array.from(logs, ([name, { lines }]) => [name, lines()] as const)
   }
 })
+
+const trim = (logs: Map<string, unknown>, running: ReadonlyMap<string, unknown>): void => {
+  let past = logs.size - running.size
+  for (const name of logs.keys()) {
+    if (past <= 32) return
+    if (running.has(name)) continue
+    logs.delete(name)
+    past--
+  }
+}
 
 const startWorker = Effect.fnUntraced(function*(options: WorkersOptions, name: string) {
   const { plan } = options

@@ -5,17 +5,25 @@
  * more. What this release cannot do is refused by name: an option that was
  * accepted and ignored would be believed.
  */
-import type * as Duration from "effect/Duration"
-import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
+import type * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
+import type { AdaptOptions } from "@skein/client/Cluster"
 import { ClusterError } from "@skein/protocol/Errors"
-import { suggestion } from "@skein/protocol/Suggestion"
+import type { Resources } from "@skein/protocol/Resources"
+import { boundHost, checkNames, count, port, readTasks, type Tasks, text, within, type Wrong, wrong } from "./internal/reading.ts"
+import type { Machine } from "./Machine.ts"
+import { type Listening, type LocalSchedulerOptions, readLocalScheduler, type SchedulerSettings } from "./SchedulerOptions.ts"
+import { FIBERS_PER_THREAD, type LocalWorkerOptions, memoryLimit, readLocalWorker, resources, type WorkerSettings } from "./WorkerOptions.ts"
 
-/** Modules, imported by the worker: every exported `Task.fn` and every exported layer of contracts counts. Or such a layer, which each worker builds afresh. */
-export type Tasks<E = never, R = never> = URL | string | ReadonlyArray<URL | string> | Layer.Layer<never, E, R>
+export type { Machine } from "./Machine.ts"
+export type { Tasks } from "./internal/reading.ts"
+
+/** From which level on what schedulers and workers log is printed. */
+export type LogsFrom = "Debug" | "Info" | "Warn" | "Error" | "None"
 
 export interface LocalClusterOptions<E = never, R = never> {
+  /** Shown in logs, and as the nanny of its workers. @default "local-cluster" */
+  readonly name?: string
   /** @default from the number of cores */
   readonly workers?: number
   /** Plain functions in progress at once per worker. @default from the number of cores */
@@ -26,9 +34,18 @@ export interface LocalClusterOptions<E = never, R = never> {
   readonly processes?: boolean
   /** A layer only with `processes: false`. */
   readonly tasks?: Tasks<E, R>
-  /** null: no limit; the only one in this release. @default null */
+  /**
+   * Per worker: bytes, "2GiB", a fraction of the machine's memory up to 1, "auto" (an even share), or null or 0 for none. A worker's
+   * nanny ends it at 95 % of it; with `processes: false` there are no nannies, and it is only shown. @default "auto"
+   */
   readonly memoryLimit?: number | string | null
-  /** @default "unix", a socket in a directory of mode 0700; "tcp" where a host or port is given */
+  /** What each worker offers to tasks that ask for it, e.g. `{ GPU: 1 }`. @default nothing */
+  readonly resources?: Readonly<Record<string, number>>
+  /** Further options of every worker. */
+  readonly worker?: LocalWorkerOptions
+  /** Further options of the scheduler. */
+  readonly scheduler?: LocalSchedulerOptions
+  /** @default "unix", a socket in a directory of mode 0700; "tcp" where a host, port or interface is given */
   readonly protocol?: "tcp" | "unix" | "inproc"
   /**
    * The limit of the scheduler's heap, in bytes; nearly there, it refuses new tasks with `Overloaded`. Counts in whole MiB, 64 at
@@ -39,35 +56,31 @@ export interface LocalClusterOptions<E = never, R = never> {
   readonly host?: string
   /** With TCP; 0: any free port. @default 0 */
   readonly schedulerPort?: number
+  /** Bind the address of this network interface instead of `host`. */
+  readonly interface?: string
   /** null: none; the only one in this release. @default null */
   readonly dashboardAddress?: string | null
+  /** Lines below this level are kept for `logs` and not printed. @default "Warn" */
+  readonly silenceLogs?: LogsFrom
 
   /** Not in this release, as all that follow: they fail with "BadOption". */
-  readonly name?: string
-  readonly resources?: Readonly<Record<string, number>>
-  readonly worker?: Readonly<Record<string, unknown>>
-  readonly scheduler?: Readonly<Record<string, unknown>>
-  readonly interface?: string
   readonly security?: boolean | Readonly<Record<string, string>>
   readonly dashboardPrefix?: string
-  readonly adapt?: { readonly minimum?: number; readonly maximum: number; readonly interval?: Duration.Input }
+  readonly adapt?: AdaptOptions
   readonly journal?: string
   readonly blockedHandlers?: ReadonlyArray<string>
-  readonly silenceLogs?: "Debug" | "Info" | "Warn" | "Error" | "None"
-  readonly token?: Redacted.Redacted<string>
 }
-
-/** Where the scheduler listens. */
-export type Listening =
-  | { readonly _tag: "Unix" }
-  | { readonly _tag: "Tcp"; readonly host: string; readonly port: number }
-  | { readonly _tag: "Inproc" }
 
 /** Options with every default filled in. */
 export interface Plan<E = never, R = never> {
+  readonly name: string
   readonly workers: number
   readonly threadsPerWorker: number
   readonly fibersPerWorker: number
+  /** Of each worker, in bytes; null: none. */
+  readonly memoryLimitBytes: number | null
+  /** Of each worker. */
+  readonly resources: Resources
   readonly processes: boolean
   /** URLs of modules. */
   readonly modules: ReadonlyArray<string>
@@ -76,82 +89,84 @@ export interface Plan<E = never, R = never> {
   /** Of the scheduler's process; undefined: the default. */
   readonly schedulerHeapMiB: number | undefined
   readonly listening: Listening
-}
-
-/** What the machine offers, for the defaults. */
-export interface Machine {
-  /** Cores this process may use. */
-  readonly cores: number
-  /** The folder from which relative paths of modules are meant, as a URL that ends in a slash. */
-  readonly folder: string
+  readonly scheduler: SchedulerSettings
+  readonly worker: WorkerSettings
+  readonly logsFrom: LogsFrom
 }
 
 const known = [
-  "workers", "threadsPerWorker", "fibersPerWorker", "processes", "tasks", "memoryLimit", "protocol", "host", "schedulerPort", "schedulerHeap", "dashboardAddress"
-] as const
-
+  "name", "workers", "threadsPerWorker", "fibersPerWorker", "processes", "tasks", "memoryLimit", "resources", "worker", "scheduler", "protocol", "host",
+  "schedulerPort", "interface", "schedulerHeap", "dashboardAddress", "silenceLogs"
+]
 /** Later releases know these; the message says so instead of calling them mistakes. */
-const later = [
-  "name", "resources", "worker", "scheduler", "interface", "security", "dashboardPrefix", "adapt", "journal", "blockedHandlers", "silenceLogs"
-] as const
+const later = ["security", "dashboardPrefix", "adapt", "journal", "blockedHandlers"]
 
-/** Fibers of one worker for each of its threads. */
-const FIBERS_PER_THREAD = 16
+const levels: ReadonlyArray<LogsFrom> = ["Debug", "Info", "Warn", "Error", "None"]
 
 /**
  * The plan, or the first option that is wrong.
  *
  * Source of the numbers: dask.distributed `deploy/local.py` and `deploy/utils.py`, `nprocesses_nthreads`.
  */
-export const plan = <E, R>(options: LocalClusterOptions<E, R>, machine: Machine): Result.Result<Plan<E, R>, ClusterError> => {
-  for (const option of Object.keys(options)) {
-    if ((known as ReadonlyArray<string>).includes(option)) continue
-    if (options[option as keyof LocalClusterOptions] === undefined) continue
-    return bad(option, (later as ReadonlyArray<string>).includes(option)
-      ? "is not in this release yet; leave it out"
-      : `is unknown${suggestion(option, known)}`)
-  }
-  const processes = options.processes ?? true
-  const counted = counts(options, processes, machine.cores)
-  if (Result.isFailure(counted)) return Result.fail(counted.failure)
-  const listening = listen(options, processes)
-  if (Result.isFailure(listening)) return Result.fail(listening.failure)
-  const heap = schedulerHeap(options.schedulerHeap, processes)
-  if (Result.isFailure(heap)) return Result.fail(heap.failure)
-  const schedulerHeapMiB = heap.success
-  if (options.memoryLimit !== undefined && options.memoryLimit !== null) {
-    return bad("memoryLimit", "can only be null in this release: no limit")
-  }
-  if (options.dashboardAddress !== undefined && options.dashboardAddress !== null) {
-    return bad("dashboardAddress", "can only be null in this release: no dashboard")
-  }
-  const tasks = options.tasks
-  if (Layer.isLayer(tasks)) {
-    return processes
-      ? bad("tasks", "is a layer, which cannot travel to another process; give the URL of the module that exports it, or `processes: false`")
-      : Result.succeed({ ...counted.success, processes, modules: [], layer: tasks as Layer.Layer<never, E, R>, listening: listening.success, schedulerHeapMiB })
-  }
-  const modules = moduleUrls(tasks as Exclude<Tasks, Layer.Layer<never>> | undefined, machine.folder)
-  if (Result.isFailure(modules)) return Result.fail(modules.failure)
-  return Result.succeed({ ...counted.success, processes, modules: modules.success, layer: undefined, listening: listening.success, schedulerHeapMiB })
-}
-
-const schedulerHeap = (bytes: number | undefined, processes: boolean): Result.Result<number | undefined, ClusterError> => {
-  if (bytes === undefined) return Result.succeed(undefined)
-  if (!processes) return bad("schedulerHeap", "needs a scheduler with a process of its own: leave `processes: false` out, or give this process `--max-old-space-size`")
-  const mebibytes = Math.floor(bytes / 2 ** 20)
-  return mebibytes >= 64 && mebibytes < 2 ** 22 ? Result.succeed(mebibytes) : bad("schedulerHeap", `must be a number of bytes, 64 MiB at least, got ${bytes}`)
-}
+export const plan = <E, R>(options: LocalClusterOptions<E, R>, machine: Machine): Result.Result<Plan<E, R>, ClusterError> =>
+  Result.mapError(read(options, machine), badOption)
 
 /** One failure for every option that is wrong: which, and what to do. */
-const badOption = (option: string, why: string): ClusterError => ClusterError.because("BadOption", { option, detail: `\`${option}\` ${why}` })
-const bad = (option: string, why: string) => Result.fail(badOption(option, why))
+export const badOption = ({ option, why }: Wrong): ClusterError => ClusterError.because("BadOption", { option, detail: `\`${option}\` ${why}` })
 
-/** A number of workers, threads or fibers. */
-export const checkCount = (option: string, count: number, least: number): Result.Result<number, ClusterError> =>
-  Number.isSafeInteger(count) && count >= least && count <= 10_000
-    ? Result.succeed(count)
-    : bad(option, `must be a whole number from ${least} to 10,000, got ${count}`)
+/** A number of workers that somebody asks for. */
+export const checkCount = (option: string, value: number, least: number): Result.Result<number, ClusterError> =>
+  Result.mapError(count(option, value, least), badOption)
+
+const read = <E, R>(options: LocalClusterOptions<E, R>, machine: Machine): Result.Result<Plan<E, R>, Wrong> =>
+  Result.gen(function*() {
+    yield* checkNames(options, known, later)
+    const { dashboardAddress, processes = true, silenceLogs = "Warn" } = options
+    if (typeof processes !== "boolean") yield* wrong("processes", "must be true or false")
+    if (dashboardAddress !== undefined && dashboardAddress !== null) yield* wrong("dashboardAddress", "can only be null in this release: no dashboard")
+    if (!levels.includes(silenceLogs)) yield* wrong("silenceLogs", `must be one of ${levels.join(", ")}, got ${JSON.stringify(silenceLogs)}`)
+    const counted = yield* counts(options, processes, machine.cores)
+    const listening = yield* listen(options, processes, machine)
+    const { layer, modules } = yield* readTasks(options.tasks, machine)
+    if (layer !== undefined && processes) {
+      yield* wrong("tasks", "is a layer, which cannot travel to another process; give the URL of the module that exports it, or `processes: false`")
+    }
+    return {
+      ...counted,
+      name: (yield* text("name", options.name)) ?? "local-cluster",
+      memoryLimitBytes: yield* memoryLimit(options.memoryLimit, machine, counted.workers),
+      resources: yield* resources(options.resources),
+      processes,
+      modules,
+      layer,
+      schedulerHeapMiB: yield* schedulerHeap(options.schedulerHeap, processes),
+      listening,
+      scheduler: yield* Result.mapError(readLocalScheduler(options.scheduler ?? {}), within("scheduler")),
+      worker: yield* Result.mapError(readAllWorkers(options.worker ?? {}, machine, listening, counted.workers), within("worker")),
+      logsFrom: silenceLogs
+    }
+  })
+
+const schedulerHeap = (bytes: number | undefined, processes: boolean): Result.Result<number | undefined, Wrong> => {
+  if (bytes === undefined) return Result.succeed(undefined)
+  if (!processes) return wrong("schedulerHeap", "needs a scheduler with a process of its own: leave `processes: false` out, or give this process `--max-old-space-size`")
+  const mebibytes = Math.floor(bytes / 2 ** 20)
+  return mebibytes >= 64 && mebibytes < 2 ** 22 ? Result.succeed(mebibytes) : wrong("schedulerHeap", `must be a number of bytes, 64 MiB at least, got ${bytes}`)
+}
+
+/** What all workers are told has to fit all of them. */
+const readAllWorkers = (options: LocalWorkerOptions, machine: Machine, listening: Listening, workers: number): Result.Result<WorkerSettings, Wrong> =>
+  Result.gen(function*() {
+    const settings = yield* readLocalWorker(options, machine)
+    if (listening._tag !== "Tcp") {
+      for (const option of ["host", "port", "interface"] as const) {
+        if (options[option] !== undefined) yield* wrong(option, "needs `protocol: \"tcp\"`: workers listen as their scheduler does")
+      }
+    }
+    if (workers > 1 && settings.port > 0) yield* wrong("port", `is one port, and there are ${workers} workers: leave it out, and each takes a free one`)
+    if (workers > 1 && settings.contactAddress !== null) yield* wrong("contactAddress", `is one address, and there are ${workers} workers`)
+    return settings
+  })
 
 type Counts = Pick<Plan, "workers" | "threadsPerWorker" | "fibersPerWorker">
 
@@ -159,9 +174,9 @@ const counts = (
   options: Pick<LocalClusterOptions, "workers" | "threadsPerWorker" | "fibersPerWorker">,
   processes: boolean,
   cores: number
-): Result.Result<Counts, ClusterError> => {
+): Result.Result<Counts, Wrong> => {
   for (const [option, least] of [["workers", 0], ["threadsPerWorker", 1], ["fibersPerWorker", 1]] as const) {
-    const checked = checkCount(option, options[option] ?? least, least)
+    const checked = count(option, options[option] ?? least, least)
     if (Result.isFailure(checked)) return Result.fail(checked.failure)
   }
   const preferred = breakdown(cores)
@@ -183,39 +198,22 @@ const breakdown = (cores: number): { readonly workers: number; readonly threads:
 }
 
 const listen = (
-  { host, protocol, schedulerPort }: Pick<LocalClusterOptions, "host" | "protocol" | "schedulerPort">,
-  processes: boolean
-): Result.Result<Listening, ClusterError> => {
-  const tcp = protocol === "tcp" || (protocol === undefined && (host !== undefined || schedulerPort !== undefined))
-  if (tcp) {
-    const port = schedulerPort ?? 0
-    if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) return bad("schedulerPort", `must be a port from 0 to 65,535, got ${port}`)
-    if (host === "") return bad("host", "must name an address, such as 127.0.0.1")
-    return Result.succeed({ _tag: "Tcp", host: host ?? "127.0.0.1", port })
-  }
-  if (host !== undefined) return bad("host", `needs \`protocol: "tcp"\`, and the protocol is "${protocol}"`)
-  if (schedulerPort !== undefined) return bad("schedulerPort", `needs \`protocol: "tcp"\`, and the protocol is "${protocol}"`)
-  switch (protocol) {
-    case undefined:
-    case "unix":
-      return Result.succeed({ _tag: "Unix" })
-    case "inproc":
-      return processes ? bad("protocol", "\"inproc\" needs `processes: false`: other processes cannot reach it") : Result.succeed({ _tag: "Inproc" })
-    default:
-      return bad("protocol", `must be "tcp", "unix" or "inproc", got ${JSON.stringify(protocol)}`)
-  }
-}
-
-const moduleUrls = (
-  tasks: URL | string | ReadonlyArray<URL | string> | undefined,
-  folder: string
-): Result.Result<ReadonlyArray<string>, ClusterError> => {
-  if (tasks === undefined) return Result.succeed([])
-  const urls: Array<string> = []
-  for (const task of Array.isArray(tasks) ? tasks as ReadonlyArray<URL | string> : [tasks as URL | string]) {
-    const url = typeof task === "string" ? (URL.canParse(task) ? new URL(task) : new URL(task, folder)) : task
-    if (url.protocol !== "file:") return bad("tasks", `must be files, got ${url.href}`)
-    urls.push(url.href)
-  }
-  return Result.succeed(urls)
-}
+  options: Pick<LocalClusterOptions, "host" | "protocol" | "schedulerPort" | "interface">,
+  processes: boolean,
+  machine: Machine
+): Result.Result<Listening, Wrong> =>
+  Result.gen(function*() {
+    const { protocol, schedulerPort } = options
+    const host = yield* boundHost(options, machine)
+    if (protocol === "tcp" || (protocol === undefined && (host !== undefined || schedulerPort !== undefined))) {
+      return { _tag: "Tcp", host: host ?? "127.0.0.1", port: yield* port("schedulerPort", schedulerPort ?? 0) } as const
+    }
+    if (protocol !== undefined && protocol !== "unix" && protocol !== "inproc") {
+      return yield* wrong("protocol", `must be "tcp", "unix" or "inproc", got ${JSON.stringify(protocol)}`)
+    }
+    for (const option of ["host", "schedulerPort", "interface"] as const) {
+      if (options[option] !== undefined) yield* wrong(option, `needs \`protocol: "tcp"\`, and the protocol is "${protocol}"`)
+    }
+    if (protocol !== "inproc") return { _tag: "Unix" } as const
+    return processes ? yield* wrong("protocol", "\"inproc\" needs `processes: false`: other processes cannot reach it") : { _tag: "Inproc" } as const
+  })

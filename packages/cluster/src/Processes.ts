@@ -9,11 +9,13 @@
  * processes start at once: a worker looks for its scheduler until that is
  * there. Only a TCP port that the system is to choose must be waited for.
  */
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Hex from "effect/encoding/Hex"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { ClusterError } from "@skein/protocol/Errors"
+import * as SchedulerFile from "@skein/protocol/SchedulerFile"
 import type { ProcessSpawner } from "@skein/runtime/nanny/ChildProcess"
 import { defaultHeapMiB } from "@skein/runtime/node/NodeMemory"
 import * as Nanny from "@skein/runtime/nanny/Nanny"
@@ -24,25 +26,31 @@ import * as ClusterLog from "./internal/clusterLog.ts"
 import * as NannyLine from "./internal/nannyLine.ts"
 import { linesOf, NANNY_INTENSITY, supervised, whenReady } from "./internal/nannied.ts"
 import type { Parts } from "./internal/parts.ts"
-import { listenAddress, workerConfig } from "./internal/workerConfig.ts"
+import { makeFilter } from "./internal/printing.ts"
+import { listenAddress, schedulerConfig, workerConfig } from "./internal/workerConfig.ts"
 import * as Entries from "./node/Entries.ts"
-import type { Plan } from "./Options.ts"
+import type { LogsFrom, Plan } from "./Options.ts"
 import * as Workers from "./Workers.ts"
 
 type Services = Directory | Hashing | ProcessSpawner | Scope.Scope | Sockets
 
 /** Starts the scheduler and all workers; returns when every one of them is up. They end, in order, with the scope. */
 export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<Parts, ClusterError, Services> {
-  const directory = yield* (yield* Directory).make
-  const token = Redacted.make(Hex.encode((yield* Hashing).random(32)))
+  const files = yield* Directory
+  const directory = yield* files.make
+  if (plan.worker.localDirectory !== undefined) yield* files.ensure(plan.worker.localDirectory)
+  const token = plan.scheduler.token ?? Redacted.make(Hex.encode((yield* Hashing).random(32)))
   const log = yield* ClusterLog.make
+  const onLine = makePrinter(yield* Console.Console, plan.logsFrom)
   const line = yield* NannyLine.make
   // Closed last to first: the line, for nobody need hear of ends that are wished, the workers, the scheduler.
-  const scheduler = yield* startScheduler(plan, directory, token)
+  const scheduler = yield* startScheduler(plan, directory, token, onLine("scheduler"))
   const address = plan.listening._tag === "Unix" ? listenAddress(plan, directory, "scheduler", 0) : yield* whenReady(scheduler)
   const workers = yield* Workers.make({
     nameOf: (index) => `worker-${index}`,
-    configOf: (name) => ({ ...workerConfig({ plan, directory, token, address }, name), nanny: "local-cluster" }),
+    configOf: (name) => ({ ...workerConfig({ plan, directory, token, address }, name), nanny: plan.name }),
+    env: plan.worker.environment,
+    onLine,
     log,
     line
   })
@@ -53,7 +61,8 @@ export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<P
     Effect.andThen(workers.scale(plan.workers), Effect.asVoid(whenReady(scheduler))),
     Effect.andThen(scheduler.awaitStatus(({ _tag }) => _tag === "GivenUp"), Effect.asVoid(whenReady(scheduler)))
   )
-  yield* log.add(`${plan.workers} workers and the scheduler are up at ${address}`)
+  if (plan.scheduler.schedulerFile !== undefined) yield* files.keepFile(plan.scheduler.schedulerFile, SchedulerFile.format(address, token))
+  yield* log.add(`${plan.name}: ${plan.workers} workers and the scheduler are up at ${address}`)
   const gone = Effect.asVoid(scheduler.awaitStatus(({ _tag }) => _tag === "GivenUp" || _tag === "Stopped"))
   return {
     address,
@@ -70,7 +79,7 @@ export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<P
   }
 })
 
-const startScheduler = Effect.fnUntraced(function*(plan: Plan, directory: string, token: Redacted.Redacted<string>) {
+const startScheduler = Effect.fnUntraced(function*(plan: Plan, directory: string, token: Redacted.Redacted<string>, onLine: (line: Nanny.LogLine) => void) {
   const listening = plan.listening._tag === "Tcp"
     ? { protocol: "tcp", host: plan.listening.host, port: plan.listening.port }
     : { protocol: "unix", path: socketIn(directory, "scheduler") }
@@ -78,7 +87,8 @@ const startScheduler = Effect.fnUntraced(function*(plan: Plan, directory: string
     name: "scheduler",
     entry: Entries.scheduler,
     nodeArgs: [`--max-old-space-size=${plan.schedulerHeapMiB ?? defaultHeapMiB()}`],
-    config: { ...listening, token: Redacted.value(token) },
+    config: { ...schedulerConfig(plan, token), ...listening },
+    onLine,
     image: Entries.all,
     policy: { intensity: 0 }
   })
@@ -86,3 +96,11 @@ const startScheduler = Effect.fnUntraced(function*(plan: Plan, directory: string
   yield* Effect.forkScoped(supervised(nanny.child, NANNY_INTENSITY), { startImmediately: true })
   return nanny
 })
+
+/** Prints lines of the part of this name, those from a level on, on this program's standard error. */
+const makePrinter = (console: Console.Console, from: LogsFrom) => (name: string) => {
+  const isPrinted = makeFilter(from)
+  return (line: Nanny.LogLine): void => {
+    if (isPrinted(line)) console.error(`[${name}] ${line.text}`)
+  }
+}

@@ -29,6 +29,8 @@ export interface Options {
   readonly nameOf: (index: number) => string
   /** What the worker of this name is told: `WorkerConfig`, less what its nanny knows better. */
   readonly configOf: (name: string) => Schema.Json
+  /** Called with each line that the worker of this name writes, as it comes; must not throw. @default nobody is told */
+  readonly onLine?: (name: string) => (line: Nanny.LogLine) => void
   /** Added to the environment of each. @default nothing */
   readonly env?: Readonly<Record<string, string>>
   /** When and how often each is started again. @default core/nanny/State `defaultPolicy` */
@@ -116,11 +118,12 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
 
 const isOver = ({ _tag }: Status) => _tag === "Stopped" || _tag === "GivenUp"
 
-const makeNanny = ({ configOf, env, line, log, policy }: Options, name: string) =>
+const makeNanny = ({ configOf, env, line, log, onLine, policy }: Options, name: string) =>
   Nanny.make({
     name,
     entry: Entries.worker,
     config: configOf(name),
+    ...(onLine === undefined ? {} : { onLine: onLine(name) }),
     ...(env === undefined ? {} : { env }),
     ...(policy === undefined ? {} : { policy }),
     image: Entries.all,

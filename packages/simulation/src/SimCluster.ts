@@ -187,8 +187,9 @@ export const make = Effect.fnUntraced(function*(options: SimClusterOptions): Eff
 const planOf = ({ modules, slots, threads, workers }: SimClusterOptions): Effect.Effect<Plan, ClusterError> =>
   Effect.map(
     Effect.fromResult(plan(
-      { workers, threadsPerWorker: threads ?? slots, fibersPerWorker: slots, tasks: Object.keys(modules ?? {}) },
-      { cores: 1, folder: "file:///simulated/" }
+      { workers, threadsPerWorker: threads ?? slots, fibersPerWorker: slots, tasks: Object.keys(modules ?? {}), memoryLimit: null },
+      // Simulated processes take as much memory as they are told to, and nobody watches.
+      { cores: 1, memoryBytes: Infinity, interfaces: {}, folder: "file:///simulated/" }
     )),
     (planned) => ({ ...planned, layer: undefined })
   )
@@ -250,7 +251,7 @@ const startOwner = Effect.fnUntraced(function*(world: World.World, owner: SimPro
     })).pipe(
       Effect.provideService(Sockets, sockets),
       Effect.provideService(ProcessSpawner, spawner.service),
-      Effect.provideService(Directory, { make: Effect.succeed(DIRECTORY) }),
+      Effect.provideService(Directory, { make: Effect.succeed(DIRECTORY), ensure: () => Effect.void, keepFile: () => Effect.void }),
       Effect.onExit((exit) => Effect.sync(() => Exit.isFailure(exit) ? ready.settle(exit) : undefined))
     )
   )

@@ -27,7 +27,7 @@ export class Network extends Context.Service<Network, {
   readonly connect: (name: string) => Socket.Socket
 }>()("@skein/transport/Memory/Network") {
   /** A network of its own for whoever builds it. */
-  static readonly layer: Layer.Layer<Network> = Layer.sync(Network, () => makeNetwork())
+  static readonly layer: Layer.Layer<Network> = Layer.fresh(Layer.sync(Network, () => makeNetwork()))
 }
 
 /** Bytes that may wait in one direction before writers wait. */

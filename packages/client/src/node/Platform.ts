@@ -40,8 +40,8 @@ const readText = (path: string) =>
     }
   })
 
-/** Node's; `inproc://` addresses are those of the `Network` in scope, if there is one. */
-export const layer: Layer.Layer<Platform | Hashing> = Layer.merge(
+/** Node's; `inproc://` addresses are those of the `Network` in scope, if there is one: so it is built anew at each use. */
+export const layer: Layer.Layer<Platform | Hashing> = Layer.fresh(Layer.merge(
   Layer.effect(
     Platform,
     Effect.map(Effect.serviceOption(Memory.Network), (found) => {
@@ -55,4 +55,4 @@ export const layer: Layer.Layer<Platform | Hashing> = Layer.merge(
     })
   ),
   NodeHashing.layer
-)
+))

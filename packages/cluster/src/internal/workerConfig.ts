@@ -28,13 +28,36 @@ export const listenAddress = ({ listening }: Plan, directory: string, name: stri
 }
 
 /** The fields of `WorkerConfig` that do not depend on who watches the worker. */
-export const workerConfig = ({ address, directory, plan, token }: Surroundings, name: string) => ({
-  scheduler: address,
+export const workerConfig = ({ address, directory, plan, token }: Surroundings, name: string) => {
+  const { listening, worker } = plan
+  const host = listening._tag === "Tcp" ? worker.host ?? listening.host : "localhost"
+  return {
+    scheduler: address,
+    token: Redacted.value(token),
+    listen: listening._tag === "Tcp" ? Address.print(Address.tcp(host, worker.port)) : listenAddress(plan, directory, name, 0),
+    contact: worker.contactAddress,
+    host,
+    nthreads: plan.threadsPerWorker,
+    nfibers: plan.fibersPerWorker,
+    memoryLimitBytes: plan.memoryLimitBytes,
+    resources: plan.resources,
+    localDirectory: worker.localDirectory ?? directory,
+    resumeMs: worker.resumeMs,
+    ...(worker.deathMs === undefined ? {} : { connectMs: worker.deathMs }),
+    logLevel: logLevel(plan),
+    tasks: [...plan.modules]
+  }
+}
+
+/** The fields of `SchedulerConfig` that do not depend on where it listens. */
+export const schedulerConfig = (plan: Plan, token: Redacted.Redacted<string>) => ({
+  ...plan.scheduler.tuning,
+  name: plan.name,
   token: Redacted.value(token),
-  listen: listenAddress(plan, directory, name, 0),
-  host: plan.listening._tag === "Tcp" ? plan.listening.host : "localhost",
-  nthreads: plan.threadsPerWorker,
-  nfibers: plan.fibersPerWorker,
-  localDirectory: directory,
-  tasks: [...plan.modules]
+  // A worker comes back as late as it was told that it may.
+  workerGraceMs: plan.worker.resumeMs,
+  logLevel: logLevel(plan)
 })
+
+/** Below it nothing is logged at all; from where on it is printed is another question. */
+const logLevel = ({ logsFrom }: Plan): "Debug" | "Info" => logsFrom === "Debug" ? "Debug" : "Info"

@@ -7,7 +7,7 @@
  *
  * Its name is short, for the path of a unix socket has 107 bytes at most.
  */
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
@@ -15,6 +15,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { ClusterError } from "@skein/protocol/Errors"
 import { Directory } from "../Directory.ts"
+import { badOption } from "../Options.ts"
 
 /** The directory's path. Fails where the temporary directory cannot be written. */
 export const make: Effect.Effect<string, ClusterError, Scope.Scope> = Effect.acquireRelease(
@@ -34,8 +35,33 @@ export const make: Effect.Effect<string, ClusterError, Scope.Scope> = Effect.acq
   (path) => Effect.ignore(Effect.tryPromise(() => rm(path, { recursive: true, force: true })))
 )
 
+/** Makes a directory unless it is there. */
+export const ensure = (path: string): Effect.Effect<void, ClusterError> =>
+  Effect.asVoid(Effect.tryPromise({
+    try: () => mkdir(path, { recursive: true }),
+    catch: (error) => badOption({ option: "localDirectory", why: `cannot be made: ${String(error)}` })
+  }))
+
+/** The file goes with the scope; what somebody else has written there since does not. */
+export const keepFile = (path: string, text: string): Effect.Effect<void, ClusterError, Scope.Scope> =>
+  Effect.asVoid(Effect.acquireRelease(
+    Effect.tryPromise({
+      try: async () => {
+        // Beside it, so that it is there whole as soon as it is there; nobody can have opened it before its mode was set.
+        const beside = `${path}.${process.pid}.new`
+        await rm(beside, { force: true })
+        await writeFile(beside, text, { mode: 0o600, flag: "wx" })
+        await rename(beside, path)
+      },
+      catch: (error) => badOption({ option: "schedulerFile", why: `cannot be written: ${String(error)}` })
+    }),
+    () => Effect.ignore(Effect.tryPromise(async () => {
+      if (await readFile(path, "utf8") === text) await rm(path)
+    }))
+  ))
+
 /** On this machine. */
-export const layer: Layer.Layer<Directory> = Layer.sync(Directory, () => Directory.of({ make }))
+export const layer: Layer.Layer<Directory> = Layer.sync(Directory, () => Directory.of({ make, ensure, keepFile }))
 
 /** Holds the owner's process id. */
 const OWNER = "owner"

@@ -16,6 +16,7 @@ const lingering = Effect.map(SubscriptionRef.make<Status>("connected"), (status)
     ended: Effect.never,
     status,
     beatMs: () => 1000,
+    graceMs: 5000,
     peer: { role: "client", name: "x" }
   }
   return { ends, session }

@@ -94,8 +94,10 @@ export const plan = (options: SimOptions<unknown, unknown>, folder: string): Res
   const { fibersPerWorker, tasks, threadsPerWorker = 2, workers = 2 } = options
   return Result.map(
     // Not in processes of their own, as far as its options go: there a layer may not be given.
-    planCluster({ workers, threadsPerWorker, processes: false, ...(fibersPerWorker === undefined ? {} : { fibersPerWorker }), ...(tasks === undefined ? {} : { tasks }) }, {
+    planCluster({ workers, threadsPerWorker, processes: false, memoryLimit: null, ...(fibersPerWorker === undefined ? {} : { fibersPerWorker }), ...(tasks === undefined ? {} : { tasks }) }, {
       cores: CORES,
+      memoryBytes: Infinity,
+      interfaces: {},
       folder
     }),
     (cluster): SimPlan => ({
