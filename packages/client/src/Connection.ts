@@ -91,7 +91,10 @@ const assemble = Effect.fnUntraced(function*(settings: Located, gone: Effect.Eff
   const telling = outbox.run({
     submit: (graph) => Effect.flatMap(scheduler, (rpc) => rpc.Submit({ graph })),
     release: (refs) => Effect.flatMap(scheduler, (rpc) => rpc.Release({ refs })),
-    retry: (refs) => Effect.flatMap(scheduler, (rpc) => rpc.Retry({ refs }))
+    retry: (refs) => Effect.flatMap(scheduler, (rpc) => rpc.Retry({ refs })),
+    detach: (refs) => Effect.flatMap(scheduler, (rpc) => rpc.Detach({ refs })),
+    want: (rows) => Effect.flatMap(scheduler, (rpc) => rpc.Want({ rows })),
+    watch: (ref, on) => Effect.flatMap(scheduler, (rpc) => rpc.Watch({ ref, on }))
   })
   const over = Effect.flatMap(Effect.mapError(Deferred.await(opened), notOpened), ({ session }) => session.ended)
   const lost = Effect.andThen(gone, Effect.fail(Session.SessionEnded.of("closed", "the scheduler has ended")))
@@ -128,7 +131,7 @@ const assemble = Effect.fnUntraced(function*(settings: Located, gone: Effect.Eff
     scheduler,
     connection: connectionOf(Deferred.await(opened)),
     bulk,
-    codeOf: makeCodes({ sha256: hashing.sha256, packageAt: platform.packageAt }),
+    codeOf: makeCodes({ sha256: hashing.sha256, packageAt: platform.packageAt, sourceOf: platform.sourceOf }),
     digest: (bytes) => hashing.sha256Hex(bytes).slice(0, 32),
     fresh: () => `${unique.slice(12)}-${calls++}`,
     collecting,

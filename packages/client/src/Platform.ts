@@ -16,6 +16,19 @@ export interface Terminal {
   readonly write: (text: string) => Effect.Effect<void>
 }
 
+/** Where a function stands in the program's source. */
+export interface FunctionSource {
+  /** The file, as the user would call it. */
+  readonly file: string
+  /** Of the function's first character, from 1. */
+  readonly line: number
+  readonly column: number
+  /** Of the file. */
+  readonly lines: ReadonlyArray<string>
+  /** The lines are what a compiler made of the file, for that has moved what it wrote. */
+  readonly isCompiled: boolean
+}
+
 export class Platform extends Context.Service<Platform, {
   /** A socket that makes a new connection to this address each time its reader is acquired. */
   readonly connect: (address: string) => Effect.Effect<Socket.Socket, { readonly message: string }>
@@ -24,4 +37,6 @@ export class Platform extends Context.Service<Platform, {
   /** What a file holds; none if there is no such file. */
   readonly readText: (path: string) => Effect.Effect<Option.Option<string>, { readonly message: string }>
   readonly terminal: Terminal
+  /** Where a function stands, if anybody knows. Costs milliseconds. @default nobody knows */
+  readonly sourceOf?: (f: Function) => FunctionSource | undefined
 }>()("@skein/client/Platform") {}

@@ -12,6 +12,7 @@ import { Cluster, MoreClients } from "@skein/client/Cluster"
 import * as NodePlatform from "@skein/client/node/Platform"
 import type { Platform } from "@skein/client/Platform"
 import type { ClusterError, ConnectError } from "@skein/protocol/Errors"
+import * as TaskImport from "@skein/protocol/TaskImport"
 import * as NodeProcesses from "@skein/runtime/node/NodeProcesses"
 import * as NodeSockets from "@skein/runtime/worker/node/NodeSockets"
 import type { Hashing } from "@skein/transport/Hashing"
@@ -32,7 +33,8 @@ import * as Processes from "./Processes.ts"
 export const layer = <E = never, R = never>(
   options: LocalClusterOptions<E, R> = {}
 ): Layer.Layer<Client | Cluster, ClusterError | ConnectError | E, R> =>
-  Layer.effectContext(Effect.gen(function*() {
+  // Where a worker imports the program for its tasks, no cluster is started.
+  Layer.effectContext(TaskImport.notForTasks(Effect.gen(function*() {
     const planned = yield* Effect.fromResult(plan(options, Machine.here()))
     // The layer of tasks fails and needs what its type says: it is built beside the workers, which share the surroundings.
     const surroundings = yield* Effect.context<R>()
@@ -44,7 +46,7 @@ export const layer = <E = never, R = never>(
     const newClient = Effect.provideContext(makeClient({ address: started.address, token: started.token }, started.gone, started), around)
     const client = yield* newClient
     return Context.make(Client, client).pipe(Context.add(Cluster, client.cluster), Context.add(MoreClients, newClient))
-  })).pipe(
+  }))).pipe(
     Layer.provide(NodePlatform.layer),
     Layer.provide(NodeProcesses.layer),
     Layer.provide(PrivateDirectory.layer),

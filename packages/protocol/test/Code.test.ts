@@ -10,6 +10,11 @@ describe("the identity of code", () => {
     assert.strictEqual(digestOf(code, sha256), digestOf({ ...code }, sha256))
     assert.match(digestOf(code, sha256), /^[0-9a-f]{32}$/)
   })
+  it("differs with what is captured", () => {
+    const digests = [undefined, new Uint8Array(), new Uint8Array([1]), new Uint8Array([2])].map((captures) => digestOf({ ...code, captures }, sha256))
+    // No captures and an empty record of them are told apart by the record's own bytes.
+    assert.strictEqual(new Set(digests).size, 3)
+  })
   it("differs with name, module, text and version, and no part can pass for another", () => {
     const others = [{ name: "dec" }, { module: null }, { text: "(n) => n + 2" }, { version: 2 }, { name: "in", module: "capp/src/tasks.ts" }, { name: "inc16:app/src/tasks.ts", module: "" }]
     const digests = new Set([code, ...others.map((other) => ({ ...code, ...other }))].map((identity) => digestOf(identity, sha256)))

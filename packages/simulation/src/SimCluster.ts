@@ -32,8 +32,9 @@ import { Notices } from "@skein/runtime/nanny/Notices"
 import { Journal } from "@skein/runtime/scheduler/Journal"
 import * as SchedulerProgram from "@skein/runtime/scheduler/Program"
 import type * as SchedulerTree from "@skein/runtime/scheduler/Tree"
-import { type Around, Modules, ModuleFailed } from "@skein/runtime/worker/Code"
+import type { Around } from "@skein/runtime/worker/Code"
 import { Host } from "@skein/runtime/worker/Host"
+import { ModuleFailed, Modules } from "@skein/runtime/worker/Modules"
 import * as WorkerProgram from "@skein/runtime/worker/Program"
 import { Sockets } from "@skein/runtime/worker/Sockets"
 import { TaskClients } from "@skein/runtime/worker/TaskClients"
@@ -208,7 +209,9 @@ const makeSurroundings = (
       const exports = options.modules?.[url]
       return exports === undefined ? Effect.fail(new ModuleFailed({ url, cause: new Error("the simulation was not given this module") })) : Effect.succeed(exports)
     },
-    idOf: moduleIdOf
+    idOf: moduleIdOf,
+    // Every machine of a simulation has the same files.
+    locate: ({ url }) => options.modules?.[url] === undefined ? undefined : url
   })
   const journal = options.journal === true ? Layer.succeed(Journal, disk.journal) : Journal.layerNoop
   const scheduler: SimSpawner.Program = ({ config }, process, notices) =>

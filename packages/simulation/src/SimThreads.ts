@@ -11,6 +11,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { CodeDef } from "@skein/protocol/Code"
+import type { ProgressSaid } from "@skein/protocol/CurrentTask"
 import * as Body from "@skein/runtime/worker/Body"
 import type { Around } from "@skein/runtime/worker/Code"
 import { endingOf, here, inThread, toOutcome, unknown } from "@skein/runtime/worker/ThreadCode"
@@ -69,6 +70,8 @@ class SimThread {
   readonly #toThread: (f: () => void) => void
   readonly #codes = new Map<string, CodeDef>()
   readonly #waiting: Array<Waiting> = []
+  /** Runs whose beginning is to be told. */
+  readonly #timed = new Set<number>()
   #isUp = false
   #working: ThreadJob | undefined
   #terminated = false
@@ -111,6 +114,7 @@ class SimThread {
   #take(message: ToThread): void {
     for (const digest of message.forget) this.#codes.delete(digest)
     for (const def of message.codes) this.#codes.set(def.digest, def)
+    for (const run of message.timed) this.#timed.add(run)
     let offset = 0
     for (const job of message.jobs) {
       this.#waiting.push({ job, bytes: message.bytes, offset })
@@ -125,11 +129,13 @@ class SimThread {
       if (next === undefined) return
       const { job } = next
       if (Atomics.compareExchange(this.#claims, job.cell, queued, begun) !== queued) {
+        this.#timed.delete(job.run)
         this.#toOwner(() => this.#on.message({ _tag: "Skipped", cell: job.cell }))
         continue
       }
       const def = this.#codes.get(job.digest)
       if (def === undefined) return this.#end(1, `a job calls code ${job.digest}, which this thread was not told`)
+      if (this.#timed.delete(job.run)) this.#toOwner(() => this.#on.message({ _tag: "Begun", run: job.run }))
       this.#working = { spent: undefined, exited: undefined, stuckUntil: undefined }
       this.#fibers.run(this.#job(next, def, this.#working))
     }
@@ -154,14 +160,17 @@ class SimThread {
     })
   }
 
+  /** Virtual time passes between two steps of a body only if it waits, so none is left out. */
+  readonly #tell = (run: number, said: ProgressSaid): void => this.#toOwner(() => this.#on.message({ _tag: "Progress", run, said }))
+
   #begin({ bytes, job, offset }: Waiting, def: CodeDef, telling: ThreadJob, clock: Clock.Clock): Body.Ending | Effect.Effect<Body.Ending> {
     let at = offset
     const [args = new Uint8Array(0), ...inputs] = job.parts.map((length) => bytes.subarray(at, at += length))
     try {
       // All modules are of this very process, so what a thread would import has been made already.
       const body = here(def)
-      if (body === undefined) return endingOf(unknown(def))
-      return onThread(telling, () => Body.begin(this.#draws.around(body, def), args, inputs, Effect.void, clock, inThread({ ...job, worker: this.#process.name })))
+      if (body === undefined) return endingOf(unknown(def, this.#process.name))
+      return onThread(telling, () => Body.begin(this.#draws.around(body, def), args, inputs, Effect.void, clock, inThread({ ...job, worker: this.#process.name, tell: this.#tell })))
     } catch (thrown) {
       return endingOf(thrown)
     }

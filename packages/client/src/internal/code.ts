@@ -7,12 +7,15 @@
  */
 import * as Result from "effect/Result"
 import { BadOption, NotShippable } from "@skein/protocol/Errors"
-import { type CodeDef, type CodeModule, digestOf, moduleIdOf } from "@skein/protocol/Code"
-import { contractOf, fnEntry, isGeneric, returnsOf, sourceOf, type Task } from "@skein/protocol/Task"
+import { CODE_LIMIT, type CodeDef, type CodeModule, digestOf, moduleIdOf } from "@skein/protocol/Code"
+import { contractOf, fnEntry, isGeneric, isNative, returnsOf, sourceOf, type Task } from "@skein/protocol/Task"
 import { type FnEntry, isAmbiguous } from "@skein/protocol/TaskRegistry"
 import type { CheckedOptions } from "@skein/protocol/TaskOptions"
 import { codecsOfFn, codecsOfTask, type ResultCodecs } from "@skein/protocol/TaskValues"
-import { freeVariables } from "./freeVariables.ts"
+import * as Value from "@skein/protocol/Value"
+import type { FunctionSource } from "../Platform.ts"
+import { frameOf } from "./codeFrame.ts"
+import { type Free, freeVariables, type Kind } from "./freeVariables.ts"
 
 /** All that is known of a task before its arguments are. */
 export interface Code {
@@ -27,6 +30,8 @@ export interface CodeOptions {
   readonly sha256: (bytes: Uint8Array) => Uint8Array
   /** The name in the package.json of this folder, by URL; "" if it has none, undefined if there is no such file. */
   readonly packageAt: (folder: string) => string | undefined
+  /** Where a function stands; asked only about one that is refused. @default nobody knows */
+  readonly sourceOf?: ((f: Function) => FunctionSource | undefined) | undefined
 }
 
 type Found = Result.Result<Code, NotShippable | BadOption>
@@ -71,17 +76,24 @@ const MODULES_KEPT = 10_000
 /** Texts that were analysed; from then on new ones are analysed each time. */
 const TEXTS_KEPT = 10_000
 
-const ofEntry = (entry: FnEntry, module: CodeModule | null, { sha256 }: CodeOptions): Found => {
+const ofEntry = (entry: FnEntry, module: CodeModule | null, options: CodeOptions): Found => {
   const own = ownTextOf(entry)
-  // What travels under the name of a codec needs the codec there, which no text brings along.
-  const text = own._tag === "Whole" && entry.success === undefined && entry.error === undefined ? own.text : null
-  if (text === null && (module === null || isAmbiguous(entry))) return Result.fail(new NotShippable({ names: own._tag === "Whole" ? [] : own.names }))
+  const captured = capturedNames(entry)
+  // A module that the task was made in knows better what its name is there.
+  const missing = own.names.filter(({ name }) => !captured.has(name) && !(module === null && name === entry.name))
+  // What travels under the name of a codec needs the codec there, and services need their layer: no text brings these along.
+  const bringsAll = entry.success === undefined && entry.error === undefined && entry.services === undefined
+  const text = own.why === undefined && missing.length === 0 && bringsAll && entry.text.length <= CODE_LIMIT ? entry.text : null
+  if (isUnfit(own)) return refused(entry.body, own, missing, options, entry.name)
+  if (text === null && module === null) return refused(entry.body, own.why === undefined && missing.length === 0 ? { ...own, why: "needs a module" } : own, missing, options, entry.name)
+  if (text === null && isAmbiguous(entry)) return refused(entry.body, { ...own, why: "one of several" }, missing, options, entry.name)
   return Result.succeed({
     def: {
-      digest: digestOf({ name: entry.name, module: module?.id ?? null, text: entry.text, version: 1 }, sha256),
+      digest: digestOf({ name: entry.name, module: module?.id ?? null, text: entry.text, version: 1, captures: entry.captures }, options.sha256),
       name: entry.name,
       kind: "function",
       text,
+      ...(text === null || entry.captures === undefined ? {} : { captures: entry.captures }),
       module,
       moduleFirst: entry.moduleFirst,
       body: entry.returns,
@@ -114,17 +126,21 @@ const ofContract = (task: Task.Any, { sha256 }: CodeOptions): Code => {
   }
 }
 
-const ofFunction = (f: Function, { sha256 }: CodeOptions): Found => {
-  const own = ownText(sourceOf(f), f.name)
-  if (own._tag === "Partial") return Result.fail(new NotShippable({ names: own.names }))
+const ofFunction = (f: Function, options: CodeOptions): Found => {
+  const text = sourceOf(f)
+  const own = ownText(f, text)
+  // `const f = (n) => … f(n - 1)`: its own name is all that it lacks, and a worker gives it that.
+  const missing = own.names.filter(({ name }) => name !== f.name)
+  if (own.why !== undefined || missing.length > 0 || isUnfit(own)) return refused(f, own, missing, options)
+  if (text.length > CODE_LIMIT) return Result.fail(new BadOption({ option: "task", expected: `a function of ${CODE_LIMIT >> 20} MiB of text at most` }))
   const name = f.name === "" ? "anonymous" : f.name
   const body = returnsOf(f)
   return Result.succeed({
     def: {
-      digest: digestOf({ name, module: null, text: own.text, version: 1 }, sha256),
+      digest: digestOf({ name, module: null, text, version: 1 }, options.sha256),
       name,
       kind: "function",
-      text: own.text,
+      text,
       module: null,
       moduleFirst: false,
       body,
@@ -137,29 +153,51 @@ const ofFunction = (f: Function, { sha256 }: CodeOptions): Found => {
   })
 }
 
+const isolationOf = (body: CodeDef["body"]): CodeDef["isolation"] => body === "unknown" ? "thread" : "fiber"
+
+/** What a text says of its function: the names it takes from outside. `why`: it says nothing at all, or not enough, for this reason. */
+interface OwnText {
+  readonly why: NonNullable<NotShippable["why"]> | undefined
+  readonly names: ReadonlyArray<Free>
+  readonly kind: Kind
+  readonly detail?: string
+}
+
 /** To read a text takes up to milliseconds and depends on nothing else: clients of one program share what was found. */
 const ownTextOf = (entry: FnEntry): OwnText => {
   const known = ownTexts.get(entry)
   if (known !== undefined) return known
-  const own = ownText(entry.text)
+  const own = ownText(entry.body, entry.text)
   ownTexts.set(entry, own)
   return own
 }
 const ownTexts = new WeakMap<FnEntry, OwnText>()
 
-const isolationOf = (body: CodeDef["body"]): CodeDef["isolation"] => body === "unknown" ? "thread" : "fiber"
-
-/** A text that says everything of its function; or the names that it does not explain, none if it says nothing at all. */
-type OwnText = { readonly _tag: "Whole"; readonly text: string } | { readonly _tag: "Partial"; readonly names: ReadonlyArray<string> }
-
-/** `self`: the name by which a function may call itself. */
-const ownText = (text: string, self = ""): OwnText => {
-  if (isGeneric(text)) return { _tag: "Partial", names: [] }
+const ownText = (f: Function, text: string): OwnText => {
+  const nothing = (why: OwnText["why"], detail?: string): OwnText => ({ why, names: [], kind: "function", ...(detail === undefined ? {} : { detail }) })
+  if (isNative(text)) return nothing(f.name.startsWith("bound ") ? "bound" : "built in")
+  if (isGeneric(text)) return nothing("same text")
   const free = freeVariables(text)
-  if (free._tag === "Unreadable") return { _tag: "Partial", names: [`<its text cannot be read: ${free.detail}>`] }
-  if (free.names.length === 0) return { _tag: "Whole", text }
-  // `const f = (n) => … f(n - 1)`: its own name is all that it lacks, and is given to it.
-  return free.names.length === 1 && free.names[0] === self
-    ? { _tag: "Whole", text: `(() => { const ${self} = ${text}\nreturn ${self} })()` }
-    : { _tag: "Partial", names: free.names }
+  return free._tag === "Unreadable" ? nothing("unreadable", free.detail) : { why: undefined, names: free.names, kind: free.kind }
+}
+
+/** What cannot be called by a worker, wherever that finds it. An arrow's `this` is its module's, which there is. */
+const isUnfit = ({ kind, names }: OwnText): boolean => kind === "class" || kind === "generator" || kind === "accessor" || (kind === "function" && names.some(({ name }) => name === "this" || name === "super"))
+
+/** The names of the values that go with the text. */
+const capturedNames = ({ captures }: FnEntry): ReadonlySet<string> =>
+  // They were encoded when the task was made; what class they are of does not matter here.
+  captures === undefined ? noNames : new Set(Object.keys(Result.getOrThrow(Value.decode(captures, { named: (_, encoded) => encoded })) as object))
+const noNames: ReadonlySet<string> = new Set()
+
+const refused = (f: Function, { detail, kind, why }: OwnText, names: ReadonlyArray<Free>, options: CodeOptions, task = f.name): Found => {
+  const unfit = kind === "class" || kind === "generator" || kind === "accessor" ? kind : why
+  const source = unfit === undefined || unfit === "one of several" ? options.sourceOf?.(f) : undefined
+  return Result.fail(new NotShippable({
+    names: names.map(({ name }) => name),
+    ...(unfit === undefined ? {} : { why: unfit }),
+    ...(detail === undefined ? {} : { detail }),
+    ...(task === "" ? {} : { task }),
+    ...(source === undefined ? {} : { frame: frameOf(source, sourceOf(f), names) })
+  }))
 }

@@ -24,7 +24,7 @@ export type Kind = "arrow" | "function" | "generator" | "class" | "accessor"
  * Names that a function's text uses and does not declare, in order of appearance; or why the text cannot be read.
  *
  * Among the names are such as no variable has: `this`, `super` and `arguments`, where they are those of something around the text or,
- * with `this`, of whoever calls it; `import.meta`, and imports of files beside a module, such as `import("./x.ts")`.
+ * with `this`, of whoever calls it; `import.meta`, and files beside a module that it imports, such as `"./x.ts"`.
  */
 export type FreeVariables =
   | { readonly _tag: "Names"; readonly names: ReadonlyArray<Free>; readonly kind: Kind }
@@ -129,7 +129,7 @@ const visit = (node: AnyNode, scope: Scope, free: FreeNames): void => {
       return
     case "ImportExpression": {
       const { source } = node
-      if (source.type === "Literal" && typeof source.value === "string" && /^\.{1,2}\//.test(source.value)) note(free, `import("${source.value}")`, node)
+      if (source.type === "Literal" && typeof source.value === "string" && /^\.{1,2}\//.test(source.value)) note(free, JSON.stringify(source.value), source)
       return children(node).forEach((child) => visit(child, scope, free))
     }
     case "FunctionExpression":

@@ -10,6 +10,7 @@ import * as NodeHashing from "@skein/transport/node/Hashing"
 import type { Hashing } from "@skein/transport/Hashing"
 import { readFileSync } from "node:fs"
 import { Platform, type Terminal } from "../Platform.ts"
+import { functionSource } from "./functionSource.ts"
 
 /** This process's standard error: results of a program go to its standard output, and may go on to another. */
 const terminal: Terminal = {
@@ -49,6 +50,7 @@ export const layer: Layer.Layer<Platform | Hashing> = Layer.fresh(Layer.merge(
       return Platform.of({
         connect: (address) => Effect.provideService(connectTo(address), Memory.Network, network),
         packageAt,
+        sourceOf: functionSource,
         readText,
         terminal
       })

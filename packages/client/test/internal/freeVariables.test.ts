@@ -9,9 +9,18 @@ const cases: ReadonlyArray<readonly [text: string, names: ReadonlyArray<string>]
   ["(x) => { try { return JSON.parse(x) } catch (e) { return e.message } }", []],
   ["(x) => { try { return x } catch { return e } }", ["e"]],
   ["class A { static m() { return A.name } #p = 1; get q() { return this.#p + outer } }", ["outer"]],
+  ["(b = a, a) => { { const a = 1 } return c + a + c }", ["c"]],
   ["class A extends B { constructor() { super() } }", ["B"]],
   ["(xs) => xs.map(({ id, ...rest }) => ({ id, n: Object.keys(rest).length, t: new Date(), u: process.pid, Buffer }))", []],
-  ["m(x) { return x + this.k }", []],
+  ["m(x) { return x + this.k }", ["this"]],
+  ["function (x) { return [x].map(() => this) }", ["this"]],
+  ["(x) => this.k + x", ["this"]],
+  ["(x) => function () { return this.k + arguments.length + x }", []],
+  ["(x) => ({ m() { return super.toString() + this.k }, get g() { return this }, x })", []],
+  ["m(x) { return super.m(x) }", ["super"]],
+  ["(x) => arguments.length + x", ["arguments"]],
+  ["(x) => class { k = this; static s = super.toString() }", []],
+  ["async (x) => (await import('./beside.ts')).f(x) + (await import('node:os')).EOL", ["\"./beside.ts\""]],
   ["async *gen(x) { yield* other(x) }", ["other"]],
   ["get value() { return hidden }", ["hidden"]],
   ["[computed](x) { return x }", ["computed"]],
@@ -42,14 +51,35 @@ const cases: ReadonlyArray<readonly [text: string, names: ReadonlyArray<string>]
   ["async (x) => { const { default: d } = await import('node:fs'); return d.readFileSync(x) }", []]
 ]
 
+const namesOf = (text: string) => {
+  const found = freeVariables(text)
+  return found._tag === "Names" ? found.names.map(({ name }) => name) : found.detail
+}
+const kindOf = (text: string) => {
+  const found = freeVariables(text)
+  return found._tag === "Names" ? found.kind : found.detail
+}
+
 describe("free variables", () => {
   for (const [text, names] of cases) {
     it(`of ${text}`, () => {
-      assert.deepStrictEqual(freeVariables(text), { _tag: "Names", names: [...names] })
+      assert.deepStrictEqual(namesOf(text), [...names])
     })
   }
 
+  it("say where they are used first, in whatever form the text is one", () => {
+    for (const text of ["(x) => x + rate * rate", "m(x) { return x + rate }", "[k](x) { return x + rate }"]) {
+      const found = freeVariables(text)
+      assert.deepStrictEqual(found._tag === "Names" ? found.names.at(-1) : found, { name: "rate", at: text.indexOf("rate") }, text)
+    }
+  })
+
+  it("belong to an arrow, a function, or something that nobody can call for another", () => {
+    assert.deepStrictEqual(["(x) => x", "async m(x) { return x }", "function* g() {}", "async *g() {}", "class A {}", "get v() { return 1 }", "set v(x) {}"].map(kindOf),
+      ["arrow", "function", "generator", "generator", "class", "accessor", "accessor"])
+  })
+
   it("of a text that is no function are not guessed", () => {
-    assert.strictEqual(freeVariables("function (")._tag, "Unreadable")
+    for (const text of ["function (", "#p(x) { return x }", "1", "{ a: 1 }"]) assert.strictEqual(freeVariables(text)._tag, "Unreadable", text)
   })
 })

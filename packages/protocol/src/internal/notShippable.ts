@@ -33,7 +33,7 @@ const ofNames = ({ frame, names }: Refusal): Words => {
   const why = names.map(toolOf).find((words) => words !== undefined) ??
     (names.length === 1 && name === "this"
       ? "Workers call it alone, so there `this` would be undefined."
-      : `Workers run a copy of the function's text, so ${listed(names.map((one) => `\`${one}\``))} would be undefined there.`)
+      : `Workers run a copy of the function's text, so ${listed(names.map((one) => `\`${one}\``))} would ${names.every(isFile) ? "not be found" : "be undefined"} there.`)
   return { what: frame === undefined ? `${uses}: ${names.join(", ")}` : uses, why }
 }
 
@@ -81,7 +81,7 @@ const fixesOf = ({ names, task, why }: Refusal): ReadonlyArray<Fix> => {
     case "same text":
       return [module]
     case "built in":
-      return [["wrap it:", `(...args) => ${called === "name" ? "f" : called}(...args), called as it is called elsewhere`]]
+      return [["wrap it:", "a function that calls it, such as (...args) => Math.max(...args)"]]
     case "bound":
       return [["pass them:", "what it is bound to, as arguments"], module]
     case "class":
@@ -105,6 +105,9 @@ const toolOf = (name: string): string | undefined =>
     : /^__(awaiter|name|spread|rest|assign|generator|publicField)/.test(name)
     ? "It was compiled with a helper; target ES2022 or later."
     : undefined
+
+/** What a function imports from beside its module, in quotes. */
+const isFile = (name: string): boolean => name.startsWith("\"")
 
 const listed = (names: ReadonlyArray<string>): string => names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)!}`
 

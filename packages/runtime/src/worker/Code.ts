@@ -240,19 +240,19 @@ const makeServices = Effect.gen(function*() {
     Effect.gen(function*() {
       // In a scope of its own, for what failed must be gone before it is built again.
       const own = yield* Scope.fork(scope)
-      return yield* Effect.onError(TaskImport.ofTask(Layer.buildWithMemoMap(layer, memo, own)), () =>
-        Effect.suspend(() => {
-          built.delete(layer)
-          return Scope.close(own, Exit.void)
-        }))
+      return yield* Effect.onError(TaskImport.ofTask(Layer.buildWithMemoMap(layer, memo, own)), () => Scope.close(own, Exit.void))
     })
+  const begin = (layer: Layer.Layer<never, unknown>) => {
+    const fiber = fork(build(layer))
+    built.set(layer, fiber)
+    fiber.addObserver((exit) => Exit.isFailure(exit) && built.delete(layer))
+    return fiber
+  }
   const services: Services = ({ services: layer }, unknown) => {
     if (layer === undefined) return undefined
     return Effect.gen(function*() {
       // By a fiber of the worker's own: the body that is the first may be interrupted, and others wait for the same.
-      const fiber = built.get(layer) ?? fork(build(layer))
-      built.set(layer, fiber)
-      return yield* Fiber.join(fiber)
+      return yield* Fiber.join(built.get(layer) ?? begin(layer))
     }).pipe(
       Effect.catchCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.die(unknown({ _tag: "Services", problem: firstLine(Cause.squash(cause)) })))
     )

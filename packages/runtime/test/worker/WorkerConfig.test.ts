@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ProcessId } from "@skein/protocol/Ids"
 import * as NodeModules from "@skein/runtime/worker/node/NodeModules"
-import { Modules } from "@skein/runtime/worker/Code"
+import { Modules } from "@skein/runtime/worker/Modules"
 import * as WorkerConfig from "@skein/runtime/worker/WorkerConfig"
 import * as Effect from "effect/Effect"
 
