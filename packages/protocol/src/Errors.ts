@@ -163,7 +163,9 @@ export class ConnectError extends Schema.TaggedError<ConnectError>()("ConnectErr
 }) {
   override get message() {
     const { fix, what } = connectWords[this.reason]
-    return `${this.code} ${what(this.address)}${this.detail === undefined ? "" : ` (${this.detail})`}\n  fix  ${fix}`
+    // A table stands in lines of its own.
+    const detail = this.detail === undefined ? "" : this.detail.includes("\n") ? `\n${this.detail}` : ` (${this.detail})`
+    return `${this.code} ${what(this.address)}${detail}\n  fix  ${fix}`
   }
 
   /** With the code that belongs to the reason. */
@@ -198,7 +200,7 @@ const connectWords: Readonly<Record<ConnectReason, { readonly what: (address: st
   Refused: { what: (address) => `no scheduler at ${address}`, fix: "start one, `skein scheduler`, or correct the address" },
   Tls: { what: (address) => `${address} and this client do not agree on TLS`, fix: "an address that begins with tls://, and the certificates of the cluster" },
   Unauthorized: { what: (address) => `the scheduler at ${address} does not accept this client's token`, fix: "the `token` that the scheduler was started with" },
-  Version: { what: (address) => `this client and the scheduler at ${address} do not speak the same protocol`, fix: "upgrade the older side" },
+  Version: { what: (address) => `this client and the scheduler at ${address} do not speak the same protocol`, fix: "the same version of skein on both sides: upgrade the older one" },
   Timeout: { what: (address) => `the scheduler at ${address} did not answer in time`, fix: "a longer `timeout`, or see whether it is alive" },
   Dns: { what: (address) => `the host of ${address} is not known`, fix: "correct the host's name" },
   BadAddress: {

@@ -167,11 +167,14 @@ const seconds = (ms: number): string => ms < 1000 ? `${ms} ms` : `${Math.round(m
 const isFinal = (error: Socket.SocketError | HandshakeRefused | NotAGreeting, { reason }: ConnectFailed): boolean =>
   reason === "Unauthorized" || reason === "Version" || reason === "BadAddress" || (error._tag === "SocketError" && spokeHttp(error))
 
+const versionTable = (theirs: number): string =>
+  [["", "session protocol"], ["here", String(version)], ["there", String(theirs)]].map(([side, spoken]) => `  ${side!.padEnd(8)}${spoken!}`).join("\n")
+
 const connectFailed = (error: Socket.SocketError | HandshakeRefused | NotAGreeting): ConnectFailed => {
   if (error._tag === "NotAGreeting") return new ConnectFailed({ reason: "Version", detail: error.message })
   if (error._tag === "HandshakeRefused") {
     const reason = error.reason === "Unauthorized" || error.reason === "Version" ? error.reason : "Refused"
-    return new ConnectFailed({ reason, detail: error.message })
+    return new ConnectFailed({ reason, detail: reason === "Version" && error.theirs !== undefined ? versionTable(error.theirs) : error.message })
   }
   if (isNonsense(error)) {
     const what = spokeHttp(error) ? "what listens there answers HTTP, so it is another program" : "what listens there answers, but not as a scheduler does"

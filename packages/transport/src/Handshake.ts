@@ -96,12 +96,16 @@ export class HandshakeRefused extends Schema.TaggedError<HandshakeRefused>()("Ha
    * - `Busy`: no connection more just now; later, perhaps.
    */
   reason: Schema.Literals(["Unauthorized", "Version", "Epoch", "Forgotten", "Busy"]),
-  message: Schema.String
+  message: Schema.String,
+  /** The version that the other side speaks, if it said so. */
+  theirs: Schema.optionalKey(Schema.Int)
 }) {}
 
 const Refusal = Schema.Struct({
   reason: Schema.Literals(["Unauthorized", "Version", "Epoch", "Forgotten", "Busy"]),
-  message: Schema.String
+  message: Schema.String,
+  /** Of who refuses; an earlier release may not say it. */
+  version: Schema.optionalKey(Schema.Int)
 })
 
 /** Why a session ended, in one word; see `SessionEnded`. */
@@ -148,16 +152,22 @@ const decodeGreeting = <A>(decode: (body: Uint8Array) => Effect.Effect<A, NotAGr
     theirs.version === version ? decode(body) : Effect.fail(
       new HandshakeRefused({
         reason: "Version",
-        message: `One side speaks version ${version} of the session protocol, the other ${theirs.version}. Install the same version of Skein on both.`
+        message: `One side speaks version ${version} of the session protocol, the other ${theirs.version}. Install the same version of Skein on both.`,
+        theirs: theirs.version
       })
     ))
 export const decodeHello = decodeGreeting(hello.decode)
 export const decodeWelcome = decodeGreeting(welcome.decode)
 
 /** At most 256 bytes, whatever the message. */
-export const encodeRefusal = ({ message, reason }: HandshakeRefused): Uint8Array => refusal.encode({ reason, message: brief(message) })
+export const encodeRefusal = ({ message, reason }: HandshakeRefused): Uint8Array => refusal.encode({ reason, message: brief(message), version })
 export const decodeRefusal = (body: Uint8Array): Effect.Effect<HandshakeRefused, NotAGreeting> =>
-  Effect.map(refusal.decode(body), (fields) => new HandshakeRefused({ reason: fields.reason, message: printable(fields.message) }))
+  Effect.map(refusal.decode(body), (fields) =>
+    new HandshakeRefused({
+      reason: fields.reason,
+      message: printable(fields.message),
+      ...(fields.version === undefined ? {} : { theirs: fields.version })
+    }))
 
 export const encodeGoodbye = (kind: EndKind, reason: string): Uint8Array => goodbye.encode({ kind, reason: brief(reason) })
 export const decodeGoodbye = (body: Uint8Array): Effect.Effect<typeof Goodbye.Type, NotAGreeting> =>
