@@ -24,11 +24,17 @@ import { linesOf, NANNY_INTENSITY, supervised, whenReady } from "./internal/nann
 import * as Entries from "./node/Entries.ts"
 import { checkCount } from "./Options.ts"
 
+/** `memoryLimitBytes`: beyond 95 % of it the nanny ends the process. */
+export interface Config {
+  readonly [field: string]: Schema.Json
+  readonly memoryLimitBytes: number | null
+}
+
 export interface Options {
   /** Names the first, second, … worker; no two alike. */
   readonly nameOf: (index: number) => string
   /** What the worker of this name is told: `WorkerConfig`, less what its nanny knows better. */
-  readonly configOf: (name: string) => Schema.Json
+  readonly configOf: (name: string) => Config
   /** Called with each line that the worker of this name writes, as it comes; must not throw. @default nobody is told */
   readonly onLine?: (name: string) => (line: Nanny.LogLine) => void
   /** Added to the environment of each. @default nothing */
@@ -118,16 +124,28 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
 
 const isOver = ({ _tag }: Status) => _tag === "Stopped" || _tag === "GivenUp"
 
-const makeNanny = ({ configOf, env, line, log, onLine, policy }: Options, name: string) =>
-  Nanny.make({
+/**
+ * Of a worker's memory, what the objects of its own thread may take. V8 lets a heap grow to its limit before it looks closely, and so
+ * it has to be told of a lower one than the nanny's.
+ */
+const HEAP_RATIO = 0.75
+
+const heapFlags = (memoryLimitBytes: number | null): ReadonlyArray<string> =>
+  memoryLimitBytes === null ? [] : [`--max-old-space-size=${Math.floor(HEAP_RATIO * memoryLimitBytes / 2 ** 20)}`]
+
+const makeNanny = ({ configOf, env, line, log, onLine, policy }: Options, name: string) => {
+  const config = configOf(name)
+  return Nanny.make({
     name,
     entry: Entries.worker,
-    config: configOf(name),
+    config,
+    nodeArgs: heapFlags(config.memoryLimitBytes),
     ...(onLine === undefined ? {} : { onLine: onLine(name) }),
     ...(env === undefined ? {} : { env }),
-    ...(policy === undefined ? {} : { policy }),
+    policy: { ...policy, memoryLimitBytes: config.memoryLimitBytes },
     image: Entries.all,
     onLife: line.watching,
     onExit: (report: ExitReport) =>
       Effect.andThen(line.exited(report), report.ended === "closed" ? Effect.void : log.add(`${name} ended: ${report.ended} ${report.detail}`))
   })
+}

@@ -27,6 +27,8 @@ export const Attempt = Schema.Struct({
   /** In words: the error, the exit code, the signal. */
   detail: Schema.String,
   peakMemoryBytes: Schema.Option(Schema.Number),
+  /** What the worker might have had, if it had a limit. */
+  memoryLimitBytes: Schema.optionalKey(Schema.Number),
   /** The last lines that the worker wrote. */
   logTail: Schema.Array(Schema.String)
 })
@@ -65,7 +67,7 @@ export class TaskTimeout extends Schema.TaggedError<TaskTimeout>()("TaskTimeout"
   ...attempts
 }) {
   override get message() {
-    return `ran longer than its limit of ${Duration.format(this.limit)}${attemptLines(this.attempts)}\n` +
+    return `ran longer than its limit of ${Duration.format(this.limit)}${attemptTable(this.attempts)}\n` +
       "  fix  a longer `timeout`, or smaller pieces of work"
   }
 }
@@ -73,8 +75,10 @@ export class TaskTimeout extends Schema.TaggedError<TaskTimeout>()("TaskTimeout"
 /** Dask's KilledWorker: the task ended `allowedFailures + 1` workers while executing on them. */
 export class KilledWorker extends Schema.TaggedError<KilledWorker>()("KilledWorker", attempts) {
   override get message() {
-    return `was stopped after ${count(this.attempts.length, "attempt")}, each ended its worker` +
-      `${attemptLines(this.attempts)}\n  fix  smaller pieces of work, more memory for each worker, or a body that does not end its process`
+    const { length } = this.attempts
+    return `was stopped after ${count(length, "attempt")}, each ended its worker (allowedFailures: ${Math.max(0, length - 1)})` +
+      `${attemptTable(this.attempts)}${lastLines(this.attempts)}\n` +
+      "  fix 1  smaller pieces of work, or more memory for each worker: `memoryLimit`\n  fix 2  a body that does not end its process"
   }
 }
 
@@ -230,11 +234,33 @@ const codeUnknown = (thrown: unknown): { readonly code: string; readonly detail:
 const describeThrown = (thrown: unknown): string =>
   thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : typeof thrown === "string" ? thrown : JSON.stringify(thrown) ?? String(thrown)
 
-const attemptLines = (all: ReadonlyArray<Attempt>): string =>
-  all.map((attempt, i) => {
-    const memory = Option.match(attempt.peakMemoryBytes, { onNone: () => "", onSome: (bytes) => `, peak ${Math.round(bytes / 2 ** 20)} MiB` })
-    return `\n  ${i + 1}  ${attempt.worker}  after ${Math.max(0, attempt.endedAtMs - attempt.startedAtMs)} ms  ${attempt.ended}: ${attempt.detail}${memory}`
-  }).join("")
+/** A row for each attempt, in columns as wide as they need to be; the last is there if any attempt says what memory it took. */
+const attemptTable = (all: ReadonlyArray<Attempt>): string => {
+  if (all.length === 0) return ""
+  const rows = all.map((attempt, i) => [
+    String(i + 1), attempt.worker, lasted(attempt.endedAtMs - attempt.startedAtMs), attempt.detail === "" ? attempt.ended : attempt.detail, peakOf(attempt)
+  ])
+  const table = [["#", "worker", "ran", "ended", rows.some(([, , , , peak]) => peak !== "") ? "peak memory" : ""], ...rows]
+  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)))
+  return table.map((row) => `\n  ${row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd()}`).join("")
+}
+
+const lasted = (ms: number): string =>
+  ms < 1_000 ? `${Math.max(0, Math.round(ms))} ms` : ms < 120_000 ? `${(ms / 1_000).toFixed(1)} s` : `${Math.round(ms / 60_000)} min`
+
+const peakOf = ({ memoryLimitBytes, peakMemoryBytes }: Attempt): string =>
+  Option.match(peakMemoryBytes, {
+    onNone: () => "",
+    onSome: (bytes) => `${size(bytes)}${memoryLimitBytes === undefined ? "" : ` of ${size(memoryLimitBytes)}`}`
+  })
+
+const size = (bytes: number): string => bytes < 2 ** 30 ? `${Math.round(bytes / 2 ** 20)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`
+
+/** What the latest worker wrote last, of those that wrote anything. */
+const lastLines = (all: ReadonlyArray<Attempt>): string => {
+  const latest = all.findLast(({ logTail }) => logTail.length > 0)
+  return latest === undefined ? "" : `\n  last lines of ${latest.worker}:${latest.logTail.slice(-3).map((line) => `\n    ${line.slice(0, 200)}`).join("")}`
+}
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`
 

@@ -16,10 +16,14 @@ export const ExitReport = Schema.Struct({
   /** Exit code or signal, in words. */
   detail: Schema.String,
   peakMemoryBytes: Schema.NullOr(Schema.Number),
+  /** What it might have had, if there was a limit. */
+  memoryLimitBytes: Schema.optionalKey(Schema.Number),
   /** The last lines it wrote. */
   logTail: Schema.Array(Schema.String),
   /** Runs of suspects that had noted their start and not their end. */
-  started: Schema.Array(RunId)
+  started: Schema.Array(RunId),
+  /** For how long each of these had run. */
+  ranMs: Schema.optionalKey(Schema.Array(Schema.Number))
 })
 export type ExitReport = typeof ExitReport.Type
 

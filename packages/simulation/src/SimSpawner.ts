@@ -111,7 +111,8 @@ const begin = (world: World, owner: SimProcess, input: ChildInput, program: Prog
           return exit
         })
       ),
-      peakMemoryBytes: Effect.sync(() => process.status === "ended" ? Option.none() : Option.some(process.memoryBytes))
+      memory: Effect.sync(() =>
+        process.status === "ended" ? Option.none() : Option.some({ bytes: process.memoryBytes, peakBytes: process.memoryBytes }))
     },
     breakNanny: () => {
       if (process.status === "ended" || awaited === 0 || broken.poll() !== undefined) return false

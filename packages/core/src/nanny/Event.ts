@@ -27,6 +27,8 @@ export const Event = Schema.TaggedUnion({
   RunEndNoticed: { ...ofLife, run: RunId },
   /** The child asks to be ended, for it cannot do so itself: its other threads would not let it. */
   EndMeNoticed: { ...ofLife, reason: Schema.String },
+  /** So much memory is the process's own at present. */
+  MemoryMeasured: { ...ofLife, bytes: Schema.Number },
   /** The process is gone, and all that it wrote has been read. Exactly one of `code` and `signal` is there. */
   Exited: {
     ...ofLife,

@@ -13,7 +13,7 @@ import type { RunId } from "@skein/protocol/Ids"
 import type { ExitReport } from "@skein/protocol/NannyRpcs"
 import type { Command } from "./Command.ts"
 import { Event, type Of } from "./Event.ts"
-import { processId, runsBound, type State, type Status, type Wish } from "./State.ts"
+import { MEMORY_RATIO, processId, runsBound, type State, type Status, type Wish } from "./State.ts"
 
 /** The next state, and what to do about it, in order. */
 export interface Step {
@@ -42,6 +42,7 @@ const apply = (state: State, event: Event): Step =>
     ReadyNoticed: (event) => onReadyNoticed(state, event),
     RunStartNoticed: (event) => onRunStartNoticed(state, event),
     RunEndNoticed: (event) => onRunEndNoticed(state, event),
+    MemoryMeasured: (event) => onMemoryMeasured(state, event),
     EndMeNoticed: (event) => onEndMeNoticed(state, event),
     Exited: (event) => onExited(state, event),
     Ticked: (event) => onTicked(state, event)
@@ -143,14 +144,23 @@ const onReadyNoticed = (state: State, event: Of<"ReadyNoticed">): Step => {
 }
 
 const onRunStartNoticed = (state: State, event: Of<"RunStartNoticed">): Step =>
-  event.life === state.life && !state.runs.includes(event.run)
-    ? unchanged({ ...state, runs: [...state.runs, event.run].slice(-runsBound) })
+  event.life === state.life && !isNoted(state, event.run)
+    ? unchanged({ ...state, runs: [...state.runs, { run: event.run, at: event.at }].slice(-runsBound) })
     : unchanged(state)
 
 const onRunEndNoticed = (state: State, event: Of<"RunEndNoticed">): Step =>
-  event.life === state.life && state.runs.includes(event.run)
-    ? unchanged({ ...state, runs: state.runs.filter((run: RunId) => run !== event.run) })
+  event.life === state.life && isNoted(state, event.run)
+    ? unchanged({ ...state, runs: state.runs.filter(({ run }) => run !== event.run) })
     : unchanged(state)
+
+const isNoted = (state: State, id: RunId): boolean => state.runs.some(({ run }) => run === id)
+
+/** A process that has nearly reached its limit would soon be ended by the kernel, and perhaps another in its place. */
+const onMemoryMeasured = (state: State, event: Of<"MemoryMeasured">): Step => {
+  const { memoryLimitBytes } = state.policy
+  if (event.life !== state.life || memoryLimitBytes === null || event.bytes <= MEMORY_RATIO * memoryLimitBytes) return unchanged(state)
+  return endAtOnce(state, { ended: "memory-limit", detail: `exceeded ${100 * MEMORY_RATIO} % of its memory limit, nanny stop` })
+}
 
 const onEndMeNoticed = (state: State, event: Of<"EndMeNoticed">): Step =>
   event.life === state.life ? endAtOnce(state, { ended: "closed", detail: event.reason }) : unchanged(state)
@@ -228,10 +238,12 @@ const compose = (state: State, event: Of<"Exited">): ExitReport => {
   return {
     process: processId(state),
     ended: wish === undefined || wish.ended === "crash" ? own : wish.ended,
-    detail: wish === undefined ? inWords(event) : `${wish.detail} (${inWords(event)})`,
+    detail: wish === undefined ? inWords(event) : wish.ended === "memory-limit" ? wish.detail : `${wish.detail} (${inWords(event)})`,
     peakMemoryBytes: event.peakMemoryBytes,
+    ...(state.policy.memoryLimitBytes === null ? {} : { memoryLimitBytes: state.policy.memoryLimitBytes }),
     logTail: event.logTail.slice(-20),
-    started: state.runs
+    started: state.runs.map(({ run }) => run),
+    ...(state.runs.length === 0 ? {} : { ranMs: state.runs.map(({ at }) => Math.max(0, event.at - at)) })
   }
 }
 

@@ -28,7 +28,12 @@ export interface Policy {
   readonly readyWithinMs: number
   /** How long a child may take to stop before it is killed. @default 5_000 */
   readonly stopWithinMs: number
+  /** Bytes that the child's process may have; beyond `MEMORY_RATIO` of them it is killed. @default null: as many as there are */
+  readonly memoryLimitBytes: number | null
 }
+
+/** Of its limit. A little is left, for between two looks at it more is taken. Dask's `memory.terminate`. */
+export const MEMORY_RATIO = 0.95
 
 export const defaultPolicy: Policy = {
   restart: "permanent",
@@ -37,7 +42,8 @@ export const defaultPolicy: Policy = {
   backoffMs: 100,
   backoffMaxMs: 10_000,
   readyWithinMs: 30_000,
-  stopWithinMs: 5_000
+  stopWithinMs: 5_000,
+  memoryLimitBytes: null
 }
 
 /** Why a child is being ended by its nanny, in the exit report's words. */
@@ -91,7 +97,13 @@ export interface State {
    * `runsBound`: suspects run one at a time, so more is a misbehaving child,
    * and the earliest are forgotten.
    */
-  readonly runs: ReadonlyArray<RunId>
+  readonly runs: ReadonlyArray<Started>
+}
+
+/** A run of a suspect, and when its start was noted. */
+export interface Started {
+  readonly run: RunId
+  readonly at: number
 }
 
 export const runsBound = 1_024

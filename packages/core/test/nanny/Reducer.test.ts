@@ -41,6 +41,7 @@ const spawned = (at: number, life: number): Event => ({ _tag: "Spawned", at, lif
 const ready = (at: number, life: number): Event => ({ _tag: "ReadyNoticed", at, life })
 const began = (life: number, run: number): Event => ({ _tag: "RunStartNoticed", at: 0, life, run: RunId.make(run) })
 const ended = (life: number, run: number): Event => ({ _tag: "RunEndNoticed", at: 0, life, run: RunId.make(run) })
+const measured = (life: number, bytes: number): Event => ({ _tag: "MemoryMeasured", at: 0, life, bytes })
 const tick = (at: number): Event => ({ _tag: "Ticked", at })
 const exited = (at: number, life: number, how: Partial<Of<"Exited">> = {}): Event => ({
   _tag: "Exited",
@@ -223,7 +224,7 @@ describe("ending at once", () => {
     const nanny = makeNanny()
     nanny.tell(start(0), spawned(0, 1), ready(0, 1), end(1, "memory-limit"))
     assert.deepStrictEqual(nanny.tell(exited(3, 1, killed)), [
-      "report w-s/1 memory-limit: because (signal SIGKILL)",
+      "report w-s/1 memory-limit: because",
       "wake 103"
     ])
   })
@@ -270,8 +271,38 @@ describe("reports", () => {
       detail: "signal SIGSEGV",
       peakMemoryBytes: 42,
       logTail: lines.slice(5),
-      started: [RunId.make(8)]
+      started: [RunId.make(8)],
+      ranMs: [5]
     }])
+  })
+
+  it("say that the memory limit was why, and what it was (test_nanny.py::test_nanny_terminate)", () => {
+    const nanny = makeNanny({ memoryLimitBytes: 1_000 })
+    nanny.tell(start(0), spawned(0, 1), ready(0, 1))
+    assert.deepStrictEqual(nanny.tell(measured(1, 950)), [])
+    assert.deepStrictEqual(nanny.tell(measured(1, 951)), ["SIGKILL 1"])
+    assert.deepStrictEqual(nanny.tell(measured(1, 2_000)), [])
+    nanny.tell(exited(5, 1, { code: null, signal: "SIGKILL", peakMemoryBytes: 980 }))
+    assert.deepStrictEqual(nanny.reports, [{
+      process: State.processId({ ...nanny.state(), life: 1 }),
+      ended: "memory-limit",
+      detail: "exceeded 95 % of its memory limit, nanny stop",
+      peakMemoryBytes: 980,
+      memoryLimitBytes: 1_000,
+      logTail: [],
+      started: []
+    }])
+    assert.strictEqual(nanny.status(), "BackingOff")
+  })
+
+  it("blame no limit where there is none, and none of an earlier life", () => {
+    const free = makeNanny()
+    free.tell(start(0), spawned(0, 1), ready(0, 1))
+    assert.deepStrictEqual(free.tell(measured(1, 1e15)), [])
+    const again = makeNanny({ memoryLimitBytes: 1_000 })
+    again.tell(start(0), spawned(0, 1), ready(0, 1), exited(5, 1), tick(1_000), spawned(1_000, 2))
+    assert.deepStrictEqual(again.tell(measured(1, 2_000)), [])
+    assert.strictEqual(again.status(), "Starting")
   })
 
   it("begin with no runs in each life", () => {
@@ -284,7 +315,7 @@ describe("reports", () => {
     const nanny = makeNanny()
     nanny.tell(start(0), spawned(0, 1), ...Array.from({ length: State.runsBound + 5 }, (_, run) => began(1, run)))
     assert.strictEqual(nanny.state().runs.length, State.runsBound)
-    assert.strictEqual(nanny.state().runs[0], RunId.make(5))
+    assert.strictEqual(nanny.state().runs[0]?.run, RunId.make(5))
   })
 })
 

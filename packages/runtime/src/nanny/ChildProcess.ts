@@ -46,8 +46,15 @@ export interface ChildProcess {
    * on; those of a grandchild that still holds a pipe are not waited for.
    */
   readonly exit: Effect.Effect<ProcessExit>
-  /** The most memory it has had so far, in bytes; none where the system does not tell, and once it is gone. */
-  readonly peakMemoryBytes: Effect.Effect<Option.Option<number>>
+  /** Its memory; none where the system does not tell, and once it is gone. */
+  readonly memory: Effect.Effect<Option.Option<ProcessMemory>>
+}
+
+/** Memory of a process that is the machine's own and not on disk, in bytes. */
+export interface ProcessMemory {
+  readonly bytes: number
+  /** The most it has had so far. */
+  readonly peakBytes: number
 }
 
 /** The operating system would not start the process. */

@@ -321,9 +321,14 @@ const life = Effect.fnUntraced(function*(shell: Shell, command: Extract<Command,
   shell.process = child
   yield* tell({ _tag: "Spawned", at: yield* now, life, pid: child.pid })
   let peakMemoryBytes: number | null = null
-  const measure = Effect.map(child.peakMemoryBytes, (peak) => void (peakMemoryBytes = Option.getOrElse(peak, () => peakMemoryBytes)))
-  // Read each second and not at the end: the dead tell nothing.
-  const measuring = Effect.forever(Effect.andThen(measure, Effect.sleep("1 second")))
+  const isLimited = self.state.policy.memoryLimitBytes !== null
+  const measure = Effect.flatMap(child.memory, (memory) => {
+    if (Option.isNone(memory)) return Effect.void
+    peakMemoryBytes = memory.value.peakBytes
+    return isLimited ? Effect.flatMap(now, (at) => tell({ _tag: "MemoryMeasured", at, life, bytes: memory.value.bytes })) : Effect.void
+  })
+  // Read now and then and not at the end: the dead tell nothing. One that may grow only so far is looked at more often; Dask's interval.
+  const measuring = Effect.forever(Effect.andThen(measure, Effect.sleep(isLimited ? "100 millis" : "1 second")))
   const { code, signal } = yield* Effect.raceFirst(child.exit, measuring)
   shell.process = undefined
   yield* tell({ _tag: "Exited", at: yield* now, life, code, signal, peakMemoryBytes, logTail: self.tail.all(), draw })

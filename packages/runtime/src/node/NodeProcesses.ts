@@ -19,6 +19,7 @@ import {
   allowedEnv,
   type ChildProcess,
   type ProcessExit,
+  type ProcessMemory,
   ProcessSpawner,
   type ProcessSpec,
   type Source,
@@ -122,7 +123,7 @@ const handleOf = (node: NodeProcess, onLine: (source: Source, line: string) => v
       Effect.tap(() => Effect.timeoutOption(Deferred.await(drained), drainWithin)),
       Effect.tap(() => Effect.sync(() => streams.forEach((stream) => stream.destroy())))
     ),
-    peakMemoryBytes: peakMemoryBytes(pid)
+    memory: memoryOf(pid)
   })
 }
 
@@ -141,11 +142,16 @@ const kill = (node: NodeProcess, signal: "SIGTERM" | "SIGKILL"): void => {
 const killAndWait = (child: ChildProcess): Effect.Effect<void> =>
   Effect.andThen(child.signal("SIGKILL"), Effect.asVoid(child.exit))
 
-/** Linux tells the high-water mark of resident memory; elsewhere there is none. */
-const peakMemoryBytes = (pid: number): Effect.Effect<Option.Option<number>> =>
+/** Linux tells resident memory and its high-water mark; elsewhere there is none, and no limit of it is watched. */
+const memoryOf = (pid: number): Effect.Effect<Option.Option<ProcessMemory>> =>
   Effect.callback((resume) => {
     readFile(`/proc/${pid}/status`, "latin1", (error, text) => {
-      const kibibytes = error === null ? /^VmHWM:\s+(\d+) kB$/m.exec(text)?.[1] : undefined
-      resume(Effect.succeed(kibibytes === undefined ? Option.none() : Option.some(Number(kibibytes) * 1024)))
+      const bytesOf = (field: string): number | undefined => {
+        const kibibytes = error === null ? new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(text)?.[1] : undefined
+        return kibibytes === undefined ? undefined : Number(kibibytes) * 1024
+      }
+      const bytes = bytesOf("VmRSS")
+      const peakBytes = bytesOf("VmHWM")
+      resume(Effect.succeed(bytes === undefined || peakBytes === undefined ? Option.none() : Option.some({ bytes, peakBytes })))
     })
   })

@@ -52,6 +52,7 @@ export const nannySession = Effect.fnUntraced(function*(desk: Desk, session: Ses
   const exited = (report: ExitReport) => {
     if (registry.nannyOf(report.process) !== peer) refuse("it reports the end of a process that it does not watch")
     if (report.started.length > STARTED_LIMIT || !report.started.every(isCount)) refuse("it reports runs that are none")
+    if (report.ranMs !== undefined && !report.ranMs.every((ms) => ms >= 0 && ms < Infinity)) refuse("it reports times that are none")
     registry.unwatch(report.process)
     registry.noteExit(report.process)
     const worker = registry.workerOf(report.process)

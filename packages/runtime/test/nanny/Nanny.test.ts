@@ -45,7 +45,7 @@ const makeStage = Effect.gen(function*() {
             return signal === "SIGKILL" || stage.obedient ? die({ code: null, signal }) : Effect.void
           }),
         exit: Deferred.await(exit),
-        peakMemoryBytes: Effect.sync(() => stage.memory === 0 ? Option.none() : Option.some(stage.memory))
+        memory: Effect.sync(() => stage.memory === 0 ? Option.none() : Option.some({ bytes: stage.memory, peakBytes: stage.memory }))
       }
       yield* Effect.addFinalizer(() => child.signal("SIGKILL"))
       yield* Queue.offer(puppets, {
@@ -130,7 +130,8 @@ describe("one life", () => {
         detail: "signal SIGSEGV",
         peakMemoryBytes: 5_000,
         logTail: ["hello", "ouch"],
-        started: [RunId.make(2)]
+        started: [RunId.make(2)],
+        ranMs: [1_000]
       })
       yield* TestClock.adjust("1 second")
       const second = yield* next

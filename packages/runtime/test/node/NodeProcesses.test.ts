@@ -84,11 +84,25 @@ describe("ends", () => {
         (source, line) => void (source === "notices" && Queue.offerUnsafe(lines, line))
       )
       yield* Queue.take(lines)
-      assert.isAbove(Option.getOrThrow(yield* child.peakMemoryBytes), 200 * 2 ** 20)
+      const { bytes, peakBytes } = Option.getOrThrow(yield* child.memory)
+      assert.isAbove(bytes, 200 * 2 ** 20)
+      assert.isAtLeast(peakBytes, bytes)
       yield* child.signal("SIGKILL")
       assert.deepStrictEqual(yield* child.exit, { code: null, signal: "SIGKILL" })
-      assert.deepStrictEqual(yield* child.peakMemoryBytes, Option.none())
+      assert.deepStrictEqual(yield* child.memory, Option.none())
     }).pipe(Effect.provide(NodeProcesses.layer)))
+
+  it.live("a process that takes more memory than it may is ended, and its report says why (test_nanny.py::test_nanny_terminate)", () =>
+    Effect.gen(function*() {
+      const limit = 150 * 2 ** 20
+      const { reports } = yield* begin({ do: "eat", bytes: 300 * 2 ** 20 }, { policy: { memoryLimitBytes: limit } })
+      const { detail, ended, memoryLimitBytes, peakMemoryBytes } = yield* Queue.take(reports)
+      assert.deepStrictEqual(
+        { detail, ended, memoryLimitBytes },
+        { ended: "memory-limit", detail: "exceeded 95 % of its memory limit, nanny stop", memoryLimitBytes: limit }
+      )
+      assert.isAbove(peakMemoryBytes ?? 0, 0.95 * limit)
+    }).pipe(Effect.scoped, Effect.provide(NodeProcesses.layer)))
 
   it.live("a module that is not there is a crash like any other, and is given up", () =>
     Effect.gen(function*() {

@@ -84,7 +84,7 @@ it("a nanny is stopped, ended and interrupted at any time, and its child is gone
           Effect.andThen(die({ code: 1, signal: null })),
           Effect.forkScoped
         )
-        return { pid: 1, signal, exit: Deferred.await(exit), peakMemoryBytes: Effect.succeedNone }
+        return { pid: 1, signal, exit: Deferred.await(exit), memory: Effect.succeedNone }
       })
       const nanny = yield* Nanny.make({
         name: "n",

@@ -72,25 +72,28 @@ export const blame = (draft: Draft, id: TaskId, attempt: Attempt, isCertain: boo
   draft.toCompute.push(id)
 }
 
-/** The attempt of a task at which its worker ended. */
-export const attemptEndedBy = (worker: Worker, since: Millis, at: Millis, leaving: Leaving): Attempt => ({
-  worker: worker.name,
-  startedAtMs: since,
-  endedAtMs: at,
-  ...(leaving._tag === "Died"
-    ? {
-      ended: leaving.report.ended,
-      detail: leaving.report.detail,
-      peakMemoryBytes: Option.fromNullOr(leaving.report.peakMemoryBytes),
-      logTail: leaving.report.logTail
-    }
-    : {
-      ended: "heartbeat",
-      detail: leaving._tag === "Silent" ? `silent for ${leaving.silentMs} ms` : "closed",
-      peakMemoryBytes: Option.none(),
-      logTail: []
-    })
-})
+/**
+ * The attempt of a task at which its worker ended. When it began is known of a suspect, whose start the nanny has noted; of others
+ * it is when they were given to the worker.
+ */
+export const attemptEndedBy = (worker: Worker, { run, since }: Processing, at: Millis, leaving: Leaving): Attempt => {
+  if (leaving._tag !== "Died") {
+    const detail = leaving._tag === "Silent" ? `silent for ${leaving.silentMs} ms` : "closed"
+    return { worker: worker.name, startedAtMs: since, endedAtMs: at, ended: "heartbeat", detail, peakMemoryBytes: Option.none(), logTail: [] }
+  }
+  const { detail, ended, logTail, memoryLimitBytes, peakMemoryBytes, ranMs, started } = leaving.report
+  const ran = ranMs?.[started.indexOf(run)]
+  return {
+    worker: worker.name,
+    startedAtMs: ran === undefined ? since : at - ran,
+    endedAtMs: at,
+    ended,
+    detail,
+    peakMemoryBytes: Option.fromNullOr(peakMemoryBytes),
+    ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
+    logTail
+  }
+}
 
 const accuse = (worker: Worker, assigned: ReadonlyArray<{ readonly task: Task }>): Verdict => ({
   blamed: assigned.map(({ task }) => task.id),

@@ -80,7 +80,7 @@ export const onWorkerLeft = (draft: Draft, event: Of<"WorkerLeft">): void => {
     if (task?.status._tag !== "Processing") return
     if (accused.has(id)) {
       draft.editTask(task).suspect = true
-      blame(draft, id, attemptEndedBy(worker, task.status.since, draft.at, event.leaving), isCertain)
+      blame(draft, id, attemptEndedBy(worker, task.status, draft.at, event.leaving), isCertain)
     } else startAgain(draft, id)
   })
   IntSet.forEach(worker.hasWhat, (id) => {
