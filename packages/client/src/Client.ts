@@ -8,6 +8,7 @@ import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { ClusterError, type ConnectError, type SubmitError } from "@skein/protocol/Errors"
@@ -78,6 +79,16 @@ export interface ClientService {
   readonly mapStream: MapStream
   /** Completes once nothing of them runs any more; those that other clients want go on, without `force`. */
   cancel(futures: Iterable<Future.Any>, options?: CancelOptions): Effect.Effect<void, SchedulerLost>
+  /**
+   * The task is computed whoever holds a future of it then: Dask's `fire_and_forget`. If it fails, the scheduler's log says so. Dies
+   * with `SubmitError` for a future of another client, or one that has been released.
+   */
+  fireAndForget(future: Future.Any): Effect.Effect<void, SchedulerLost>
+  /**
+   * A handle on a key that somebody submitted, whose result is revived through the schema; never fails here, its result may: of a key
+   * that nobody knows it is "lost". Asked again, the scheduler is asked again.
+   */
+  future<A, E = never>(key: string, schema?: Schema.Codec<A>): Effect.Effect<Future<A, E>>
   /** Computes those that failed or were cancelled again. */
   retry(futures: Iterable<Future.Any>): Effect.Effect<void, SchedulerLost>
   /** The cluster behind this client, to be looked at and operated. */
@@ -160,6 +171,9 @@ export const makeService = (core: Core, manager?: Manager): ClientService => {
     mapStream: ((task: object, input: Stream.Stream<unknown, unknown>, options?: MapStreamOptions) =>
       mapStream(input, (item) => submission.submit(task, [item], by), options)) as unknown as MapStream,
     cancel: (futures, options = {}) => Effect.suspend(() => Effect.asVoid(cancelAll(core, ownFutures(core, futures), options))),
+    fireAndForget: submission.fireAndForget,
+    // What a key's value is only its user knows, or the schema.
+    future: <A, E = never>(key: string, schema?: Schema.Codec<A>) => submission.future(key, schema, by) as Effect.Effect<Future<A, E>>,
     retry: (futures) => Effect.suspend(() => retryAll(core, ownFutures(core, futures))),
     cluster,
     scoped: Effect.map(scopeHoldings, (scope) => face({ ...by, scope: by.scope === undefined ? scope : both(by.scope, scope) })),

@@ -9,6 +9,7 @@
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Inspectable from "effect/Inspectable"
+import type * as Option from "effect/Option"
 import type * as Pipeable from "effect/Pipeable"
 import * as Predicate from "effect/Predicate"
 import type * as Stream from "effect/Stream"
@@ -26,6 +27,13 @@ export interface CancelOptions {
   readonly force?: boolean
 }
 
+/** How far a task says it is, in whatever it counts. `total`: none, if it does not know. `note`: in words, or empty. */
+export interface TaskProgress {
+  readonly done: number
+  readonly total: Option.Option<number>
+  readonly note: string
+}
+
 /** A client's handle on a key. Released by `release`, by collection, or with its client. Prints as its key, task and status. */
 export interface Future<out A, out E = never> extends Pipeable.Pipeable, Inspectable.Inspectable {
   readonly [FutureTypeId]: { readonly _A: () => A; readonly _E: () => E }
@@ -37,6 +45,11 @@ export interface Future<out A, out E = never> extends Pipeable.Pipeable, Inspect
   readonly status: Effect.Effect<FutureStatus, SchedulerLost>
   /** The present status and every later one, until the future is released. A slow reader misses some in between, never the last. */
   readonly changes: Stream.Stream<FutureStatus, SchedulerLost>
+  /**
+   * Progress that the task reports about itself, as `TaskContext` lets it: a few times a second, and never what came before the
+   * latest. Ends when the task does.
+   */
+  readonly progress: Stream.Stream<TaskProgress, SchedulerLost>
   /** Completes once nothing runs any more. `shared`: other clients want it, so it goes on. */
   cancel(options?: CancelOptions): Effect.Effect<"cancelled" | "already-done" | "shared", SchedulerLost>
   /** Computes it again if it failed or was cancelled. */

@@ -61,7 +61,7 @@ const values = Effect.fnUntraced(function*(core: Core, futures: ReadonlyArray<Fu
 
 const exits = (core: Core, futures: ReadonlyArray<FutureOf>): Effect.Effect<Map<Future.Any, Exit.Exit<unknown, unknown>>> => {
   const live = futures.filter((future) => !future.isReleased)
-  return Effect.map(valuesOf(core, live.map(({ handle }) => handle.held), live), (all) => {
+  return Effect.map(valuesOf(core, live), (all) => {
     const found = new Map<Future.Any, Exit.Exit<unknown, unknown>>(live.map((future, i) => [future, all[i]!]))
     for (const future of futures) if (future.isReleased) found.set(future, Exit.failCause(future.releasedCause))
     return found

@@ -3,9 +3,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import type { TaskSummary, WorkerSummary } from "@skein/protocol/ClientRpcs"
 import type { SchedulerLost } from "@skein/protocol/Failure"
 import type { Key } from "@skein/protocol/Ids"
+import * as Value from "@skein/protocol/Value"
 import type { Future } from "./Future.ts"
 import { ask, type Core } from "./internal/core.ts"
 
@@ -44,6 +46,10 @@ export interface TaskInfo {
   readonly dependents: ReadonlyArray<string>
   readonly nbytes: Option.Option<number>
   readonly clients: ReadonlyArray<string>
+  /** The larger piece of work that it belongs to, if it was submitted with one. */
+  readonly span?: string
+  /** Free data that it was submitted with, if with any. */
+  readonly annotations?: Readonly<Record<string, unknown>>
 }
 
 type Keys = Iterable<string | Future.Any>
@@ -103,5 +109,15 @@ const taskInfo = (task: TaskSummary): TaskInfo => ({
   waitingOn: task.waitingOn,
   dependents: task.dependents,
   nbytes: Option.fromNullOr(task.nbytes),
-  clients: task.clients
+  clients: task.clients,
+  ...(task.span === undefined ? {} : { span: task.span }),
+  ...(task.annotations === undefined ? {} : annotationsOf(task.annotations))
 })
+
+/** Encoded by whatever client submitted the task. What is no data by name is left out. */
+const annotationsOf = (bytes: Uint8Array): Pick<TaskInfo, "annotations"> => {
+  const decoded = Value.decode(bytes)
+  if (Result.isFailure(decoded) || typeof decoded.success !== "object" || decoded.success === null) return {}
+  // The cast says what any object is.
+  return { annotations: decoded.success as Readonly<Record<string, unknown>> }
+}

@@ -26,7 +26,9 @@ const body = () => {
     secede: Effect.void,
     rejoin: Effect.void,
     reschedule: Effect.never,
-    seceded
+    seceded,
+    progress: () => Effect.void,
+    client: Effect.never
   }
   const context = Context.make(TaskContext, task).pipe(Context.add(TaskHoldings, { add: (giveUp) => void held.add(giveUp), delete: (giveUp) => void held.delete(giveUp) }))
   return { said, held, run: <A, E>(effect: Effect.Effect<A, E>) => Effect.provideContext(effect, context) }

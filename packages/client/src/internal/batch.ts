@@ -24,11 +24,11 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import { AwaitedInBatch } from "@skein/protocol/Errors"
-import type { CheckedOptions } from "@skein/protocol/TaskOptions"
 import type { Code } from "./code.ts"
 import type { Core } from "./core.ts"
 import type { FutureOf } from "./future.ts"
-import { type Held, pending, type State } from "./references.ts"
+import { type Held, OTHERS, pending, type State } from "./references.ts"
+import type { Options } from "./terms.ts"
 
 /** A task that is built and not told yet. */
 export interface Unsent {
@@ -36,7 +36,7 @@ export interface Unsent {
   /** The encoded arguments. */
   readonly bytes: Uint8Array
   readonly dependencies: ReadonlyArray<FutureOf>
-  readonly options: CheckedOptions
+  readonly options: Options
 }
 
 /** How the scheduler is told. */
@@ -102,9 +102,12 @@ export class Batch {
     return other !== undefined && (other === this || this.parent?.isToSend(held) === true)
   }
 
-  /** Takes up a task. What it depends on, and another batch was to send, comes along. */
-  add(held: Held, unsent: Unsent): void {
-    held.state = this.state
+  /**
+   * Takes up a task. What it depends on, and another batch was to send, comes along. `isKnown`: the scheduler has been asked for its
+   * key before, so it has a state of its own.
+   */
+  add(held: Held, unsent: Unsent, isKnown = false): void {
+    if (!isKnown) held.state = this.state
     this.keep(held)
     for (const { handle } of unsent.dependencies) {
       takeAlong(handle.held, this, this.telling)
@@ -166,6 +169,11 @@ export class Batch {
   }
 
   private drop(held: Held): void {
+    if (batchOf(held) === undefined) {
+      // Its key is as it was before; the reference goes with the others.
+      held.spec = OTHERS
+      return
+    }
     this.kept.delete(held)
     this.core.references.discard(held)
   }
@@ -179,7 +187,7 @@ export class Batch {
 
   private join(parent: Batch): void {
     for (const [held, unsent] of this.unsent) {
-      held.state = parent.state
+      if (batchOf(held) !== undefined) held.state = parent.state
       parent.unsent.set(held, unsent)
     }
     for (const held of this.kept) parent.keep(held)
@@ -196,7 +204,7 @@ export class Batch {
     let left = needed.size
     for (const [held, unsent] of this.unsent) {
       if (!needed.has(held)) continue
-      held.state = pending
+      if (batchOf(held) !== undefined) held.state = pending
       this.telling.task(held, unsent, --left === 0)
     }
     for (const held of this.detached) this.telling.detach(held)
@@ -293,8 +301,9 @@ export const untilSent = (keys: ReadonlyArray<Held>): Effect.Effect<void> =>
 
 const isFilledBy = (around: Batch, held: Held): boolean => {
   const batch = batchOf(held)
-  if (batch === undefined) return false
-  for (let one: Batch | undefined = around; one !== undefined; one = one.around) if (one.root === batch.root) return true
+  for (let one: Batch | undefined = around; one !== undefined; one = one.around) {
+    if (one.root === batch?.root || (held.state._tag === "Pending" && one.unsent.has(held))) return true
+  }
   return false
 }
 

@@ -14,10 +14,12 @@ import * as Stream from "effect/Stream"
 import type { CancelOutcome } from "@skein/protocol/ClientRpcs"
 import type { SchedulerLost, TaskError } from "@skein/protocol/Failure"
 import type { TaskHoldings } from "@skein/protocol/TaskContext"
-import { type CancelOptions, type Future, type FutureStatus, FutureTypeId } from "../Future.ts"
+import type { Codec } from "@skein/protocol/TaskRegistry"
+import { type CancelOptions, type Future, type FutureStatus, FutureTypeId, type TaskProgress } from "../Future.ts"
 import { notForItself } from "./batch.ts"
 import { askAbout, type Core } from "./core.ts"
 import { waitingStream } from "./inTask.ts"
+import { progressOf } from "./progress.ts"
 import { type Held, lostCause, statusOf, unwatch, watch, type Watcher } from "./references.ts"
 import { valueOf } from "./values.ts"
 
@@ -30,9 +32,9 @@ interface Handle {
 }
 
 /** A new future on a key, for a reference that has been counted. In a body it is one of its holdings. */
-export const makeFuture = (core: Core, held: Held, holdings: TaskHoldings["Service"] | undefined): FutureOf => {
+export const makeFuture = (core: Core, held: Held, holdings: TaskHoldings["Service"] | undefined, schema?: Codec): FutureOf => {
   const handle: Handle = { held, released: false, onReleased: undefined }
-  const future = new FutureOf(core, handle)
+  const future = schema === undefined ? new FutureOf(core, handle) : new RevivingFuture(core, handle, schema)
   core.collecting.watch(future, () => release(core, handle))
   if (holdings !== undefined) {
     const giveUp = () => release(core, handle)
@@ -68,13 +70,18 @@ export class FutureOf implements Future<unknown, unknown> {
     return this.handle.held.key
   }
 
+  /** Through which its value is revived, if somebody has said so. */
+  get schema(): Codec | undefined {
+    return undefined
+  }
+
   get isReleased(): boolean {
     return this.handle.released
   }
 
   get result(): Effect.Effect<unknown, unknown> {
     return Effect.suspend(() =>
-      this.handle.released ? Effect.failCause(this.releasedCause) : valueOf(this.core, this.handle.held, this)
+      this.handle.released ? Effect.failCause(this.releasedCause) : valueOf(this.core, this)
     )
   }
 
@@ -123,6 +130,10 @@ export class FutureOf implements Future<unknown, unknown> {
       )), { bufferSize: statusesKept, strategy: "sliding" }))
   }
 
+  get progress(): Stream.Stream<TaskProgress, SchedulerLost> {
+    return waitingStream(progressOf(this.core, this.handle.held, this))
+  }
+
   get cancel(): (options?: CancelOptions) => Effect.Effect<"cancelled" | "already-done" | "shared", SchedulerLost> {
     return (options = {}) => Effect.map(cancelAll(this.core, [this], options), ([outcome]) => outcome ?? "already-done")
   }
@@ -159,6 +170,20 @@ export class FutureOf implements Future<unknown, unknown> {
 
   [Inspectable.NodeInspectSymbol](): unknown {
     return this.toJSON()
+  }
+}
+
+/** A future whose value is revived through a schema: of a key that somebody else has submitted. */
+class RevivingFuture extends FutureOf {
+  private readonly codec: Codec
+
+  constructor(core: Core, handle: Handle, codec: Codec) {
+    super(core, handle)
+    this.codec = codec
+  }
+
+  override get schema(): Codec {
+    return this.codec
   }
 }
 

@@ -14,15 +14,26 @@ import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
 import type { DeclaredCode, Graph, SubmittedTask } from "@skein/protocol/Graph"
 import { BYTES_PER_MESSAGE, TASKS_PER_MESSAGE } from "@skein/protocol/Graph"
-import type { Ref } from "@skein/protocol/Ids"
+import type { Key, Ref } from "@skein/protocol/Ids"
+import type { Terms } from "@skein/protocol/Terms"
 
 export type Row =
   /** `code`: told with the first task that calls it. `last`: of its graph. */
-  | { readonly _tag: "Task"; readonly task: SubmittedTask; readonly code: DeclaredCode | undefined; readonly last: boolean }
+  | {
+    readonly _tag: "Task"
+    readonly task: SubmittedTask
+    readonly code: DeclaredCode | undefined
+    readonly last: boolean
+    /** On which it is submitted; `bytes`: what they take, unless the task before has the same. */
+    readonly terms?: { readonly terms: Terms; readonly bytes: number }
+  }
   /** A graph that was given up before its last task was built. */
   | { readonly _tag: "GraphEnd" }
-  | { readonly _tag: "Release"; readonly ref: Ref }
-  | { readonly _tag: "Retry"; readonly ref: Ref }
+  /** A key that somebody else has submitted. */
+  | { readonly _tag: "Want"; readonly ref: Ref; readonly key: string }
+  | { readonly _tag: "Release" | "Retry" | "Detach"; readonly ref: Ref }
+  /** Whether the client wants to hear how far the task says it is. */
+  | { readonly _tag: "Watch"; readonly ref: Ref; readonly on: boolean }
   | { readonly _tag: "Flush"; readonly done: Deferred.Deferred<void> }
 
 /** What leaves: messages of one kind each. */
@@ -30,6 +41,15 @@ export interface Sending<E> {
   readonly submit: (graph: Graph) => Effect.Effect<void, E>
   readonly release: (refs: ReadonlyArray<Ref>) => Effect.Effect<void, E>
   readonly retry: (refs: ReadonlyArray<Ref>) => Effect.Effect<void, E>
+  readonly detach: (refs: ReadonlyArray<Ref>) => Effect.Effect<void, E>
+  readonly want: (rows: ReadonlyArray<Wanted>) => Effect.Effect<void, E>
+  readonly watch: (ref: Ref, on: boolean) => Effect.Effect<void, E>
+}
+
+/** A key, and the number that it shall have. */
+export interface Wanted {
+  readonly ref: Ref
+  readonly key: Key
 }
 
 /** Bytes on their way beyond which who submits waits. */
@@ -82,6 +102,15 @@ export const make = Effect.gen(function*() {
         case "Retry":
           yield* sending.retry(message.refs)
           break
+        case "Detach":
+          yield* sending.detach(message.refs)
+          break
+        case "Want":
+          yield* sending.want(message.rows)
+          break
+        case "Watch":
+          yield* sending.watch(message.ref, message.on)
+          break
         case "Flush":
           Deferred.doneUnsafe(message.done, Exit.void)
       }
@@ -121,8 +150,9 @@ export const make = Effect.gen(function*() {
 
 export type Message =
   | { readonly _tag: "Submit"; readonly graph: Graph; readonly bytes: number }
-  | { readonly _tag: "Release"; readonly refs: ReadonlyArray<Ref> }
-  | { readonly _tag: "Retry"; readonly refs: ReadonlyArray<Ref> }
+  | { readonly _tag: "Release" | "Retry" | "Detach"; readonly refs: ReadonlyArray<Ref> }
+  | { readonly _tag: "Want"; readonly rows: ReadonlyArray<Wanted> }
+  | { readonly _tag: "Watch"; readonly ref: Ref; readonly on: boolean }
   | { readonly _tag: "Flush"; readonly done: Deferred.Deferred<void> }
 
 /**
@@ -135,10 +165,19 @@ export const messages = (rows: ReadonlyArray<Row>): ReadonlyArray<Message> => {
   const out: Array<Message> = []
   for (let i = 0; i < rows.length;) {
     const row = rows[i]!
-    if (row._tag === "Flush") {
+    if (row._tag === "Flush" || row._tag === "Watch") {
       out.push(row)
       i++
-    } else if (row._tag === "Release" || row._tag === "Retry") {
+    } else if (row._tag === "Want") {
+      const wanted: Array<Wanted> = []
+      let characters = 0
+      for (let next = rows[i]; next?._tag === "Want" && characters < BYTES_PER_MESSAGE; next = rows[++i]) {
+        characters += next.key.length + 16
+        // The cast names a text as what the user says it is: a key, known or not.
+        wanted.push({ ref: next.ref, key: next.key as Key })
+      }
+      out.push({ _tag: "Want", rows: wanted })
+    } else if (row._tag === "Release" || row._tag === "Retry" || row._tag === "Detach") {
       const refs: Array<Ref> = []
       for (let next = rows[i]; next?._tag === row._tag && refs.length < REFS_PER_MESSAGE; next = rows[++i]) refs.push(next.ref)
       out.push({ _tag: row._tag, refs })
@@ -159,10 +198,11 @@ const REFS_PER_MESSAGE = 50_000
 const takeGraph = (rows: ReadonlyArray<Row>, start: number, out: Array<Message>): number => {
   const codes: Array<DeclaredCode> = []
   const tasks: Array<SubmittedTask> = []
+  const terms = new Map<Terms, number>()
   let bytes = 0
   let last = true
   /** As of the last end of a graph. */
-  let whole = { next: start, tasks: 0, codes: 0, bytes: 0 }
+  let whole = { next: start, tasks: 0, codes: 0, terms: 0, bytes: 0 }
   let i = start
   for (; i < rows.length && tasks.length < TASKS_PER_MESSAGE; i++) {
     const row = rows[i]!
@@ -171,11 +211,11 @@ const takeGraph = (rows: ReadonlyArray<Row>, start: number, out: Array<Message>)
     } else if (row._tag === "Task") {
       const more = bytesOf(row)
       if (tasks.length > 0 && bytes + more > BYTES_PER_MESSAGE) break
-      bytes += more
-      tasks.push(row.task)
-      if (row.code !== undefined) codes.push(row.code)
       // The first of a graph that goes on: so far all was whole.
-      if (last && !row.last) whole = { next: i, tasks: tasks.length - 1, codes: codes.length - (row.code === undefined ? 0 : 1), bytes: bytes - more }
+      if (last && !row.last) whole = { next: i, tasks: tasks.length, codes: codes.length, terms: terms.size, bytes }
+      bytes += more
+      tasks.push(row.terms === undefined ? row.task : { ...row.task, terms: placeIn(terms, row.terms.terms) })
+      if (row.code !== undefined) codes.push(row.code)
       last = row.last
     } else {
       break
@@ -184,12 +224,21 @@ const takeGraph = (rows: ReadonlyArray<Row>, start: number, out: Array<Message>)
   if (!last && whole.next > start) {
     tasks.length = whole.tasks
     codes.length = whole.codes
-    out.push({ _tag: "Submit", graph: { codes, tasks, last: true }, bytes: whole.bytes })
+    out.push({ _tag: "Submit", graph: { codes, tasks, ...listed(terms, whole.terms), last: true }, bytes: whole.bytes })
     return whole.next
   }
-  out.push({ _tag: "Submit", graph: { codes, tasks, last }, bytes })
+  out.push({ _tag: "Submit", graph: { codes, tasks, ...listed(terms, terms.size), last }, bytes })
   return i
 }
 
-const bytesOf = ({ code, task }: Extract<Row, { readonly _tag: "Task" }>): number =>
-  TASK_BYTES + task.args.length + task.key.length + 5 * task.dependencies.length + (code === undefined ? 0 : 256 + (code.def.text?.length ?? 0))
+const placeIn = (places: Map<Terms, number>, terms: Terms): number => {
+  const known = places.get(terms) ?? places.size
+  places.set(terms, known)
+  return known
+}
+
+const listed = (terms: ReadonlyMap<Terms, number>, count: number): Pick<Graph, "terms"> =>
+  count === 0 ? {} : { terms: [...terms.keys()].slice(0, count) }
+
+const bytesOf = ({ code, task, terms }: Extract<Row, { readonly _tag: "Task" }>): number =>
+  TASK_BYTES + (terms?.bytes ?? 0) + task.args.length + task.key.length + 5 * task.dependencies.length + (code === undefined ? 0 : 256 + (code.def.text?.length ?? 0) + (code.def.captures?.length ?? 0))

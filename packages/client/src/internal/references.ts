@@ -34,21 +34,27 @@ export type State =
   /** `cause`: decoded when somebody asks for it. */
   | { readonly _tag: "Failed"; readonly status: "error" | "cancelled" | "lost"; readonly cause: () => Cause.Cause<unknown> }
 
+/** How far a task says it is; `total`: null, if it does not know. */
+export type Word = Omit<Extract<ClientReport, { readonly _tag: "Progress" }>["rows"][number], "ref">
+
 /** A key that is held. */
 export interface Held {
   readonly ref: Ref
   readonly key: string
-  /** The task's name. */
-  readonly task: string
-  /** Digest of what is computed; undefined for a key that was made to be fresh. */
-  readonly spec: string | undefined
-  readonly codecs: ResultCodecs
+  /** The task's name; "" if somebody else has submitted it. */
+  task: string
+  /** Digest of what is computed; undefined for a key that was made to be fresh, `OTHERS` for one that this client has not submitted itself. */
+  spec: string | undefined
+  codecs: ResultCodecs
   /** References. */
   count: number
   state: State
   /** Who wants to hear of every change: mostly nobody, or one. See `watch`. */
   watchers: Watcher | Set<Watcher> | undefined
 }
+
+/** Stands for a computation of which only its key is known here. No digest is so short. */
+export const OTHERS = ""
 
 /** Hears of every change of one key, and keeps alive what it names. */
 export interface Watcher {
@@ -63,6 +69,8 @@ export class References {
   private readonly byRef = new Map<Ref, Held>()
   private readonly byKey = new Map<string, Held>()
   private readonly addresses = new Map<WorkerId, string>()
+  /** Who hears how far these tasks say they are; see progress.ts. */
+  readonly saying = new Map<Ref, Set<(word: Word) => void>>()
   private next = 0
   private over: SchedulerLost | undefined
   private readonly client: string
@@ -122,6 +130,14 @@ export class References {
     if (this.over === undefined) this.onReleased(held.ref)
   }
 
+  /** A key that was only known by its name is now submitted by this client. What is known of its value stays so until there is news. */
+  submitted(held: Held, { codecs, spec, task }: Pick<Held, "task" | "spec" | "codecs">): void {
+    held.task = task
+    held.spec = spec
+    held.codecs = codecs
+    if (held.state._tag === "Failed" && held.state.status === "lost") this.pendingAgain(held)
+  }
+
   /** Gives up a key of which the scheduler has never been told, whoever holds it. */
   discard(held: Held): void {
     held.count = 0
@@ -150,6 +166,9 @@ export class References {
           break
         case "Erred":
           for (const row of segment.rows) this.failed(row)
+          break
+        case "Progress":
+          for (const { ref, ...word } of segment.rows) this.saying.get(ref)?.forEach((hear) => hear(word))
           break
         case "Pending":
           for (const ref of segment.refs) this.change(ref, pending)
@@ -194,11 +213,12 @@ export class References {
 
   private failed(row: Extract<ClientReport, { readonly _tag: "Erred" }>["rows"][number]): void {
     const held = this.byRef.get(row.ref)
-    if (held === undefined) return
+    // That nobody knew the key is no news any more once this client has submitted it.
+    if (held === undefined || (row.failure._tag === "Unknown" && held.spec !== OTHERS)) return
     let cause: Cause.Cause<unknown> | undefined
     this.set(held, {
       _tag: "Failed",
-      status: row.failure._tag === "Cancelled" ? "cancelled" : row.failure._tag === "Lost" ? "lost" : "error",
+      status: row.failure._tag === "Cancelled" ? "cancelled" : row.failure._tag === "Lost" || row.failure._tag === "Unknown" ? "lost" : "error",
       // Every dependent of a failed task is told of it; few are ever looked at. Of what it refused a while ago the scheduler knows no
       // key any more: then it is this one.
       cause: () => cause ??= decodeFailure(row.failure, { ...(row.origin === "" ? { key: held.key, task: held.task } : { key: row.origin, task: row.originTask }), named: named(held.codecs) })

@@ -7,21 +7,25 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { BadOption, ClientClosed, PayloadInvalid, SubmitError, type SubmitReason, TooLarge } from "@skein/protocol/Errors"
-import { KeyConflict } from "@skein/protocol/Failure"
+import { BadOption, ClientClosed, ForeignFuture, FutureReleased, PayloadInvalid, SubmitError, type SubmitReason, TooLarge } from "@skein/protocol/Errors"
+import { KeyConflict, type SchedulerLost } from "@skein/protocol/Failure"
 import type { AttemptRules, DeclaredCode, SubmittedTask } from "@skein/protocol/Graph"
 import type { CodeRef, Key, Ref } from "@skein/protocol/Ids"
-import { type CheckedOptions, checkSubmit, type RetryDelays } from "@skein/protocol/TaskOptions"
+import { type CheckedOptions, checkSubmit } from "@skein/protocol/TaskOptions"
+import type { Terms } from "@skein/protocol/Terms"
 import type { TaskHoldings } from "@skein/protocol/TaskContext"
+import type { Codec } from "@skein/protocol/TaskRegistry"
 import type { Future } from "../Future.ts"
+import { clusterOf } from "../Gather.ts"
 import type { MapOptions } from "../Submit.ts"
 import { encodeArgs, specOf } from "./arguments.ts"
-import { Batch, BATCH_LIMIT_BYTES, currentBatch, inBatch, isTooMuch, openBatch, takeAlong, type Telling } from "./batch.ts"
+import { Batch, BATCH_LIMIT_BYTES, batchOf, currentBatch, inBatch, isTooMuch, openBatch, takeAlong, type Telling } from "./batch.ts"
 import type { Code } from "./code.ts"
 import type { Core } from "./core.ts"
-import { type FutureOf, makeFuture } from "./future.ts"
+import { FutureOf, makeFuture } from "./future.ts"
 import { holdingsOf } from "./inTask.ts"
-import type { Held } from "./references.ts"
+import { type Held, OTHERS } from "./references.ts"
+import { makeTermsOf, type Options, sizeOf } from "./terms.ts"
 
 /** What `client.with` has said so far, or the first mistake in it. */
 export type Said = Result.Result<CheckedOptions, BadOption>
@@ -52,6 +56,8 @@ const noRefs: ReadonlyArray<Ref> = []
 export const makeSubmission = (core: Core) => {
   const codeRefs = new Map<string, CodeRef>()
   let nextCode = 0
+  const termsOf = makeTermsOf()
+  let lastTerms: Terms | undefined
 
   /** The number of this code; and what it is, if the scheduler has not been told. */
   const declare = ({ def }: Code): { readonly ref: CodeRef; readonly declared: DeclaredCode | undefined } => {
@@ -65,7 +71,7 @@ export const makeSubmission = (core: Core) => {
     return { ref, declared: { ref, def } }
   }
 
-  const tell = (held: Held, code: Code, bytes: Uint8Array, dependencies: ReadonlyArray<FutureOf>, options: CheckedOptions, last: boolean): void => {
+  const tell = (held: Held, code: Code, bytes: Uint8Array, dependencies: ReadonlyArray<FutureOf>, options: Options, last: boolean): void => {
     const { declared, ref } = declare(code)
     const row: SubmittedTask = {
       ref: held.ref,
@@ -75,11 +81,15 @@ export const makeSubmission = (core: Core) => {
       args: bytes,
       dependencies: dependencies.length === 0 ? noRefs : dependencies.map(({ handle }) => handle.held.ref),
       priority: options.priority ?? 0,
-      retries: options.retries ?? 0,
+      retries: typeof options.retries === "object" ? options.retries.times : options.retries ?? 0,
       isolation: options.isolation ?? code.def.isolation
     }
     const rules = rulesOf(options)
-    core.outbox.offer({ _tag: "Task", task: rules === undefined ? row : { ...row, rules }, code: declared, last })
+    const { terms } = options
+    const task = { _tag: "Task", task: rules === undefined ? row : { ...row, rules }, code: declared, last } as const
+    if (terms === undefined) return core.outbox.offer(task)
+    core.outbox.offer({ ...task, terms: { terms, bytes: terms === lastTerms ? 0 : sizeOf(terms) } })
+    lastTerms = terms
   }
   /** Cancelled and wanted again: that is wanting it computed. */
   const retry = (held: Held): void => {
@@ -90,13 +100,13 @@ export const makeSubmission = (core: Core) => {
   const telling: Telling = {
     task: (held, { bytes, code, dependencies, options }, last) => tell(held, code, bytes, dependencies, options, last),
     retry,
-    detach: () => {}
+    detach: ({ ref }) => core.outbox.offer({ _tag: "Detach", ref })
   }
 
   const one = (
     code: Code,
     args: ReadonlyArray<unknown>,
-    options: CheckedOptions,
+    options: Options,
     place: Place,
     holdings: Holdings,
     batch: Batch | undefined
@@ -108,13 +118,16 @@ export const makeSubmission = (core: Core) => {
     const spec = pure || options.key !== undefined ? specOf(core, code, bytes, dependencies) : undefined
     const key = options.key ?? `${code.def.name}-${pure ? spec : core.fresh()}`
     const found = core.references.find(key)
-    if (found !== undefined && found.spec !== spec) return Result.fail(new KeyConflict({ key, heldBy: `this client, "${core.name}"` }))
-    if (found === undefined && batch !== undefined && isTooMuch(batch, bytes.length)) {
+    if (found !== undefined && found.spec !== spec && found.spec !== OTHERS) return Result.fail(new KeyConflict({ key, heldBy: `this client, "${core.name}"` }))
+    // A key that was only known by its name is this client's own from now on, and the scheduler says whether it is the same task.
+    const isNew = found === undefined || found.spec === OTHERS
+    if (isNew && batch !== undefined && isTooMuch(batch, bytes.length)) {
       return Result.fail(new TooLarge({ bytes: batch.takenBytes + bytes.length, limitBytes: BATCH_LIMIT_BYTES }))
     }
     const held = found ?? core.references.add({ key, task: code.def.name, spec, codecs: code.codecs })
-    if (found !== undefined) {
-      core.references.retain(held)
+    if (found !== undefined) core.references.retain(held)
+    if (found !== undefined && isNew) core.references.submitted(held, { task: code.def.name, spec, codecs: code.codecs })
+    if (!isNew) {
       takeAlong(held, batch, telling)
       if (batch === undefined) retry(held)
       else batch.retry(held)
@@ -123,19 +136,23 @@ export const makeSubmission = (core: Core) => {
       for (const { handle } of dependencies) takeAlong(handle.held, batch, telling)
       tell(held, code, bytes, dependencies, options, place !== "inside")
     } else {
-      batch.add(held, { code, bytes, dependencies, options })
+      batch.add(held, { code, bytes, dependencies, options }, found !== undefined)
     }
     const future = makeFuture(core, held, holdings)
     batch?.note(future)
     return Result.succeed(future)
   }
 
-  const prepare = (task: object, said: Said): Result.Result<{ readonly code: Code; readonly options: CheckedOptions }, SubmitReason> => {
+  const prepare = (task: object, said: Said): Result.Result<{ readonly code: Code; readonly options: Options }, SubmitReason> => {
     if (Result.isFailure(said)) return Result.fail(said.failure)
     if (core.isClosed()) return Result.fail(new ClientClosed())
     if (core.references.lost !== undefined) return Result.fail(core.references.lost)
     const code = core.codeOf(task)
-    return Result.isFailure(code) ? Result.fail(code.failure) : Result.succeed({ code: code.success, options: { ...code.success.defaults, ...said.success } })
+    if (Result.isFailure(code)) return Result.fail(code.failure)
+    const { defaults } = code.success
+    const terms = termsOf(defaults, said.success)
+    if (Result.isFailure(terms)) return Result.fail(terms.failure)
+    return Result.succeed({ code: code.success, options: { ...defaults, ...said.success, ...(terms.success === undefined ? {} : { terms: terms.success }) } })
   }
 
   const submit = (task: object, args: ReadonlyArray<unknown>, by: Submitter): Effect.Effect<Future.Any, SubmitError> =>
@@ -164,7 +181,7 @@ export const makeSubmission = (core: Core) => {
       const all = [...items]
       const futures: Array<FutureOf> = []
       /** Of the item at this index, whose own options win. */
-      const itemOptions = (options: CheckedOptions, index: number): Said => {
+      const itemOptions = (options: Options, index: number): Said => {
         if (keys === undefined && priority === undefined) {
           return Result.succeed(options.key === undefined ? options : { ...options, key: `${options.key}-${index}` })
         }
@@ -224,15 +241,51 @@ export const makeSubmission = (core: Core) => {
       return inBatch(opened, Effect.suspend(() => use(opened)), send)
     })
 
-  return { submit, map, mapArgs, batch }
+  const future = (key: string, schema: Codec | undefined, by: Submitter): Effect.Effect<Future.Any> =>
+    Effect.withFiberSucceed((fiber) => {
+      const found = core.references.find(key)
+      const held = found ?? core.references.add({ key, task: "", spec: OTHERS, codecs: {} })
+      if (found !== undefined) core.references.retain(held)
+      // It may be known by now.
+      const isAskedAgain = held.spec === OTHERS && held.state._tag === "Failed" && held.state.status === "lost"
+      if (isAskedAgain) core.references.pendingAgain(held)
+      if (found === undefined || isAskedAgain) core.outbox.offer({ _tag: "Want", ref: held.ref, key })
+      const made = makeFuture(core, held, holdingsOf(fiber, by.scope), schema)
+      openBatch(core, fiber, by.batch)?.note(made)
+      return made
+    })
+
+  const fireAndForget = (future: Future.Any): Effect.Effect<void, SchedulerLost> =>
+    Effect.suspend(() => {
+      const mistake = !(future instanceof FutureOf) || future.core !== core
+        ? new ForeignFuture({ key: future.key, cluster: clusterOf(future) })
+        : future.isReleased
+        ? new FutureReleased({ key: future.key })
+        : undefined
+      if (mistake !== undefined) return Effect.die(SubmitError.because(mistake))
+      if (core.references.lost !== undefined) return Effect.fail(core.references.lost)
+      const { held } = (future as FutureOf).handle
+      const unsentIn = batchOf(held)
+      if (unsentIn !== undefined) {
+        unsentIn.detach(held)
+        return Effect.void
+      }
+      telling.detach(held)
+      return core.outbox.flushed
+    })
+
+  return { submit, map, mapArgs, batch, future, fireAndForget }
 }
 
 const notArguments = new PayloadInvalid({ path: [], expected: "a list of arguments, as each item of `mapArgs` is" })
 
 /** Most tasks have no rules, and then there is nothing to say. */
-const rulesOf = ({ delays, timeoutMs = Infinity }: CheckedOptions): AttemptRules | undefined =>
-  delays === undefined && timeoutMs === Infinity ? undefined : { timeoutMs, ...(delays ?? noDelays) }
-const noDelays: RetryDelays = { delayMs: 0, factor: 1, maxDelayMs: 0 }
+const rulesOf = ({ retries, timeoutMs = Infinity }: CheckedOptions): AttemptRules | undefined => {
+  if (typeof retries !== "object") return timeoutMs === Infinity ? undefined : { timeoutMs, ...noDelays }
+  const { delayMs, factor, maxDelayMs } = retries
+  return { timeoutMs, delayMs, factor, maxDelayMs }
+}
+const noDelays = { delayMs: 0, factor: 1, maxDelayMs: 0 }
 
 /** One `client.with` after another: field by field the last one wins. */
 export const saying = (before: Said, options: Said): Said =>

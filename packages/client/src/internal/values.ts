@@ -6,10 +6,13 @@
  * scheduler is asked who has it now, and if nobody has, the key is pending
  * again and this waits.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import { TaskDefect, TaskError } from "@skein/protocol/Failure"
+import { codec, type Codec } from "@skein/protocol/TaskRegistry"
 import { named } from "@skein/protocol/TaskValues"
 import * as Value from "@skein/protocol/Value"
 import { askAbout, type Core } from "./core.ts"
@@ -17,30 +20,47 @@ import { type Held, lostCause, type State } from "./references.ts"
 
 type InMemory = Extract<State, { readonly _tag: "InMemory" }>
 
-/** The value, once it is there. `keeps`: the future on whose behalf this waits. */
-export const valueOf = (core: Core, held: Held, keeps: unknown): Effect.Effect<unknown, unknown> =>
-  core.references.settled(held, keeps).pipe(
+/** A future, as far as its value is concerned. */
+export interface Wanting {
+  readonly handle: { readonly held: Held }
+  /** Through which its value is revived; undefined: as its task's own codecs say. */
+  readonly schema: Codec | undefined
+}
+
+/** The value, once it is there. Whoever waits keeps the future alive. */
+export const valueOf = (core: Core, future: Wanting): Effect.Effect<unknown, unknown> => {
+  const { handle: { held } } = future
+  return core.references.settled(held, future).pipe(
     Effect.catchTag("SchedulerLost", (lost) => Effect.failCause(lostCause(lost, held))),
     Effect.flatMap((state) =>
       state._tag === "Failed"
         ? Effect.failCause(state.cause())
         : state.value !== undefined
-        ? decode(held, state.value)
-        : fetched(core, held, state, keeps)
+        ? decode(future, state.value)
+        : fetched(core, future, state)
     )
   )
+}
 
 /** The value of its encoding. `own`: nobody else sees the bytes, so large arrays need not be copied once more. */
-export const decode = (held: Held, bytes: Uint8Array, own = false): Exit.Exit<unknown, TaskError> => {
-  const value = Value.decode(bytes, { named: named(held.codecs), own })
-  return Result.isSuccess(value) ? Exit.succeed(value.success) : Exit.fail(unusable(held, value.failure, ""))
+export const decode = ({ handle: { held }, schema }: Wanting, bytes: Uint8Array, own = false): Exit.Exit<unknown, TaskError> => {
+  const value = Value.decode(bytes, { named: schema === undefined ? named(held.codecs) : revivable(held), own })
+  if (Result.isFailure(value)) return Exit.fail(unusable(held, value.failure, ""))
+  if (schema === undefined || Schema.is(schema)(value.success)) return Exit.succeed(value.success)
+  const revived = Schema.decodeUnknownExit(schema)(value.success)
+  return Exit.isSuccess(revived) ? Exit.succeed(revived.value) : Exit.fail(unusable(held, new Error(`its value is not what the schema says: ${String(Cause.squash(revived.cause))}`), "this client"))
 }
+
+/** What travels under a name that this process does not know is for the schema to revive. */
+const revivable = ({ codecs }: Held) => (name: string, encoded: unknown): unknown =>
+  codecs.success?.name === name || codec(name) !== undefined ? named(codecs)(name, encoded) : encoded
 
 /** Rounds of asking who has a value, with pauses that grow to a second: about a minute. */
 const ROUNDS = 64
 
-const fetched = (core: Core, held: Held, first: InMemory, keeps: unknown): Effect.Effect<unknown, unknown> =>
+const fetched = (core: Core, future: Wanting, first: InMemory): Effect.Effect<unknown, unknown> =>
   Effect.gen(function*() {
+    const { held } = future.handle
     let known: State = first
     let where: Where = { id: first.id, run: first.run, addresses: addressesOf(core, first) }
     let failed = "nobody is known to have it"
@@ -48,21 +68,21 @@ const fetched = (core: Core, held: Held, first: InMemory, keeps: unknown): Effec
       for (const address of where.addresses) {
         const answer = yield* Effect.result(core.bulk.fetch(address, [{ id: where.id, run: where.run }]))
         if (Result.isFailure(answer)) failed = answer.failure.message
-        else if (answer.success[0]?._tag === "Found") return yield* decode(held, answer.success[0].bytes, true)
+        else if (answer.success[0]?._tag === "Found") return yield* decode(future, answer.success[0].bytes, true)
         else failed = `${address} answered "${answer.success[0]?._tag ?? "nothing"}"`
       }
       if (round > 0) yield* Effect.sleep(Math.min(1000, 10 * 2 ** round))
       // News may have come meanwhile; it is newer than any answer could be.
-      if (held.state !== known) return yield* valueOf(core, held, keeps)
+      if (held.state !== known) return yield* valueOf(core, future)
       const location = yield* askAbout(core, [held], (scheduler) => scheduler.Locate({ ref: held.ref })).pipe(
         Effect.catchTag("SchedulerLost", (lost) => Effect.failCause(lostCause(lost, held)))
       )
       // Given up meanwhile: no news of it will come.
       if (location === undefined || held.count <= 0) return yield* Effect.failCause(core.references.releasedCause(held))
-      if (held.state !== known) return yield* valueOf(core, held, keeps)
+      if (held.state !== known) return yield* valueOf(core, future)
       if (location === null) {
         core.references.pendingAgain(held)
-        return yield* valueOf(core, held, keeps)
+        return yield* valueOf(core, future)
       }
       known = held.state
       where = location
@@ -89,9 +109,9 @@ const unusable = (held: Held, cause: unknown, worker: string): TaskError =>
  * Values of many keys that are all settled, as exits: those that are here are
  * decoded, those that are not are fetched, all of one worker in few questions.
  */
-export const valuesOf = Effect.fnUntraced(function*(core: Core, keys: ReadonlyArray<Held>, keeps: unknown) {
+export const valuesOf = Effect.fnUntraced(function*(core: Core, futures: ReadonlyArray<Wanting>) {
   const elsewhere = new Map<string, Array<{ readonly held: Held; readonly state: InMemory }>>()
-  for (const held of keys) {
+  for (const { handle: { held } } of futures) {
     const { state } = held
     if (state._tag !== "InMemory" || state.value !== undefined) continue
     const address = core.references.addressOf(state.worker)
@@ -107,20 +127,21 @@ export const valuesOf = Effect.fnUntraced(function*(core: Core, keys: ReadonlyAr
       // One by one then, with all that can be tried.
       Effect.ignore
     ), { concurrency: 16, discard: true })
-  const exits = new Array<Exit.Exit<unknown, unknown>>(keys.length)
+  const exits = new Array<Exit.Exit<unknown, unknown>>(futures.length)
   const others: Array<number> = []
-  for (const [at, held] of keys.entries()) {
+  for (const [at, future] of futures.entries()) {
+    const { held } = future.handle
     // No fiber for a value that is here. Of very many, others may run in between.
     if (at % DECODED_AT_ONCE === DECODED_AT_ONCE - 1) yield* Effect.yieldNow
     const found = bytes.get(held)
     const here = found ?? (held.state._tag === "InMemory" ? held.state.value : undefined)
     bytes.delete(held)
-    if (here !== undefined) exits[at] = decode(held, here, here === found)
+    if (here !== undefined) exits[at] = decode(future, here, here === found)
     else if (held.state._tag === "Failed") exits[at] = Exit.failCause(held.state.cause())
     else others.push(at)
   }
   yield* Effect.forEach(others, (at) =>
-    Effect.map(Effect.exit(valueOf(core, keys[at]!, keeps)), (exit) => {
+    Effect.map(Effect.exit(valueOf(core, futures[at]!)), (exit) => {
       exits[at] = exit
     }), { concurrency: 16, discard: true })
   return exits

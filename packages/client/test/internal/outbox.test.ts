@@ -16,7 +16,7 @@ const summary = (rows: ReadonlyArray<Outbox.Row>) =>
   Outbox.messages(rows).map((message) =>
     message._tag === "Submit"
       ? `submit ${message.graph.tasks.map(({ ref }) => ref).join(",")}${message.graph.last ? "" : "…"}`
-      : message._tag === "Flush" ? "flush" : `${message._tag} ${message.refs.join(",")}`
+      : message._tag === "Flush" ? "flush" : message._tag === "Watch" ? `watch ${message.ref} ${message.on}` : message._tag === "Want" ? `want ${message.rows.map(({ key, ref }) => `${ref}=${key}`).join(",")}` : `${message._tag} ${message.refs.join(",")}`
   )
 
 describe("messages", () => {
@@ -66,7 +66,10 @@ describe("the outbox", () => {
   const sending = (graphs: Queue.Queue<Graph>, gate: Effect.Effect<void> = Effect.void): Outbox.Sending<string> => ({
     submit: (graph) => Effect.andThen(gate, Queue.offer(graphs, graph)),
     release: () => Effect.void,
-    retry: () => Effect.fail("broken")
+    retry: () => Effect.fail("broken"),
+    detach: () => Effect.void,
+    want: () => Effect.void,
+    watch: () => Effect.void
   })
 
   it.effect("makes who submits wait while too much is on its way", () =>
