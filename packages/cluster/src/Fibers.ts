@@ -10,28 +10,17 @@
 import * as Effect from "effect/Effect"
 import * as Hex from "effect/encoding/Hex"
 import * as Exit from "effect/Exit"
-import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import * as NodePlatform from "@skein/client/node/Platform"
-import * as TaskClient from "@skein/client/TaskClient"
 import { ClusterError } from "@skein/protocol/Errors"
 import { ProcessId } from "@skein/protocol/Ids"
 import * as SchedulerFile from "@skein/protocol/SchedulerFile"
-import { Notices } from "@skein/runtime/nanny/Notices"
-import * as NodeThreads from "@skein/runtime/node/NodeThreads"
 import { Journal } from "@skein/runtime/scheduler/Journal"
 import * as SchedulerConfig from "@skein/runtime/scheduler/SchedulerConfig"
 import * as SchedulerTree from "@skein/runtime/scheduler/Tree"
-import * as NodeCurrentTask from "@skein/runtime/worker/node/NodeCurrentTask"
-import * as NodeHost from "@skein/runtime/worker/node/NodeHost"
-import * as NodeModules from "@skein/runtime/worker/node/NodeModules"
 import * as NodeSockets from "@skein/runtime/worker/node/NodeSockets"
 import { Sockets } from "@skein/runtime/worker/Sockets"
-import { TaskClients } from "@skein/runtime/worker/TaskClients"
-import { urlFor } from "@skein/runtime/worker/ThreadCode"
-import * as WorkerTree from "@skein/runtime/worker/Tree"
 import * as WorkerConfig from "@skein/runtime/worker/WorkerConfig"
 import { Hashing } from "@skein/transport/Hashing"
 import { Network } from "@skein/transport/Memory"
@@ -39,6 +28,7 @@ import { Directory } from "./Directory.ts"
 import * as ClusterLog from "./internal/clusterLog.ts"
 import * as OwnLog from "./internal/ownLog.ts"
 import type { Parts } from "./internal/parts.ts"
+import * as WorkerHere from "./internal/workerHere.ts"
 import { listenAddress, schedulerConfig, type Surroundings, workerConfig } from "./internal/workerConfig.ts"
 import * as Environment from "./node/Environment.ts"
 import { checkCount, type Plan } from "./Options.ts"
@@ -47,7 +37,6 @@ type Services = Directory | Hashing | Network | Scope.Scope
 
 /** Starts the scheduler and all workers; returns when every one of them is up. They end, in order, with the scope. */
 export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<Parts, ClusterError, Services> {
-  NodeCurrentTask.install()
   const files = yield* Directory
   const directory = yield* files.make
   if (plan.worker.localDirectory !== undefined) yield* files.ensure(plan.worker.localDirectory)
@@ -146,19 +135,9 @@ const trim = (logs: Map<string, unknown>, running: ReadonlyMap<string, unknown>)
 }
 
 const startWorker = Effect.fnUntraced(function*(options: WorkersOptions, name: string) {
-  const { plan } = options
   const config = WorkerConfig.make({ ...workerConfig(options, name), name, process: ProcessId.make(name), nanny: null })
-  const services = Layer.mergeAll(
-    Notices.layerNoop,
-    NodeHost.layer,
-    NodeModules.layer,
-    NodeSockets.layer,
-    Layer.provide(Layer.effect(TaskClients, TaskClient.maker), NodePlatform.layer),
-    NodeThreads.layer({ codeModule: urlFor(config.tasks), worker: name })
-  )
-  const tree = yield* WorkerTree.start(config, plan.layer === undefined ? {} : { tasks: plan.layer }).pipe(
-    Effect.mapError((failed) => ClusterError.because("WorkersFailed", { detail: failed.message })),
-    Effect.provide(services)
+  const tree = yield* WorkerHere.start(config, options.plan.layer).pipe(
+    Effect.mapError((failed) => ClusterError.because("WorkersFailed", { detail: failed.message }))
   )
   if (!tree.registered.isOpen()) {
     const exit = yield* Effect.exit(tree.ended)

@@ -5,7 +5,10 @@ export {
   type CancelOptions, Client, type ClientOptions, type ClientService, type Completed, type Completions, type ErrorsOf, Future, type FutureStatus,
   FutureTypeId, type Gathered, type Input, type Inspect, type MapItems, type MapOptions, type MapStream, type MapStreamOptions, type Submit, type TaskInfo, type TlsOptions, type WorkerInfo
 } from "@skein/client"
-export { Cluster, type ClusterService, LocalCluster, type LocalClusterOptions, type Tasks } from "@skein/cluster"
+export {
+  type AdaptOptions, Cluster, type ClusterService, LocalCluster, type LocalClusterOptions, Scheduler, type SchedulerOptions, type Tasks, Worker,
+  type WorkerOptions
+} from "@skein/cluster"
 export {
   AwaitedInBatch, BadOption, ClientClosed, ClusterError, ConnectError, ForeignFuture, FutureReleased, NameUnknown, NotShippable, Overloaded, PayloadInvalid, SubmitError,
   TooLarge, Unauthorized

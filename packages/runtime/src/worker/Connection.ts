@@ -70,12 +70,14 @@ export const make = (options: Options): Connection => {
   const { config } = options
   let contact = nobody
   const incarnations = Effect.gen(function*() {
+    let connectMs = config.firstConnectMs ?? config.connectMs
     for (let shortOnes = 0;;) {
       const since = yield* SteadyTime.millis
-      const end = yield* Effect.scoped(incarnation(options, (next) => {
+      const end = yield* Effect.scoped(incarnation(options, connectMs, (next) => {
         contact = next
       }))
       contact = nobody
+      connectMs = config.connectMs
       if (end._tag === "SentAway") return yield* Effect.logInfo(`worker ${config.name} is sent away: ${end.reason}`)
       if (end.why.kind === "refused") return yield* end.why
       if (Cause.hasDies(end.why.cause)) return yield* Effect.failCause(end.why.cause as Cause.Cause<never>) // our own bug, for us to end by
@@ -101,11 +103,12 @@ type End = { readonly _tag: "SentAway"; readonly reason: string } | { readonly _
 /** One session with the scheduler, from the registration to its end. */
 const incarnation = Effect.fnUntraced(function*(
   options: Options,
+  connectMs: number,
   setContact: (contact: Contact) => void
 ): Effect.fn.Return<End, Session.ConnectFailed | SocketsFailed, Hashing | Scope.Scope> {
   const { config, host, mailbox, onRegistered, state, store } = options
   const now = SteadyTime.of(yield* Clock.Clock)
-  const session = mailbox.holdBack(yield* dial(options))
+  const session = mailbox.holdBack(yield* dial(options, connectMs))
   const sentAway = Deferred.makeUnsafe<string>()
   const tables = makeTables()
   /** What came before the beginning had its place in the mailbox. */
@@ -167,11 +170,11 @@ const incarnation = Effect.fnUntraced(function*(
   )
 })
 
-const dial = Effect.fnUntraced(function*({ config, sockets }: Options) {
+const dial = Effect.fnUntraced(function*({ config, sockets }: Options, connectMs: number) {
   return yield* Session.dial({
     socket: yield* sockets.connect(config.scheduler),
     greeting: { role: "worker", name: config.name, ...(config.token === null ? {} : { token: Redacted.make(config.token) }) },
-    timeoutMs: config.connectMs,
+    timeoutMs: connectMs,
     beatMs: config.beatMs,
     graceMs: config.resumeMs
   })

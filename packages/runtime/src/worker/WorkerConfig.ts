@@ -52,6 +52,8 @@ export const WorkerConfig = Schema.Struct({
   resumeMs: Millis.pipe(Schema.withDecodingDefault(orElse(5_000))),
   /** How long to look for a scheduler, at first and after a session ended, before the worker gives up, in milliseconds. @default 30000 */
   connectMs: Millis.pipe(Schema.withDecodingDefault(orElse(30_000))),
+  /** The same for the first time alone, in milliseconds; null: no less than later. @default none */
+  firstConnectMs: Schema.NullOr(Millis).pipe(Schema.withDecodingDefault(orElse(null))),
   /** How often its session says that it is alive, in milliseconds; in a large cluster the scheduler asks for less. @default 1000 */
   beatMs: Millis.pipe(Schema.withDecodingDefault(orElse(1_000))),
   /** Connections to other workers that are open at once. @default 512 */

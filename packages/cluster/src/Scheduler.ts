@@ -1,0 +1,80 @@
+/**
+ * A scheduler by itself, for programs that are one.
+ *
+ * It is fibers of the program; `skein scheduler` is such a program, and
+ * `LocalCluster` starts one in a process of its own.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { ClusterError } from "@skein/protocol/Errors"
+import * as File from "@skein/protocol/SchedulerFile"
+import * as TaskImport from "@skein/protocol/TaskImport"
+import * as NodeMemory from "@skein/runtime/node/NodeMemory"
+import { Journal } from "@skein/runtime/scheduler/Journal"
+import { Memory } from "@skein/runtime/scheduler/Memory"
+import * as SchedulerConfig from "@skein/runtime/scheduler/SchedulerConfig"
+import * as Tree from "@skein/runtime/scheduler/Tree"
+import * as NodeSockets from "@skein/runtime/worker/node/NodeSockets"
+import { Sockets } from "@skein/runtime/worker/Sockets"
+import * as Address from "@skein/transport/Address"
+import { Network } from "@skein/transport/Memory"
+import * as Hashing from "@skein/transport/node/Hashing"
+import { Directory, socketIn } from "./Directory.ts"
+import * as Machine from "./node/Machine.ts"
+import * as PrivateDirectory from "./node/PrivateDirectory.ts"
+import { badOption } from "./Options.ts"
+import { type Listening, readScheduler, type SchedulerOptions } from "./SchedulerOptions.ts"
+import { RESUME_LIMIT_MS } from "./WorkerOptions.ts"
+
+export interface SchedulerService {
+  /** As clients and workers dial it. */
+  readonly address: string
+  /** Where the dashboard is; schedulers of this version have none. */
+  readonly dashboardLink: Option.Option<string>
+}
+
+export class Scheduler extends Context.Service<Scheduler, SchedulerService>()("skein/Scheduler") {
+  /** Listens when the layer is built, and ends with its scope. Fails with "BadOption", or "PortTaken". */
+  static layer(options: SchedulerOptions = {}): Layer.Layer<Scheduler, ClusterError> {
+    return Layer.effectContext(TaskImport.notForTasks(start(options))).pipe(
+      Layer.provide([Hashing.layer, Journal.layerNoop, NodeSockets.layer, PrivateDirectory.layer]),
+      Layer.provideMerge(Network.layer)
+    )
+  }
+}
+
+/** What it takes to be let in by a scheduler of this program. Beside `Scheduler`, for who stands beside it. */
+export class SchedulerHere extends Context.Service<SchedulerHere, {
+  readonly token: Redacted.Redacted<string> | undefined
+}>()("@skein/cluster/SchedulerHere") {}
+
+const start = Effect.fnUntraced(function*(options: SchedulerOptions) {
+  const { listening, schedulerFile, token, tuning } = yield* Effect.mapError(Effect.fromResult(readScheduler(options, Machine.here())), badOption)
+  const config = yield* Effect.orDie(SchedulerConfig.decode({
+    ...tuning,
+    token: token === undefined ? null : Redacted.value(token),
+    // Workers say how late they may come back; this is the most that they may say.
+    workerGraceMs: RESUME_LIMIT_MS
+  }))
+  const files = yield* Directory
+  const { address, server } = yield* Effect.mapError((yield* Sockets).listen(yield* addressOf(listening)), (failed) =>
+    ClusterError.because(failed.detail.includes("EADDRINUSE") ? "PortTaken" : "WorkersFailed", { detail: failed.message }))
+  const tree = yield* Effect.provideService(Tree.start(config, server), Memory, NodeMemory.make())
+  if (schedulerFile !== undefined) yield* Effect.mapError(files.keepFile(schedulerFile, File.format(address, token)), (failed) => failed)
+  yield* Effect.forkScoped(Effect.tapCause(tree.ended, (cause) => Effect.logError(`the scheduler at ${address} has ended`, cause)))
+  return Context.make(Scheduler, { address, dashboardLink: Option.none() }).pipe(Context.add(SchedulerHere, { token }))
+})
+
+const addressOf = Effect.fnUntraced(function*(listening: Listening) {
+  switch (listening._tag) {
+    case "Tcp":
+      return Address.print(Address.tcp(listening.host, listening.port))
+    case "Unix":
+      return Address.print(Address.unix(socketIn(yield* (yield* Directory).make, "scheduler")))
+    case "Inproc":
+      return Address.print(Address.inproc("scheduler"))
+  }
+})
