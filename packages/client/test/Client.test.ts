@@ -125,7 +125,7 @@ describe("submit", () => {
       assert.deepInclude(yield* reasonOf(client.submit(Effect.fnUntraced(function*(n: number) { return yield* Effect.succeed(n) }), 1)), { _tag: "NotShippable", names: [] })
       assert.deepInclude(yield* reasonOf(client.submit((x: { m: Money }) => x.m.amount, { m: new Money() })), { _tag: "PayloadInvalid", path: ["0", "m"] })
       assert.deepInclude(yield* reasonOf(client.submit((b: Uint8Array) => b.length, new Uint8Array(9 << 20))), { _tag: "TooLarge" })
-      assert.deepInclude(yield* reasonOf(client.with({ timeout: "1 second" }).submit(inc, 1)), { _tag: "BadOption", option: "timeout" })
+      assert.deepInclude(yield* reasonOf(client.with({ timeout: "soon" as "1 second" }).submit(inc, 1)), { _tag: "BadOption", option: "timeout" })
       assert.deepInclude(yield* reasonOf(client.with({ key: "" }).with({ priority: 1 }).submit(inc, 1)), { _tag: "BadOption", option: "key" })
       const gone = yield* client.submit(inc, 1)
       yield* gone.release

@@ -58,7 +58,10 @@ export const TaskSummary = Schema.Struct({
   dependents: Schema.Array(Key),
   nbytes: Schema.NullOr(Schema.Number),
   /** Names of clients that want it. */
-  clients: Schema.Array(Schema.String)
+  clients: Schema.Array(Schema.String),
+  /** The larger piece of work that it belongs to, and free data, encoded: if it was submitted with any. */
+  span: Schema.optionalKey(Schema.String),
+  annotations: Schema.optionalKey(Schema.Uint8Array)
 })
 export type TaskSummary = typeof TaskSummary.Type
 

@@ -6,6 +6,7 @@
  */
 import type { TaskStatus } from "@skein/protocol/ClientRpcs"
 import type { ClientId, CodeId, Millis, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import type { Terms } from "@skein/protocol/Terms"
 import * as IntSet from "../persistent/IntSet.ts"
 import * as Vector from "../persistent/Vector.ts"
 import { type Counts, statusName, type State, type Status } from "./State.ts"
@@ -89,6 +90,8 @@ export interface TaskView {
   /** Bytes of the result, if it is in memory. */
   readonly nbytes: number | null
   readonly clients: ReadonlyArray<ClientId>
+  /** On which it was submitted, if on any. */
+  readonly terms: Terms | undefined
 }
 
 /** Costs what the answer is long. */
@@ -103,7 +106,8 @@ export const task = (state: State, id: number): TaskView | undefined => {
     waitingOn: found.status._tag === "Waiting" ? IntSet.toArray(found.status.waitingOn) : [],
     dependents: IntSet.toArray(found.dependents),
     nbytes: found.status._tag === "Memory" ? found.status.nbytes : null,
-    clients: IntSet.toArray(found.whoWants)
+    clients: IntSet.toArray(found.whoWants),
+    terms: found.terms
   }
 }
 

@@ -42,6 +42,7 @@ const omitted: Record<string, string> = {
 /** Ours that Dask lacks. */
 const added: Record<string, string> = {
   "released → memory": "a worker joined that has the result; Dask refuses workers with data",
+  "queued → noWorker": "the last worker left that may run it; in Dask it stays queued, and fails of a want of workers all the same",
   "noWorker → queued": "a worker joined, but has no room for all that waited for one; Dask's workers take in any number"
 }
 

@@ -187,12 +187,13 @@ describe("scheduler laws", { timeout: 600_000 }, () => {
       const world = new World()
       for (const choice of choices) world.apply([world.next(choice)])
       world.leave(({ state }) => assert.isAtMost(state.tasks.size, 1_000))
-      const { log, logged, nextAsk, nextRank, nextRun, turn, ...rest } = world.state
-      assert.deepStrictEqual({ ...empty(config), log, logged, nextAsk, nextRank, nextRun, turn }, {
+      const { log, logged, nextAsk, nextDemand, nextRank, nextRun, turn, ...rest } = world.state
+      assert.deepStrictEqual({ ...empty(config), log, logged, nextAsk, nextDemand, nextRank, nextRun, turn }, {
         ...rest,
         log,
         logged,
         nextAsk,
+        nextDemand,
         nextRank,
         nextRun,
         turn
@@ -268,6 +269,8 @@ const isAddressed = (state: State, command: Command): boolean => {
       return isWorker(command.worker)
     case "Forgotten":
     case "Wake":
+    case "WarnLacking":
+    case "TellDetachedFailed":
       return true
   }
 }

@@ -65,6 +65,17 @@ const stories: Record<string, (title: string) => Teller> = {
     new Teller(title).joins("ann").worker("a").wants("ann", [{ name: "x" }, { name: "y" }]).worker("b").answers("a", "y", false)
       .wants("ann", [{ name: "z" }]).finished("a", "y"),
 
+  "moves what waits behind a body that takes longer than others of its kind": (title) =>
+    new Teller(title).joins("ann").worker("a").wants("ann", [{ name: "w" }]).quick("a", "w")
+      .wants("ann", ["x", "y", "z"].map((name) => ({ name }))).worker("b")
+      .note("by the estimates it is not worth a question; but x does not end").pass(100).ticks()
+      .answers("a", "z", true).quick("b", "z").note("y would wait as long").answers("a", "y", true).quick("b", "y"),
+
+  "moves a suspect to a worker that has nothing to do, and to no other": (title) =>
+    new Teller(title).joins("ann").worker("a").wants("ann", [{ name: "s" }]).dies("a").worker("b").worker("c")
+      .wants("ann", [{ name: "f", isolation: "fiber" }]).lost("b", { _tag: "Closed" })
+      .note("s waits until f has ended").worker("d").pass(100).ticks().answers("c", "s", true).finished("d", "s"),
+
   "starts nothing of a graph before its last part": (title) =>
     new Teller(title).joins("ann").worker("a").wants("ann", [{ name: "x" }, { name: "y" }], false)
       .wants("ann", [{ name: "s", needs: ["y", "x"] }]).note("y goes first: the sum names it first"),
@@ -97,6 +108,34 @@ const stories: Record<string, (title: string) => Teller> = {
   "drops the result of a run that is not the present one": (title) =>
     new Teller(title).joins("ann").worker("a").worker("b").wants("ann", [{ name: "x" }]).lost("a").worker("c")
       .reports("TasksFinished", "c", [{ id: 0, run: 0, nbytes: 8, ms: 1 }]).finished("b", "x"),
+
+  "gives no worker more than it offers, and what comes free to the next": (title) =>
+    new Teller(title).joins("ann").worker("a", 4, [], { resources: { GPU: 2 } }).worker("b", 4)
+      .wants("ann", [1, 2, 3, 4].map((n) => ({ name: `x${n}`, resources: { GPU: 1 } }))).wants("ann", [{ name: "y" }])
+      .note("a task that gives up its slot runs on, and needs what it has").reports("TasksSeceded", "a", [{ id: 0, run: 0 }])
+      .finished("a", "x2").cancels("ann", ["x1"]).note("it is being stopped, and has not stopped yet").stopped("a", "x1", 0),
+
+  "keeps free what a task needs that needs much, and lets others go on": (title) =>
+    new Teller(title).joins("ann").worker("a", 4, [], { resources: { GPU: 2, disk: 1 } })
+      .wants("ann", [{ name: "small1", resources: { GPU: 1 } }, { name: "large", resources: { GPU: 2 } }])
+      .wants("ann", [{ name: "small2", resources: { GPU: 1 } }, { name: "other", resources: { disk: 1 } }])
+      .finished("a", "small1").finished("a", "large"),
+
+  "warns of what nobody offers, and fails it in the end": (title) =>
+    new Teller(title, { noWorkersTimeoutMs: 60_000 }).joins("ann").worker("a", 1, [], { resources: { GPU: 1 } })
+      .wants("ann", [{ name: "x", resources: { GPU: 2 } }, { name: "x'", resources: { GPU: 2 } }, { name: "y", needs: ["x"] }, { name: "z", resources: { GPU: 1 } }])
+      .pass(10_000).ticks().pass(50_000).ticks().history("x"),
+
+  "waits for the worker that a task is to run on, unless others will do": (title) =>
+    new Teller(title).joins("ann").worker("a").wants("ann", [{ name: "x", on: ["c", "d"] }, { name: "y", on: ["c"], loosely: true }])
+      .worker("c", 1, [], { address: "tcp://c", host: "h" }).wants("ann", [{ name: "z", on: ["tcp://c"] }, { name: "w", on: ["h"], loosely: true }])
+      .lost("c", { _tag: "Closed" }),
+
+  "takes back only for a worker that may have it": (title) =>
+    new Teller(title).joins("ann").worker("a", 1, [], { resources: { GPU: 4 } })
+      .wants("ann", [{ name: "x" }, { name: "y", resources: { GPU: 1 } }])
+      .worker("b").answers("a", "x", false).note("b is idle, but y may not run there")
+      .worker("c", 1, [], { resources: { GPU: 1 } }).answers("a", "y", true),
 
   "lets tasks wait for a worker, and clients too": (title) =>
     new Teller(title).joins("ann").awaits("ann", 1).wants("ann", [{ name: "low", priority: -1 }, { name: "x" }, { name: "high", priority: 1 }])

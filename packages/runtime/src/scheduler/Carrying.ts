@@ -24,6 +24,7 @@ import type { Assignment } from "@skein/protocol/WorkerRpcs"
 import * as FormerLives from "./FormerLives.ts"
 import * as Handlers from "./Handlers.ts"
 import { forgetAll } from "./Journal.ts"
+import * as Lacking from "./Lacking.ts"
 import type { Conflict } from "./KeyTable.ts"
 import type { Values } from "./Mailbox.ts"
 import type { ClientPeer, Registry, WorkerPeer } from "./Registry.ts"
@@ -68,6 +69,8 @@ export const make = (options: Options): Carrying => {
   /** Failures of this turn that nobody else may hear of, and what is said of the first of them. */
   let detachedFailures = 0
   let notices: Array<string> = []
+  /** Of tasks that nobody can run; one for all that want the same, every ten seconds. */
+  let lacking: Array<string> = []
   /** What leaves with the rows, and is no row. */
   let others: Array<() => void> = []
 
@@ -135,6 +138,7 @@ export const make = (options: Options): Carrying => {
     peer.refs.conflict(ref, why)
     toClient(peer, Handlers.erredByConflict(tables, ref, why))
   }
+  const nameOf = (id: TaskId): string => tables.keys.keyOf(id) ?? `task ${id}`
   const endWorker = (worker: WorkerId, reason: string): void => {
     const peer = registry.workers.get(worker)
     if (peer === undefined) return
@@ -188,6 +192,9 @@ export const make = (options: Options): Carrying => {
         return View.wants(state, command.client, command.id) ? undefined : refused(command.client, command.id, { _tag: "Unknown" })
       case "TellDetachedFailed":
         return detachedFailed(command)
+      case "WarnLacking":
+        lacking.push(Lacking.warning(command, nameOf, View.task(state, command.id)?.terms, state.config.noWorkersTimeoutMs))
+        return
       case "Reply":
         others.push(() => options.reply(command.ask, command.answer))
         return
@@ -227,11 +234,16 @@ export const make = (options: Options): Carrying => {
       for (const act of now) act()
     },
     toLog: () => {
-      if (detachedFailures === 0) return undefined
+      if (detachedFailures + lacking.length === 0) return undefined
       const lines = detachedFailures > notices.length ? [...notices, `${detachedFailures - notices.length} more tasks of this kind failed`] : notices
+      const warnings = lacking
       notices = []
+      lacking = []
       detachedFailures = 0
-      return Effect.forEach(lines, (line) => Effect.logError(line), { discard: true })
+      return Effect.andThen(
+        Effect.forEach(lines, (line) => Effect.logError(line), { discard: true }),
+        Effect.forEach(warnings, (line) => Effect.logWarning(line), { discard: true })
+      )
     },
     refused: () => refusals
   }

@@ -12,6 +12,7 @@
 import type { Event, NewTask } from "@skein/core/scheduler/Event"
 import { ARGS_LIMIT, type AttemptRules, type Graph, type SubmittedTask, TASKS_PER_MESSAGE } from "@skein/protocol/Graph"
 import type { CodeRef, Key, Millis, Ref, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import type { Terms } from "@skein/protocol/Terms"
 import type { Held, Registration, WorkerReport } from "@skein/protocol/WorkerRpcs"
 import type { Code, CodeTable } from "./CodeTable.ts"
 import { type Conflict, isCount, type KeyTable, type Refs } from "./KeyTable.ts"
@@ -40,6 +41,8 @@ export interface Submission {
 /** A client submitted (a part of) a graph. */
 export const submitted = (tables: Tables, client: ClientPeer, graph: Graph, at: Millis): Submission => {
   if (graph.tasks.length > TASKS_PER_MESSAGE) refuse(`${graph.tasks.length} tasks came in one message; ${TASKS_PER_MESSAGE} are the limit`)
+  const { terms = noTerms } = graph
+  if (terms.length > graph.tasks.length) refuse(`${terms.length} terms came for ${graph.tasks.length} tasks`)
   for (const { def, ref } of graph.codes) {
     if (!isCount(ref)) refuse(`${ref} is no reference to a code`)
     if (client.codes.has(ref)) refuse(`it told two codes under the number ${ref}`)
@@ -51,9 +54,9 @@ export const submitted = (tables: Tables, client: ClientPeer, graph: Graph, at: 
   tables.keys.begin()
   try {
     for (const task of graph.tasks) {
-      checkTask(task)
+      checkTask(task, terms.length)
       const dependencies = dependencyIds(client.refs, task.dependencies)
-      if (Array.isArray(dependencies)) tasks.push(newTask(tables, client, task, dependencies))
+      if (Array.isArray(dependencies)) tasks.push(newTask(tables, client, task, dependencies, terms))
       else conflicts.push(conflicting(tables, client, task, dependencies as Conflict)) // what is no array is the conflict
     }
   } catch (violation) {
@@ -63,11 +66,14 @@ export const submitted = (tables: Tables, client: ClientPeer, graph: Graph, at: 
   return { event: { _tag: "TasksSubmitted", at, client: client.client, tasks, last: graph.last }, conflicts }
 }
 
-const checkTask = (task: SubmittedTask): void => {
+const noTerms: ReadonlyArray<Terms> = []
+
+const checkTask = (task: SubmittedTask, terms: number): void => {
   if (task.args.length > ARGS_LIMIT) refuse(`the arguments of one task have ${task.args.length} bytes; ${ARGS_LIMIT} are the limit`)
   if (Number.isNaN(task.priority)) refuse("a priority is no number")
   if (!isCount(task.retries)) refuse(`${task.retries} is no number of retries`)
   if (task.rules !== undefined) checkRules(task.rules)
+  if (task.terms !== undefined && !(isCount(task.terms) && task.terms < terms)) refuse(`${task.terms} is no place among ${terms} terms`)
 }
 
 const checkRules = ({ delayMs, factor, maxDelayMs, timeoutMs }: AttemptRules): void => {
@@ -77,7 +83,13 @@ const checkRules = ({ delayMs, factor, maxDelayMs, timeoutMs }: AttemptRules): v
   if (!(timeoutMs > 0)) refuse(`${timeoutMs} is no limit of time`)
 }
 
-const newTask = (tables: Tables, client: ClientPeer, task: SubmittedTask, dependencies: ReadonlyArray<TaskId>): NewTask => {
+const newTask = (
+  tables: Tables,
+  client: ClientPeer,
+  task: SubmittedTask,
+  dependencies: ReadonlyArray<TaskId>,
+  allTerms: ReadonlyArray<Terms>
+): NewTask => {
   const code = codeOf(tables, client, task.code)
   const id = tables.keys.idFor(task.key, code.code)
   client.refs.hold(task.ref, id)
@@ -90,7 +102,9 @@ const newTask = (tables: Tables, client: ClientPeer, task: SubmittedTask, depend
     retries: task.retries,
     isolation: task.isolation
   }
-  return task.rules === undefined ? added : { ...added, rules: task.rules }
+  if (task.rules === undefined && task.terms === undefined) return added
+  const terms = task.terms === undefined ? undefined : allTerms[task.terms]
+  return { ...added, ...(task.rules === undefined ? {} : { rules: task.rules }), ...(terms === undefined ? {} : { terms }) }
 }
 
 const codeOf = (tables: Tables, client: ClientPeer, ref: CodeRef): Code => {
@@ -189,7 +203,7 @@ export const registered = (
   registration: Registration,
   at: Millis
 ): { readonly event: Event; readonly ids: ReadonlyArray<TaskId> } => {
-  const { holds, name, nfibers, nthreads } = registration
+  const { dataAddress: address, holds, host, name, nfibers, nthreads, resources } = registration
   if (!isCount(nthreads) || !isCount(nfibers)) refuse(`${nthreads} threads and ${nfibers} fibers are no numbers of slots`)
   if (holds.length > HOLDS_LIMIT) refuse(`it holds ${holds.length} results; ${HOLDS_LIMIT} are the limit`)
   const held: Array<Held> = []
@@ -201,7 +215,7 @@ export const registered = (
     ids.push(id ?? notKnown)
     if (id !== undefined) held.push({ id, run, nbytes })
   }
-  return { event: { _tag: "WorkerJoined", at, worker, name, nthreads, nfibers, holds: held }, ids }
+  return { event: { _tag: "WorkerJoined", at, worker, name, nthreads, nfibers, address, host, resources, holds: held }, ids }
 }
 
 const notKnown = -1 as TaskId // says "nobody needs it"; see WorkerRpcs.Register

@@ -51,7 +51,9 @@ export const make = (state: () => State, tables: Tables, registry: Registry): In
     waitingOn: keysOf(view.waitingOn),
     dependents: keysOf(view.dependents),
     nbytes: view.nbytes,
-    clients: view.clients.map((client) => Vector.get(state().clients, client)?.name ?? `client ${client}`)
+    clients: view.clients.map((client) => Vector.get(state().clients, client)?.name ?? `client ${client}`),
+    ...(view.terms === undefined || view.terms.span === "" ? {} : { span: view.terms.span }),
+    ...(view.terms === undefined || view.terms.annotations.length === 0 ? {} : { annotations: view.terms.annotations })
   })
   const names: Story.Names = { ...Story.numbers, worker: nameOf }
   const story = Effect.fnUntraced(function*(key: Key) {
@@ -127,7 +129,7 @@ interface Line {
 }
 
 const charactersOf = (row: TaskSummary): number => {
-  let sum = 100 + row.key.length + row.name.length
+  let sum = 100 + row.key.length + row.name.length + (row.span?.length ?? 0) + (row.annotations?.length ?? 0)
   for (const list of [row.waitingOn, row.dependents, row.workers, row.clients]) for (const text of list) sum += text.length + 2
   return sum
 }

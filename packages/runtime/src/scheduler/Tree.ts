@@ -65,7 +65,7 @@ export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server:
   const progress: Progress.Progress = Progress.make(() => scheduler.state())
   const carrying = Carrying.make({ tables, registry, reply: asking.reply, wake: ticking.wake, offer: mailbox.offer, forgotten: progress.forget, now })
   const scheduler = Scheduler.make({
-    initial: empty({ allowedFailures: config.allowedFailures }),
+    initial: empty({ allowedFailures: config.allowedFailures, noWorkersTimeoutMs: config.noWorkersTimeoutMs ?? Infinity }),
     mailbox,
     tables,
     carrying,

@@ -60,7 +60,7 @@ const task = (n: number, key: string, more: Partial<SubmittedTask> = {}): Submit
   ...more
 })
 const samples = {
-  tasks: [task(1, "a", { dependencies: [id(7), id(300)] }), task(200, "", { isolation: "thread", priority: -0.5 }), task(3, "日本-😀")],
+  tasks: [task(1, "a", { dependencies: [id(7), id(300)] }), task(200, "", { isolation: "thread", priority: -0.5 }), task(3, "日本-😀"), task(4, "t", { terms: 0 }), task(5, "u", { terms: 300, rules: { timeoutMs: Infinity, delayMs: 1, factor: 2, maxDelayMs: 3 } })],
   reports: [
     { _tag: "Finished", rows: [{ id: 1, run: 2, nbytes: 3, ms: 0.25, value: new Uint8Array([5, 6]) }, { id: 1e6, run: 1e10, nbytes: 0, ms: 1, value: new Uint8Array() }] },
     { _tag: "ReplicasAdded", rows: [{ id: 4, run: 5, nbytes: 6 }] },
