@@ -48,7 +48,9 @@ export const decode = ({ handle: { held }, schema }: Wanting, bytes: Uint8Array,
   if (Result.isFailure(value)) return Exit.fail(unusable(held, value.failure, ""))
   if (schema === undefined || Schema.is(schema)(value.success)) return Exit.succeed(value.success)
   const revived = Schema.decodeUnknownExit(schema)(value.success)
-  return Exit.isSuccess(revived) ? Exit.succeed(revived.value) : Exit.fail(unusable(held, new Error(`its value is not what the schema says: ${String(Cause.squash(revived.cause))}`), "this client"))
+  if (Exit.isSuccess(revived)) return Exit.succeed(revived.value)
+  const why = Cause.squash(revived.cause)
+  return Exit.fail(unusable(held, new Error(`its value is not what the schema says: ${why instanceof Error ? why.message : String(why)}`), "this client"))
 }
 
 /** What travels under a name that this process does not know is for the schema to revive. */

@@ -31,7 +31,10 @@ export const token = Redacted.make("a token that only the tests know")
 /** One thing that the client said. */
 export type Said =
   | { readonly _tag: "Submit"; readonly graph: Graph }
+  | { readonly _tag: "Want"; readonly rows: ReadonlyArray<{ readonly ref: Ref; readonly key: string }> }
+  | { readonly _tag: "Detach"; readonly refs: ReadonlyArray<Ref> }
   | { readonly _tag: "Release"; readonly refs: ReadonlyArray<Ref> }
+  | { readonly _tag: "Watch"; readonly ref: Ref; readonly on: boolean }
   | { readonly _tag: "Retry"; readonly refs: ReadonlyArray<Ref> }
   | { readonly _tag: "Cancel"; readonly refs: ReadonlyArray<Ref>; readonly note: string | null; readonly force: boolean }
   | { readonly _tag: "Locate"; readonly ref: Ref }
@@ -127,7 +130,10 @@ const makeScheduler = Effect.fnUntraced(function*(session: Session.Session) {
   const client = yield* Duplex.make(session, { serve: ClientRpcs, call: ClientReportRpcs }).pipe(
     Effect.provide(ClientRpcs.toLayer({
       Submit: ({ graph }) => Effect.andThen(note({ _tag: "Submit", graph }), Effect.suspend(() => computing ? computeAll(graph) : Effect.void)),
+      Want: ({ rows }) => note({ _tag: "Want", rows }),
+      Detach: ({ refs }) => note({ _tag: "Detach", refs }),
       Release: ({ refs }) => note({ _tag: "Release", refs }),
+      Watch: ({ on, ref }) => note({ _tag: "Watch", ref, on }),
       Restart: () => Effect.succeed(false),
       Retry: ({ refs }) => note({ _tag: "Retry", refs }),
       Cancel: ({ force, note: why, refs }) => Effect.andThen(note({ _tag: "Cancel", refs, note: why, force }), Effect.suspend(() => scheduler.cancel(refs))),

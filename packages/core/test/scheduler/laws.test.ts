@@ -258,6 +258,7 @@ const isAddressed = (state: State, command: Command): boolean => {
     case "ReportPending":
     case "ReportConflict":
     case "ReportRefused":
+    case "ReportUnknown":
     case "Reply":
       return isClient(command.client)
     case "TellHolders":
@@ -268,9 +269,9 @@ const isAddressed = (state: State, command: Command): boolean => {
     case "EndWorker":
       return isWorker(command.worker)
     case "Forgotten":
-    case "Wake":
     case "WarnLacking":
     case "TellDetachedFailed":
+    case "Wake":
       return true
   }
 }

@@ -119,6 +119,7 @@ export class World {
     if (roll < 95) return this.asked(choose)
     if (roll < 96) return this.ticked(choose)
     if (roll < 97) return this.memoryMeasured(choose)
+    if (roll < 98) return this.wantedByName(choose)
     return choose(6) === 0 ? this.codesForgotten(choose) : this.finished(choose)
   }
 
@@ -271,6 +272,14 @@ export class World {
     const wants = this.wantsOf(client)
     const ids = wants.filter(() => choose(4) === 0)
     return { _tag: "KeysReleased", at: this.at, client, ids: ids.length > 0 ? ids : wants.slice(0, 1) }
+  }
+
+  /** A key that somebody else has submitted, or nobody; or one that is to be done whoever holds it. */
+  private wantedByName(choose: Choose): Event {
+    const client = this.client(choose)
+    const some = this.someTasks(choose, 3).map(({ id }) => id)
+    if (choose(2) === 0) return { _tag: "KeysDetached", at: this.at, client, ids: [...this.wantsOf(client).slice(0, 2), ...some] }
+    return { _tag: "KeysWanted", at: this.at, client, ids: choose(4) === 0 ? [...some, 4_001 as TaskId] : some }
   }
 
   private cancelAsked(choose: Choose): Event {
@@ -431,7 +440,8 @@ export class World {
   }
 
   private client(choose: Choose): ClientId {
-    return pick(toArray(this.state.clients), choose)?.id ?? (0 as ClientId)
+    // The one that is nobody's says nothing.
+    return pick(toArray(this.state.clients).filter(({ id }) => id < this.nextClient), choose)?.id ?? (0 as ClientId)
   }
 
   private worker(choose: Choose): WorkerId {

@@ -14,7 +14,7 @@ import type { Client, Task } from "../../State.ts"
 import { abandon, abandonAll, answerWhenStopped, answerWhenWorkers, isOpen } from "../asks.ts"
 import { takeDemand } from "../demands.ts"
 import { type Draft, isId } from "../draft.ts"
-import { detach, endDetached } from "../detaching.ts"
+import { detach } from "../detaching.ts"
 import { isNeeded } from "../edges.ts"
 import { holders } from "../holding.ts"
 import { rank } from "../ordering.ts"
@@ -94,11 +94,13 @@ export const onKeysDetached = (draft: Draft, event: Of<"KeysDetached">): void =>
   for (const id of event.ids) {
     const task = draft.task(id)
     if (task === undefined || !isWantedBy(draft, event.client, id)) continue
-    detach(draft, task)
     const { status } = task
-    if (status._tag === "Memory") endDetached(draft, id)
-    else if (status._tag === "Erred") endDetached(draft, id, status)
-    else computeNow(draft, id)
+    if (status._tag === "Memory") continue
+    if (status._tag === "Erred") draft.send({ _tag: "TellDetachedFailed", id, failure: status.failure, origin: status.origin })
+    else {
+      detach(draft, task)
+      computeNow(draft, id)
+    }
   }
 }
 
