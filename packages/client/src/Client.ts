@@ -1,6 +1,7 @@
 /**
  * What a program does its work with: submits tasks, and asks for their results.
  */
+import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -20,6 +21,7 @@ import type { Hashing } from "@skein/transport/Hashing"
 import { asCompleted, type Completed, type Completions, completions } from "./AsCompleted.ts"
 import { type ClientOptions, clientSettings } from "./ClientOptions.ts"
 import { Cluster, type ClusterService, clusterOf, type Manager, MoreClients } from "./Cluster.ts"
+import { type Configurable, configured } from "./Configured.ts"
 import { connect } from "./Connection.ts"
 import type { CancelOptions, Future } from "./Future.ts"
 import { gather, gatherExits } from "./Gather.ts"
@@ -105,7 +107,7 @@ export interface ClientService {
 }
 
 export class Client extends Context.Service<Client, ClientService>()("skein/Client") {
-  /** With neither address nor file: fails with BadAddress, and says to use `LocalCluster.layer`. */
+  /** With neither address nor file: fails with BadAddress, and says to use `layerAuto` or `LocalCluster.layer`. */
   static layer(options: ClientOptions): Layer.Layer<Client, ConnectError> {
     return Layer.provide(layerOn(options), NodePlatform.layer)
   }
@@ -115,15 +117,24 @@ export class Client extends Context.Service<Client, ClientService>()("skein/Clie
     Layer.effect(Client, Effect.flatMap(Client, ({ scoped }) => scoped))
   )
 
+  /**
+   * Where the environment says: SKEIN_SCHEDULER_ADDRESS or SKEIN_SCHEDULER_FILE, and SKEIN_TOKEN. What `options` say wins. With TLS
+   * (SKEIN_TLS_…) it fails with "BadOption": not in this version.
+   */
+  static layerConfig(options: Config.Wrap<Configurable> = {}): Layer.Layer<Client, ConnectError | Config.ConfigError> {
+    const connected = Effect.flatMap(configured(options), (merged) => make(merged))
+    return Layer.provide(Layer.effect(Client, TaskImport.notForTasks(connected)), NodePlatform.layer)
+  }
+
   /** Dask's `Client(cluster)`: one more client of a cluster in scope, with its token. */
-  static readonly layerCluster: Layer.Layer<Client, ConnectError, Cluster> = Layer.effect(
+  static readonly layerCluster: Layer.Layer<Client, ConnectError, Cluster> = Layer.fresh(Layer.effect(
     Client,
     Effect.gen(function*() {
       const { schedulerAddress } = yield* Cluster
       const more = yield* Effect.serviceOption(MoreClients)
       return yield* Option.isSome(more) ? more.value : Effect.provide(make({ address: schedulerAddress }), NodePlatform.layer)
     })
-  )
+  ))
 }
 
 /** A client on any platform. */

@@ -2,6 +2,7 @@
  * What is started: a cluster on this machine, or the parts of one.
  */
 export { type AdaptOptions, Cluster, type ClusterService } from "@skein/client/Cluster"
+export { Client } from "./Client.ts"
 export { LocalCluster } from "./LocalCluster.ts"
 export { type LocalClusterOptions, type Tasks } from "./Options.ts"
 export { Scheduler, type SchedulerService } from "./Scheduler.ts"

@@ -13,6 +13,7 @@ import type { Isolation } from "./Ids.ts"
 import { expectedResources, type Resources } from "./Resources.ts"
 import { ANNOTATIONS_LIMIT, NAME_LIMIT, WORKERS_LIMIT } from "./Terms.ts"
 import * as Value from "./Value.ts"
+import { closest } from "./Suggestion.ts"
 
 /** What a definition may say about all its tasks. */
 export interface TaskDefaults {
@@ -109,7 +110,7 @@ const check = (options: SubmitOptions, known: ReadonlyArray<string>): Result.Res
     if (value === undefined) continue
     const expected = known.includes(option)
       ? expectation(option, value)
-      : `one of ${known.join(", ")}`
+      : oneOf(option, known)
     if (expected !== undefined) return Result.fail(new BadOption({ option, expected }))
     if (option === "retries") checked[option] = retriesOf(value as NonNullable<TaskDefaults["retries"]>)
     else if (option === "timeout") checked["timeoutMs"] = millisOf(value)
@@ -118,6 +119,11 @@ const check = (options: SubmitOptions, known: ReadonlyArray<string>): Result.Res
     else checked[option] = Array.isArray(value) ? [...value] : typeof value === "object" ? { ...value } : value
   }
   return Result.succeed(checked)
+}
+
+const oneOf = (option: string, known: ReadonlyArray<string>): string => {
+  const meant = closest(option, known)
+  return `one of ${known.join(", ")}${meant === undefined ? "" : `; did you mean \`${meant}\`?`}`
 }
 
 /** What the option should have been; undefined if it is. */

@@ -2,11 +2,11 @@
  * What is installed: the public names.
  */
 export {
-  type CancelOptions, Client, type ClientOptions, type ClientService, type Completed, type Completions, type ErrorsOf, Future, type FutureStatus,
+  type CancelOptions, type ClientOptions, type ClientService, type Completed, type Completions, type ErrorsOf, Future, type FutureStatus,
   FutureTypeId, type Gathered, type Input, type Inspect, type MapItems, type MapOptions, type MapStream, type MapStreamOptions, type Submit, type TaskInfo, type TlsOptions, type WorkerInfo
 } from "@skein/client"
 export {
-  type AdaptOptions, Cluster, type ClusterService, LocalCluster, type LocalClusterOptions, Scheduler, type SchedulerOptions, type Tasks, Worker,
+  type AdaptOptions, Client, Cluster, type ClusterService, LocalCluster, type LocalClusterOptions, Scheduler, type SchedulerOptions, type Tasks, Worker,
   type WorkerOptions
 } from "@skein/cluster"
 export {
