@@ -106,16 +106,16 @@ export interface ClientService {
   readonly inspect: Inspect
 }
 
+declare module "@skein/protocol/TaskContext" {
+  /** What the package of the protocol cannot say. */
+  interface InTaskClient extends ClientService {}
+}
+
 export class Client extends Context.Service<Client, ClientService>()("skein/Client") {
   /** With neither address nor file: fails with BadAddress, and says to use `layerAuto` or `LocalCluster.layer`. */
   static layer(options: ClientOptions): Layer.Layer<Client, ConnectError> {
     return Layer.provide(layerOn(options), NodePlatform.layer)
   }
-
-  /** A region: what is submitted through `Client` inside `Effect.provide(Client.layerScoped)` is released at its end. Fresh at every use. */
-  static readonly layerScoped: Layer.Layer<Client, never, Client> = Layer.fresh(
-    Layer.effect(Client, Effect.flatMap(Client, ({ scoped }) => scoped))
-  )
 
   /**
    * Where the environment says: SKEIN_SCHEDULER_ADDRESS or SKEIN_SCHEDULER_FILE, and SKEIN_TOKEN. What `options` say wins. With TLS
@@ -125,6 +125,11 @@ export class Client extends Context.Service<Client, ClientService>()("skein/Clie
     const connected = Effect.flatMap(configured(options), (merged) => make(merged))
     return Layer.provide(Layer.effect(Client, TaskImport.notForTasks(connected)), NodePlatform.layer)
   }
+
+  /** A region: what is submitted through `Client` inside `Effect.provide(Client.layerScoped)` is released at its end. Fresh at every use. */
+  static readonly layerScoped: Layer.Layer<Client, never, Client> = Layer.fresh(
+    Layer.effect(Client, Effect.flatMap(Client, ({ scoped }) => scoped))
+  )
 
   /** Dask's `Client(cluster)`: one more client of a cluster in scope, with its token. */
   static readonly layerCluster: Layer.Layer<Client, ConnectError, Cluster> = Layer.fresh(Layer.effect(

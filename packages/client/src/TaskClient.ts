@@ -13,17 +13,12 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { Hashing } from "@skein/transport/Hashing"
-import { Client, type ClientService, makeService } from "./Client.ts"
+import { Client, makeService } from "./Client.ts"
 import { type ClientOptions, clientSettings } from "./ClientOptions.ts"
 import { Collecting } from "./Collecting.ts"
 import { connectLater } from "./Connection.ts"
 import { located } from "./internal/locating.ts"
 import { Platform } from "./Platform.ts"
-
-declare module "@skein/protocol/TaskContext" {
-  /** What the package of the protocol cannot say. */
-  interface InTaskClient extends ClientService {}
-}
 
 /** What it must know of its worker. */
 export interface Of {

@@ -276,7 +276,7 @@ describe("reports", () => {
     }])
   })
 
-  it("say that the memory limit was why, and what it was (test_nanny.py::test_nanny_terminate)", () => {
+  it("say that the memory limit was why, and what it was (test_worker_memory.py::test_nanny_terminate)", () => {
     const nanny = makeNanny({ memoryLimitBytes: 1_000 })
     nanny.tell(start(0), spawned(0, 1), ready(0, 1))
     assert.deepStrictEqual(nanny.tell(measured(1, 950)), [])

@@ -92,7 +92,7 @@ describe("ends", () => {
       assert.deepStrictEqual(yield* child.memory, Option.none())
     }).pipe(Effect.provide(NodeProcesses.layer)))
 
-  it.live("a process that takes more memory than it may is ended, and its report says why (test_nanny.py::test_nanny_terminate)", () =>
+  it.live("a process that takes more memory than it may is ended, and its report says why (test_worker_memory.py::test_nanny_terminate)", () =>
     Effect.gen(function*() {
       const limit = 150 * 2 ** 20
       const { reports } = yield* begin({ do: "eat", bytes: 300 * 2 ** 20 }, { policy: { memoryLimitBytes: limit } })
