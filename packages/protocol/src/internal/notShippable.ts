@@ -77,7 +77,7 @@ const fixesOf = ({ names, task, why }: Refusal): ReadonlyArray<Fix> => {
       return [["pass them:", `client.submit((…, ${variables.join(", ")}) => …, …, ${variables.join(", ")})`], carry, module]
     }
     case "one of several":
-      return [...(variables.length === 0 ? [] : [carry]), ["name them apart:", "a name of its own for each"]]
+      return [...(variables.length === 0 ? [] : [carry]), ["other names:", "one of its own for each"]]
     case "same text":
       return [module]
     case "built in":

@@ -1,4 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
 import type { CodeDef } from "@skein/protocol/Code"
 import { digestOf, moduleIdOf } from "@skein/protocol/Code"
 import * as ForTasks from "@skein/protocol/ForTasks"
@@ -195,6 +199,30 @@ describe("Code", () => {
       assert.strictEqual(yield* run(code, def, 1), 101)
       assert.deepStrictEqual(yield* inThread(yield* code.forThread(def), 1), 101)
     }).pipe(Effect.provide(Live)))
+
+  it.effect("finds the module of a client with another checkout in its own, by the package's name", () =>
+    Effect.gen(function*() {
+      const folder = yield* Effect.acquireRelease(Effect.sync(() => mkdtempSync(join(tmpdir(), "p6-"))), (folder) => Effect.sync(() => rmSync(folder, { recursive: true })))
+      const checkout = (at: string, packageName: string) => {
+        mkdirSync(join(folder, at, "src"), { recursive: true })
+        writeFileSync(join(folder, at, "package.json"), JSON.stringify({ name: packageName, type: "module" }))
+        const file = pathToFileURL(join(folder, at, "src/tasks.mjs")).href
+        writeFileSync(new URL(file), `import { Task } from ${JSON.stringify(import.meta.resolve("@skein/protocol/Task"))}\nexport const here = Task.fn("here", (n) => import.meta.url.length * 0 + n)\n`)
+        return file
+      }
+      const client = define({ name: "here", module: checkout("client/app", "the-app"), text: "(n) => import.meta.url.length * 0 + n" })
+      const [own, installed] = [checkout("worker/app", "the-app"), checkout("other/node_modules/the-app", "the-app")]
+      checkout("stranger/app", "some-app")
+      // The client is on another machine: its files are not here.
+      rmSync(join(folder, "client"), { recursive: true })
+      const locatedIn = (project: string) =>
+        Effect.map(Modules, ({ locate }) => locate(client.module!)).pipe(Effect.provide(NodeModules.layerIn(pathToFileURL(join(folder, project)))))
+      assert.deepStrictEqual(yield* Effect.all(["worker/app/src/", "other/src/", "stranger/app/"].map(locatedIn)), [own, installed, undefined])
+      yield* Effect.gen(function*() {
+        assert.strictEqual(client.module!.id, "the-app/src/tasks.mjs")
+        assert.strictEqual(yield* run(yield* make(), { ...client, text: null }, 5), 5)
+      }).pipe(Effect.provide(Layer.merge(NodeHashing.layer, NodeModules.layerIn(pathToFileURL(join(folder, "worker/app/"))))))
+    }))
 
   it.effect("takes the module that a task names before its text, and its text before the module that it was made in", () =>
     Effect.gen(function*() {

@@ -9,7 +9,11 @@ import { type CodeModule, moduleIdOf } from "@skein/protocol/Code"
 import { importModule } from "../LoadFunction.ts"
 import { ModuleFailed, Modules } from "../Modules.ts"
 
-export const layer: Layer.Layer<Modules> = Layer.sync(Modules, () => {
+/** Of a process: what clients name is looked for where it is started. */
+export const layer: Layer.Layer<Modules> = Layer.suspend(() => layerIn(pathToFileURL(`${process.cwd()}/`)))
+
+/** Of one that is started in `project`, a folder. */
+export const layerIn = (project: URL): Layer.Layer<Modules> => Layer.sync(Modules, () => {
   const ids = new Map<string, string>()
   const idOf = (url: string): string => {
     const known = ids.get(url)
@@ -24,7 +28,7 @@ export const layer: Layer.Layer<Modules> = Layer.sync(Modules, () => {
         importModule(url).then((exports) => resume(Effect.succeed(exports)), (cause: unknown) => resume(failed(url, cause)))
       }),
     idOf,
-    locate: (module) => isFile(module.url) && idOf(module.url) === module.id ? module.url : inPackages(module, project())
+    locate: (module) => isFile(module.url) && idOf(module.url) === module.id ? module.url : inPackages(module, project)
   })
 })
 
@@ -38,8 +42,6 @@ export const packageAt = (folder: string): string | undefined => {
     return undefined
   }
 }
-
-const project = (): URL => pathToFileURL(`${process.cwd()}/`)
 
 /** The module's file in its package: that is the project itself, or a folder around it, or installed in one of these. */
 const inPackages = ({ id }: CodeModule, from: URL): string | undefined => {

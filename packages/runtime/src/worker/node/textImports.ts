@@ -5,15 +5,15 @@
  *
  * Threads must start quickly, so this file imports nothing of ours.
  */
-import * as module from "node:module"
+import * as nodeModule from "node:module"
 import { pathToFileURL } from "node:url"
 
 /** Does so from now on, in this process or thread. */
 export const install = (): void => {
   // A Node that has no such hooks (before 22.15) looks where Skein lies, which is often the same place.
-  if (typeof module.registerHooks !== "function") return
+  if (typeof nodeModule.registerHooks !== "function") return
   const project = pathToFileURL(`${process.cwd()}/`).href
-  module.registerHooks({
+  nodeModule.registerHooks({
     resolve: (specifier, context, next) => {
       if (context.parentURL === undefined || !texts.test(context.parentURL) || !isBare(specifier)) return next(specifier, context)
       try {

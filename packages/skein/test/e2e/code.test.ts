@@ -1,0 +1,50 @@
+/**
+ * Programs in one file, as users run them: the file that defines the tasks also starts the cluster, and is what workers import.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+
+/** What it prints, by the first word of each line. */
+const run = async (file: string, ...args: ReadonlyArray<string>) => {
+  const cwd = fileURLToPath(new URL("./programs/", import.meta.url))
+  const { stderr, stdout } = await promisify(execFile)(process.execPath, [file, ...args], { cwd, timeout: 60_000 })
+  const lines = stdout.split("\n").filter((line) => line.startsWith("[")).map((line) => JSON.parse(line) as readonly [string, unknown])
+  return { said: Object.fromEntries(lines), stderr }
+}
+
+describe("a program in one file", () => {
+  it("in TypeScript, that waits at its top level for a cluster of processes, finds its tasks in fibers and threads of workers", async () => {
+    const { said } = await run("single.ts", "true")
+    const { area, late, refused, ...values } = said
+    assert.deepStrictEqual(values, { triple: 6, double: 4, captures: "6 1", serves: 5, imports: "Abc", factorial: 120, twice: 8, thirty: 60 })
+    assert.strictEqual(refused, `SKEIN1001 cannot send this function to a worker: it uses 2 names it does not carry
+
+  single.ts:50:67
+  50 │ say("refused", (yield* Effect.flip(client.submit((n: number) => triple(n) * rate, 1))).message)
+     │                                                                 ~~~~~~      ~~~~
+  Workers run a copy of the function's text, so \`triple\` and \`rate\` would be undefined there.
+
+  fix 1  pass them:      client.submit((…, triple, rate) => …, …, triple, rate)
+  fix 2  carry a value:  Task.fn("name", …, { captures: { triple, rate } })
+  fix 3  use a module:   export const name = Task.fn("name", …)   at the top level of a module, which workers import`)
+    assert.strictEqual(area, `SKEIN1001 cannot send this function to a worker: it uses a name it does not carry
+
+  single.ts:32:16
+  32 │ return n * this.side
+     │            ~~~~
+  Workers call it alone, so there \`this\` would be undefined.
+
+  fix    pass the data:  a function of what it takes from its object, as an argument`)
+    assert.deepStrictEqual(late, ["SKEIN4001", `SKEIN4001 KEY did not run: worker-0 imported single.ts for task "late" and did not find it
+  single.ts:60 starts a cluster; what comes after it is not reached on workers.
+  fix 1  define "late" above line 60
+  fix 2  move tasks to tasks.ts and import them`])
+  }, 60_000)
+
+  it("in JavaScript, run by NodeRuntime.runMain with a cluster of fibers, finds them in threads too, also those made after the start", async () => {
+    const { said } = await run("single.js", "false")
+    assert.deepStrictEqual(said, { thirty: 60, fifteen: 30, after: 32 })
+  }, 60_000)
+})
