@@ -45,7 +45,11 @@ export const CaseTask = Schema.Struct({
   priority: Schema.Finite,
   body: Body,
   /** An Effect in the worker's loop, or a plain function in a thread. */
-  isolation: Schema.Literals(["fiber", "thread"])
+  isolation: Schema.Literals(["fiber", "thread"]),
+  /** How many it occupies of the two GPUs that each worker offers. */
+  gpus: Schema.optionalKey(Count),
+  /** The number of the worker where it is to run. `Strictly`: nowhere else, though that worker is gone. */
+  on: Schema.optionalKey(Schema.Struct({ worker: Count, strictly: Schema.Boolean }))
 })
 export type CaseTask = typeof CaseTask.Type
 

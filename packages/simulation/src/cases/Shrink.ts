@@ -156,13 +156,15 @@ function* oneClient(start: Case): Shrinking {
 
 /** What can be simpler about a task, one thing at a time. */
 const simplifications: ReadonlyArray<(task: CaseTask) => CaseTask> = [
-  (task) => ({ ...task, durationMs: 1, bytes: 0, retries: 0, priority: 0, body: { _tag: "Succeeds" }, isolation: "fiber" }),
+  ({ gpus, on, ...task }) => ({ ...task, durationMs: 1, bytes: 0, retries: 0, priority: 0, body: { _tag: "Succeeds" }, isolation: "fiber" }),
   (task) => ({ ...task, durationMs: 1 }),
   (task) => ({ ...task, bytes: 0 }),
   (task) => ({ ...task, retries: 0 }),
   (task) => ({ ...task, priority: 0 }),
   (task) => ({ ...task, body: { _tag: "Succeeds" } }),
   (task) => ({ ...task, isolation: "fiber" }),
+  ({ gpus, ...task }) => task,
+  ({ on, ...task }) => task,
   (task) => ({ ...task, dependencies: [] })
 ]
 
@@ -188,7 +190,7 @@ const FEW = 12
 /** What is not the simplest about a task. */
 const attributes = (task: CaseTask): number =>
   (task.durationMs === 1 ? 0 : 1) + (task.bytes === 0 ? 0 : 1) + (task.retries === 0 ? 0 : 1) + (task.priority === 0 ? 0 : 1) +
-  (task.body._tag === "Succeeds" ? 0 : 1) + (task.isolation === "fiber" ? 0 : 1)
+  (task.body._tag === "Succeeds" ? 0 : 1) + (task.isolation === "fiber" ? 0 : 1) + (task.gpus === undefined ? 0 : 1) + (task.on === undefined ? 0 : 1)
 
 /** The simplest schedule and network, together or one after the other. */
 function* plainer(start: Case): Shrinking {

@@ -23,6 +23,8 @@ export const tellTask = (task: CaseTask): string =>
     task.bytes === 0 ? "" : `, ${task.bytes} bytes`,
     task.retries === 0 ? "" : `, ${count(task.retries, "retry", "retries")}`,
     task.priority === 0 ? "" : `, priority ${task.priority}`,
+    task.gpus === undefined ? "" : `, ${count(task.gpus, "GPU", "GPUs")}`,
+    task.on === undefined ? "" : `, ${task.on.strictly ? "only" : "best"} on worker-${task.on.worker}`,
     tellBody(task.body)
   ].join("")
 

@@ -20,7 +20,7 @@ export const draw = (seed: number, size: Size = "light"): Case => {
   const isCalm = stream.chance(0.1)
   const workers = size === "light" ? stream.between(1, 3) : stream.between(4, 8)
   const clients = stream.chance(0.7) ? 1 : stream.between(2, 3)
-  const tasks = drawTasks(seed, size, clients, isCalm)
+  const tasks = drawTerms(seed, workers, drawTasks(seed, size, clients, isCalm))
   const healAt = size === "light" ? stream.between(20, 400) : stream.between(500, 3_000)
   return {
     version: 1,
@@ -102,6 +102,19 @@ const drawTasks = (seed: number, size: Size, clients: number, isCalm: boolean): 
     }
   }
   return tasks
+}
+
+/** Where some of the tasks may run, and what they occupy there: of half of the cases. */
+const drawTerms = (seed: number, workers: number, tasks: ReadonlyArray<CaseTask>): ReadonlyArray<CaseTask> => {
+  const stream = new Stream(seed, streams.terms)
+  const gpus = stream.chance(0.25) ? stream.share() : 0
+  const on = stream.chance(0.25) ? stream.share() : 0
+  if (gpus + on === 0) return tasks
+  return tasks.map((task) => ({
+    ...task,
+    ...(stream.chance(gpus) ? { gpus: stream.between(1, 2) } : {}),
+    ...(stream.chance(on) ? { on: { worker: stream.below(workers), strictly: stream.chance(0.7) } } : {})
+  }))
 }
 
 const drawBody = (stream: Stream, failing: number, odd: number): Body => {

@@ -14,9 +14,11 @@ import { reduce } from "@skein/core/scheduler/Reducer"
 import * as Vector from "@skein/core/persistent/Vector"
 import type { State } from "@skein/core/scheduler/State"
 import type { AskId, ClientId, CodeId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import type { Terms } from "@skein/protocol/Terms"
 import type { Held } from "@skein/protocol/WorkerRpcs"
 import * as FormerLives from "@skein/runtime/scheduler/FormerLives"
 import { forgetAll } from "@skein/runtime/scheduler/Journal"
+import type { CaseTask } from "../Case.ts"
 import type { Client, News, Process, Saying, Session, Up } from "./Parts.ts"
 import { breaks, type World } from "./World.ts"
 
@@ -171,7 +173,7 @@ const register = (world: World, session: Session, { offers }: Extract<Up, { read
     return id
   })
   const { slots } = world.setup
-  offer(world, { _tag: "WorkerJoined", at: world.now, worker, name: `worker-${session.process}`, nthreads: slots, nfibers: slots, holds })
+  offer(world, { _tag: "WorkerJoined", at: world.now, worker, name: `worker-${session.process}`, nthreads: slots, nfibers: slots, resources: { GPU: 2 }, holds })
   session.down.queue.push({ _tag: "Registered", worker, ids })
   world.observer.toWorker(session)
 }
@@ -181,17 +183,27 @@ const notKnown = -1 as TaskId // says "nobody needs it", as Register's answer do
 const submitted = (world: World, client: Client, { last, rows }: Extract<Saying, { readonly _tag: "Submit" }>): Event => {
   world.keys.begin()
   const tasks = rows.map(({ dependencies, ref, task }) => {
-    const { id: number, isolation, priority, retries } = world.tasks.get(task)
+    const { id: number, gpus, isolation, on, priority, retries } = world.tasks.get(task)
     const code = number % kinds as CodeId // kinds stand for code here
     const ids = dependencies.map((dependency) => client.refs.idOf(dependency)).filter((id) => typeof id === "number")
     const id = world.keys.idFor(world.tasks.keys[task] ?? breaks("commands name what was submitted", `task ${task}`), code)
     client.refs.hold(ref, id)
-    return { id, code, args: world.tasks.args[task] ?? nothing, dependencies: ids, priority, retries, isolation }
+    const row = { id, code, args: world.tasks.args[task] ?? nothing, dependencies: ids, priority, retries, isolation }
+    return gpus === undefined && on === undefined ? row : { ...row, terms: termsOf(gpus, on, world.processes.length) }
   })
   return { _tag: "TasksSubmitted", at: world.now, client: client.id, tasks, last }
 }
 
 const nothing = new Uint8Array(0)
+
+/** A case that is shortened may have lost the worker that is meant: then it is another. */
+const termsOf = (gpus: CaseTask["gpus"], on: CaseTask["on"], workers: number): Terms => ({
+  resources: gpus === undefined ? {} : { GPU: gpus },
+  workers: on === undefined ? [] : [`worker-${on.worker % workers}`],
+  allowOtherWorkers: on?.strictly === false,
+  span: "",
+  annotations: nothing
+})
 
 /** Rows of a turn by whom they are for. */
 interface Out {

@@ -89,6 +89,8 @@ interface WorkerCounts {
   processing: number
   held: number
   nbytes: number
+  /** Occupied by what was given to it, in thousandths. */
+  gpus: number
   readonly assigned: Record<Isolation, number>
   readonly occupancyMs: Record<Isolation, number>
   readonly leaving: Record<Isolation, number>
@@ -99,6 +101,8 @@ interface WorkerCounts {
 class SchedulerBooks {
   private readonly statuses: Record<Scheduler.Status["_tag"], number> = { Released: 0, Waiting: 0, NoWorker: 0, Queued: 0, Processing: 0, Memory: 0, Erred: 0 }
   private readonly queued: Record<Isolation, number> = { fiber: 0, thread: 0 }
+  /** Queued tasks that demand something of their worker. */
+  private inLines = 0
   private readonly workers: Array<WorkerCounts | undefined> = []
   private readonly wants: Array<number> = []
   private readonly wanting = new Set<number>()
@@ -112,6 +116,7 @@ class SchedulerBooks {
     if (status._tag === "Processing") {
       const worker = this.worker(status.worker)
       worker.processing += by
+      worker.gpus += by * 1_000 * (task.terms?.resources["GPU"] ?? 0)
       if (!status.seceded) {
         worker.assigned[task.isolation] += by
         worker.occupancyMs[task.isolation] += by * status.expectedMs
@@ -126,16 +131,20 @@ class SchedulerBooks {
         worker.held += by
         worker.nbytes += by * status.nbytes
       }
-    } else if (status._tag === "Queued") this.queued[task.isolation] += by
+    } else if (status._tag === "Queued") {
+      if (task.demand === undefined) this.queued[task.isolation] += by
+      else this.inLines += by
+    }
     for (let client = IntSet.min(task.whoWants); client !== undefined; client = IntSet.next(task.whoWants, client)) {
       this.wants[client] = (this.wants[client] ?? 0) + by
       this.wanting.add(client)
     }
   }
 
-  stopping({ expectedMs, hasSlot, isolation, worker }: Scheduler.Stopping, by: 1 | -1): void {
-    if (!hasSlot) return
+  stopping({ amounts, expectedMs, hasSlot, isolation, worker }: Scheduler.Stopping, by: 1 | -1): void {
     const counts = this.worker(worker)
+    for (const { thousandths } of amounts) counts.gpus += by * thousandths
+    if (!hasSlot) return
     counts.assigned[isolation] += by
     counts.occupancyMs[isolation] += by * expectedMs
   }
@@ -149,6 +158,9 @@ class SchedulerBooks {
       counts.erred !== statuses.Erred
     ) breaks("S13 tasks are counted by status", `${JSON.stringify(counts)} for ${JSON.stringify(statuses)}`)
     if (state.fiber.queue.size !== this.queued.fiber || state.thread.queue.size !== this.queued.thread) breaks("S26 the queue has just what is queued", "")
+    let inLines = 0
+    Vector.forEach(state.demands, ({ queue }) => void (inLines += queue.size))
+    if (inLines !== this.inLines) breaks("S26 the queue has just what is queued", "in lines")
     if (IntSet.size(state.noWorker) !== statuses.NoWorker) breaks("S4 what lacks a worker is listed", "")
     if (this.touched.size > 0) {
       for (const id of this.touched) this.compareWorker(state, id)
@@ -174,6 +186,7 @@ class SchedulerBooks {
     if (IntSet.size(worker.processing) !== counts.processing) breaks("S4 a processing task and its worker name each other", `worker ${id}`)
     if (IntSet.size(worker.hasWhat) !== counts.held) breaks("S7 holders and results name each other", `worker ${id}`)
     if (worker.nbytes !== counts.nbytes) breaks("S8 a worker's size is the sum of what it holds", `worker ${id}: ${worker.nbytes} for ${counts.nbytes}`)
+    if (worker.occupied[0] !== counts.gpus || counts.gpus > 2_000) breaks("S11 resources are occupied by what runs, and no more than there are", `worker ${id}: ${worker.occupied[0]} for ${counts.gpus}`)
     for (const isolation of isolations) {
       const load = worker[isolation]
       if (load.assigned !== counts.assigned[isolation]) breaks("S24 slots given are counted", `worker ${id}: ${load.assigned} for ${counts.assigned[isolation]}`)
@@ -188,6 +201,7 @@ class SchedulerBooks {
       processing: 0,
       held: 0,
       nbytes: 0,
+      gpus: 0,
       assigned: { fiber: 0, thread: 0 },
       occupancyMs: { fiber: 0, thread: 0 },
       leaving: { fiber: 0, thread: 0 },
