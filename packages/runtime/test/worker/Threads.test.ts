@@ -99,6 +99,26 @@ describe("running", () => {
       assert.strictEqual(valueOf(yield* threads.run(job("async (x) => { await null; return x }", [5]))), 5)
     }))
 
+  it.live("what a body says of itself is heard before its end, if not at each step, and so is that it begins", () =>
+    Effect.gen(function*() {
+      const threads = yield* begin()
+      const heard: Array<readonly [run: number, done: number, total: number | undefined, note: string]> = []
+      const begun: Array<number> = []
+      const on: Threads.JobListener = {
+        begun: (run) => void begun.push(run),
+        progress: (run, { done, note, total }) => void heard.push([run, done, total, note])
+      }
+      const steps = "(n, job) => { for (let i = 1; i <= n; i++) job.tell(job.run, { done: i, total: i === n ? undefined : n, note: `s${i} ä` }); return n }"
+      const says = { ...job(steps, [1_000]), timed: true, on }
+      const silent = { ...job("() => 1"), on }
+      assert.deepStrictEqual((yield* Effect.all([threads.run(says), threads.run(silent)], { concurrency: 2 })).map(valueOf), [1_000, 1])
+      assert.deepStrictEqual(begun, [says.run])
+      assert.isAtMost(heard.length, 200)
+      assert.deepStrictEqual(heard[0], [says.run, 1, 1_000, "s1 ä"])
+      assert.deepStrictEqual(heard.at(-1), [says.run, 1_000, undefined, "s1000 ä"])
+      assert.deepStrictEqual(heard.map(([, done]) => done), heard.map(([, done]) => done).toSorted((a, b) => a - b))
+    }))
+
   it.live("large values come back whole", () =>
     Effect.gen(function*() {
       const threads = yield* begin()
