@@ -7,6 +7,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { submitCodes } from "@skein/protocol/ErrorCodes"
 import { ForeignFuture } from "@skein/protocol/Errors"
 import { type SchedulerLost, TaskDefect, TaskError } from "@skein/protocol/Failure"
 import { Future } from "./Future.ts"
@@ -68,11 +69,14 @@ const exits = (core: Core, futures: ReadonlyArray<FutureOf>): Effect.Effect<Map<
   })
 }
 
+/** Of futures no reason is a mistake of who asks, so it is a defect; its code is that of the same mistake in a submission. */
 const foreign = (future: Future.Any): TaskError =>
-  TaskError.because(
-    new TaskDefect({ cause: new ForeignFuture({ key: future.key, cluster: clusterOf(future) }), remoteStack: "", worker: "", attempts: [] }),
-    { key: future.key, task: "" }
-  )
+  new TaskError({
+    code: submitCodes.ForeignFuture,
+    key: future.key,
+    task: "",
+    reason: new TaskDefect({ cause: new ForeignFuture({ key: future.key, cluster: clusterOf(future) }), remoteStack: "", worker: "", attempts: [] })
+  })
 
 /** The address of the scheduler whose future it is, if that can be known. */
 export const clusterOf = (future: unknown): string => future instanceof FutureOf ? future.core.address : "another client"

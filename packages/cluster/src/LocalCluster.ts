@@ -10,12 +10,12 @@ import * as Layer from "effect/Layer"
 import { Client, make as makeClient } from "@skein/client/Client"
 import { Cluster, MoreClients } from "@skein/client/Cluster"
 import * as NodePlatform from "@skein/client/node/Platform"
-import type { Platform } from "@skein/client/Platform"
+import { Platform } from "@skein/client/Platform"
 import type { ClusterError, ConnectError } from "@skein/protocol/Errors"
 import * as TaskImport from "@skein/protocol/TaskImport"
 import * as NodeProcesses from "@skein/runtime/node/NodeProcesses"
 import * as NodeSockets from "@skein/runtime/worker/node/NodeSockets"
-import type { Hashing } from "@skein/transport/Hashing"
+import { Hashing } from "@skein/transport/Hashing"
 import { Network } from "@skein/transport/Memory"
 import * as Fibers from "./Fibers.ts"
 import * as Machine from "./node/Machine.ts"
@@ -42,7 +42,8 @@ export const layer = <E = never, R = never>(
     const started = planned.processes
       ? yield* Processes.start({ ...planned, layer: undefined })
       : yield* Fibers.start({ ...planned, layer: own as Layer.Layer<never> | undefined })
-    const around = yield* Effect.context<Platform | Hashing>()
+    // These two alone: what else is around has the cluster's scope in it, and a client ends with its own.
+    const around = Context.pick(Platform, Hashing)(yield* Effect.context<Platform | Hashing>())
     const newClient = Effect.provideContext(makeClient({ address: started.address, token: started.token }, started.gone, started), around)
     const client = yield* newClient
     return Context.make(Client, client).pipe(Context.add(Cluster, client.cluster), Context.add(MoreClients, newClient))

@@ -104,6 +104,15 @@ describe("LocalCluster.layer", () => {
       assert.lengthOf(yield* first.inspect.workers, 1)
     }).pipe(Effect.provide(LocalCluster.layer({ processes: false, protocol: "inproc", workers: 1, threadsPerWorker: 1 }))), WITHIN)
 
+  it.live("has more clients, each of which ends with its own scope", () =>
+    Effect.gen(function*() {
+      const first = yield* Client
+      const second = yield* Effect.provide(Client, Client.layerCluster)
+      assert.notStrictEqual(second.id, first.id)
+      const error = yield* Effect.flip(second.submit((n: number) => n, 1))
+      assert.strictEqual(error.reason._tag, "ClientClosed")
+    }).pipe(Effect.provide(LocalCluster.layer({ processes: false, workers: 0 }))), WITHIN)
+
   it.live("keeps the lines of its workers, by name", () =>
     Effect.gen(function*() {
       const client = yield* Client

@@ -46,7 +46,9 @@ export class TaskDefect extends Schema.TaggedError<TaskDefect>()("TaskDefect", {
   override get message() {
     const notRun = codeUnknown(this.cause)
     if (notRun !== undefined) return `did not run: ${notRun.detail}`
-    return [`threw on ${this.worker}: ${describeThrown(this.cause)}`, ...usersFrames(this.remoteStack)].join("\n")
+    // With no worker it was raised by the client, which could not have the value.
+    const where = this.worker === "" ? "cannot be had here" : `threw on ${this.worker}`
+    return [`${where}: ${describeThrown(this.cause)}`, ...usersFrames(this.remoteStack)].join("\n")
   }
 }
 
