@@ -15,7 +15,8 @@ import { notForItself } from "./internal/batch.ts"
 import type { Core } from "./internal/core.ts"
 import { FutureOf } from "./internal/future.ts"
 import { waiting } from "./internal/inTask.ts"
-import { unwatch, watch, type Watcher } from "./internal/references.ts"
+import type { Watcher } from "./internal/held.ts"
+import { unwatch, watch } from "./internal/references.ts"
 import { isSettled } from "./internal/settling.ts"
 
 export interface Completed<F extends Future.Any> {

@@ -11,7 +11,7 @@ import { clusterOf } from "../Gather.ts"
 import type { Code } from "./code.ts"
 import type { Core } from "./core.ts"
 import { FutureOf } from "./future.ts"
-import type { Held } from "./references.ts"
+import type { Held } from "./held.ts"
 
 export interface EncodedArgs {
   readonly bytes: Uint8Array

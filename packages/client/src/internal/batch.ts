@@ -27,7 +27,7 @@ import { AwaitedInBatch } from "@skein/protocol/Errors"
 import type { Code } from "./code.ts"
 import type { Core } from "./core.ts"
 import type { FutureOf } from "./future.ts"
-import { type Held, OTHERS, pending, type State } from "./references.ts"
+import { type Held, OTHERS, pending, type State } from "./held.ts"
 import type { Options } from "./terms.ts"
 
 /** A task that is built and not told yet. */

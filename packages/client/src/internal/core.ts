@@ -18,7 +18,8 @@ import type { Terminal } from "../Platform.ts"
 import { untilSent } from "./batch.ts"
 import type { Code } from "./code.ts"
 import type { Outbox } from "./outbox.ts"
-import type { Held, References } from "./references.ts"
+import type { Held } from "./held.ts"
+import type { References } from "./references.ts"
 
 export type SchedulerClient = Duplex.ClientOf<typeof ClientRpcs>
 

@@ -20,7 +20,8 @@ import { notForItself } from "./batch.ts"
 import { askAbout, type Core } from "./core.ts"
 import { waitingStream } from "./inTask.ts"
 import { progressOf } from "./progress.ts"
-import { type Held, lostCause, statusOf, unwatch, watch, type Watcher } from "./references.ts"
+import type { Held, Watcher } from "./held.ts"
+import { lostCause, statusOf, unwatch, watch } from "./references.ts"
 import { valueOf } from "./values.ts"
 
 /** One reference. Apart from the future, so that it can be given up when that has been collected. */

@@ -13,7 +13,8 @@ import type { SchedulerLost } from "@skein/protocol/Failure"
 import type { TaskProgress } from "../Future.ts"
 import { untilSent } from "./batch.ts"
 import type { Core } from "./core.ts"
-import { type Held, unwatch, watch, type Watcher, type Word } from "./references.ts"
+import type { Held, Watcher } from "./held.ts"
+import { unwatch, watch, type Word } from "./references.ts"
 
 /** Words that wait for a slow reader; the latest are kept. */
 const KEPT = 16

@@ -11,59 +11,16 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { ClientReport } from "@skein/protocol/ClientRpcs"
 import { type SchedulerLost, TaskCancelled, TaskError } from "@skein/protocol/Failure"
-import type { Ref, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import type { Ref, WorkerId } from "@skein/protocol/Ids"
 import { decodeFailure } from "@skein/protocol/Raised"
-import { named, type ResultCodecs } from "@skein/protocol/TaskValues"
+import { named } from "@skein/protocol/TaskValues"
 import type { FutureStatus } from "../Future.ts"
-import { type Batch, notForItself } from "./batch.ts"
+import { notForItself } from "./batch.ts"
+import { type Held, OTHERS, pending, type State, type Watcher } from "./held.ts"
 import { waiting } from "./inTask.ts"
-
-/** What is known of a key. */
-export type State =
-  /** `unsent`: the batch that is still to send it. */
-  | { readonly _tag: "Pending"; readonly unsent?: Batch }
-  /** `value`: its encoding, if that is small. */
-  | {
-    readonly _tag: "InMemory"
-    readonly id: TaskId
-    readonly run: RunId
-    readonly nbytes: number
-    readonly worker: WorkerId
-    readonly value: Uint8Array | undefined
-  }
-  /** `cause`: decoded when somebody asks for it. */
-  | { readonly _tag: "Failed"; readonly status: "error" | "cancelled" | "lost"; readonly cause: () => Cause.Cause<unknown> }
 
 /** How far a task says it is; `total`: null, if it does not know. */
 export type Word = Omit<Extract<ClientReport, { readonly _tag: "Progress" }>["rows"][number], "ref">
-
-/** A key that is held. */
-export interface Held {
-  readonly ref: Ref
-  readonly key: string
-  /** The task's name; "" if somebody else has submitted it. */
-  task: string
-  /** Digest of what is computed; undefined for a key that was made to be fresh, `OTHERS` for one that this client has not submitted itself. */
-  spec: string | undefined
-  codecs: ResultCodecs
-  /** References. */
-  count: number
-  state: State
-  /** Who wants to hear of every change: mostly nobody, or one. See `watch`. */
-  watchers: Watcher | Set<Watcher> | undefined
-}
-
-/** Stands for a computation of which only its key is known here. No digest is so short. */
-export const OTHERS = ""
-
-/** Hears of every change of one key, and keeps alive what it names. */
-export interface Watcher {
-  notify(): void
-  /** The future on whose behalf it waits: a future that somebody waits for must not be collected. */
-  readonly keeps: unknown
-}
-
-export const pending: State = { _tag: "Pending" }
 
 export class References {
   private readonly byRef = new Map<Ref, Held>()

@@ -7,7 +7,8 @@ import { notForItself } from "./batch.ts"
 import type { Core } from "./core.ts"
 import type { FutureOf } from "./future.ts"
 import { waiting } from "./inTask.ts"
-import { unwatch, watch, type Watcher } from "./references.ts"
+import type { Watcher } from "./held.ts"
+import { unwatch, watch } from "./references.ts"
 
 /** Whether the key is pending no longer, or nobody will hear if it is. */
 export const isSettled = ({ handle }: FutureOf): boolean => handle.released || handle.held.state._tag !== "Pending"

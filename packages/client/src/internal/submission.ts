@@ -24,7 +24,7 @@ import type { Code } from "./code.ts"
 import type { Core } from "./core.ts"
 import { FutureOf, makeFuture } from "./future.ts"
 import { holdingsOf } from "./inTask.ts"
-import { type Held, OTHERS } from "./references.ts"
+import { type Held, OTHERS } from "./held.ts"
 import { makeTermsOf, type Options, sizeOf } from "./terms.ts"
 
 /** What `client.with` has said so far, or the first mistake in it. */

@@ -16,7 +16,8 @@ import { codec, type Codec } from "@skein/protocol/TaskRegistry"
 import { named } from "@skein/protocol/TaskValues"
 import * as Value from "@skein/protocol/Value"
 import { askAbout, type Core } from "./core.ts"
-import { type Held, lostCause, type State } from "./references.ts"
+import type { Held, State } from "./held.ts"
+import { lostCause } from "./references.ts"
 
 type InMemory = Extract<State, { readonly _tag: "InMemory" }>
 

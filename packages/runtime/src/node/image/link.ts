@@ -334,7 +334,8 @@ const replaceReads = (module: Linking, name: string, expression: string, edits: 
 const rewrite = (module: Module, node: AnyNode, edits: Array<Edit>): void => {
   if (node.type === "MetaProperty" && node.meta.name === "import") edits.push([node.start, node.end, "skein$meta"])
   if (node.type === "MemberExpression" && node.object.type === "MetaProperty" && node.object.meta.name === "import") {
-    if (node.computed || nameOf(node.property) !== "url") throw new CannotLink(`${module.url} asks for more of import.meta than its url`)
+    // `env` is what bundlers have there; Node has nothing, and neither has the image.
+    if (node.computed || !["url", "env"].includes(nameOf(node.property))) throw new CannotLink(`${module.url} asks for more of import.meta than its url`)
   }
   if (node.type === "ImportExpression" && node.source.type === "Literal" && !String(node.source.value).startsWith("node:")) {
     throw new CannotLink(`${module.url} imports ${String(node.source.value)} while it runs`)
