@@ -3,16 +3,20 @@
  * somebody else, may be found at an address.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Fiber, Layer, Redacted } from "effect"
+import * as Socket from "effect/socket/Socket"
+import { TestClock } from "effect/testing"
 import { mkdtempSync, rmSync } from "node:fs"
 import { createServer as createWebServer } from "node:http"
 import { type AddressInfo, createServer, type Server } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Client, type ClientOptions } from "@skein/client"
+import { layerOn } from "@skein/client/Client"
+import { Platform } from "@skein/client/Platform"
 import { Kind, encode, packet } from "@skein/transport/Framing"
 import * as Handshake from "@skein/transport/Handshake"
-import { node } from "@skein/transport/node/Hashing"
+import * as Hashing from "@skein/transport/node/Hashing"
 
 /** The text of why there is no client; how often it was tried is of no interest. */
 const refusal = Effect.fnUntraced(function*(options: ClientOptions) {
@@ -86,7 +90,7 @@ describe("who cannot connect is told", () => {
       const refused = { reason: "Version", message: "One side speaks another version.", version: later }
       for (const [kind, body] of [[Kind.Refusal, refused], [Kind.Welcome, { version: later, shape: "of the future" }]] as const) {
         const text = new TextEncoder().encode(JSON.stringify(body))
-        const address = yield* listening(answering(encode([packet(kind, 0, text)], node.crc32)))
+        const address = yield* listening(answering(encode([packet(kind, 0, text)], Hashing.node.crc32)))
         assert.strictEqual(
           yield* refusal({ address, timeout: "1 hour" }),
           [
@@ -103,7 +107,7 @@ describe("who cannot connect is told", () => {
   it.live("that its token is not accepted, at once", () =>
     Effect.gen(function*() {
       const refused = new Handshake.HandshakeRefused({ reason: "Unauthorized", message: "The token is not the cluster's." })
-      const address = yield* listening(answering(encode([packet(Kind.Refusal, 0, Handshake.encodeRefusal(refused))], node.crc32)))
+      const address = yield* listening(answering(encode([packet(Kind.Refusal, 0, Handshake.encodeRefusal(refused))], Hashing.node.crc32)))
       assert.strictEqual(
         yield* refusal({ address, token: Redacted.make("wrong"), timeout: "1 hour" }),
         `SKEIN2005 the scheduler at ${address} does not accept this client's token (The token is not the cluster's.)\n` +
@@ -117,6 +121,29 @@ describe("who cannot connect is told", () => {
       assert.strictEqual(
         yield* refusal({ address }),
         `SKEIN2006 the scheduler at ${address} did not answer in time (no answer, N tries in 150 ms)\n  fix  a longer \`timeout\`, or see whether it is alive`
+      )
+    }).pipe(Effect.scoped))
+
+  it.effect("that nobody knows the host", () =>
+    Effect.gen(function*() {
+      const unknown = new Socket.SocketError({
+        reason: new Socket.SocketOpenError({ kind: "Unknown", cause: Object.assign(new Error("getaddrinfo ENOTFOUND shceduler"), { code: "ENOTFOUND" }) })
+      })
+      const platform = Platform.of({
+        connect: () => Effect.succeed(Socket.make({ reader: Effect.fail(unknown), writer: Effect.never })),
+        packageAt: () => undefined,
+        readText: () => Effect.succeedNone,
+        terminal: { isTerminal: false, columns: () => 80, write: () => Effect.void }
+      })
+      const connecting = Layer.build(layerOn({ address: "tcp://shceduler:8786", timeout: "2 seconds" })).pipe(
+        Effect.provideService(Platform, platform),
+        Effect.provide(Hashing.layer)
+      )
+      const failing = yield* Effect.forkChild(Effect.flip(connecting), { startImmediately: true })
+      yield* TestClock.adjust("2 seconds")
+      assert.match(
+        (yield* Fiber.join(failing)).message,
+        /^SKEIN2007 the host of tcp:\/\/shceduler:8786 is not known \(getaddrinfo ENOTFOUND shceduler, \d+ tries in 2 s\)\n {2}fix {2}correct the host's name$/
       )
     }).pipe(Effect.scoped))
 

@@ -154,3 +154,5 @@ export const obeysSignal = Task.fn("obeysSignal", async (started: string, aborte
 export const clientId = Task.fn("clientId", Effect.fnUntraced(function*(_: number) {
   return (yield* Client).id
 }))
+/** Gives what cannot leave its worker. */
+export const unsendable = Task.fn("unsendable", (_: number) => Effect.succeed({ connection: { open: () => true } }))
