@@ -7,7 +7,8 @@ import { Client, Future, LocalCluster, Task } from "skein"
 
 const rate = 30
 
-const thirty = Task.fn("thirty", (n) => n * rate)
+/** For single.ts, whose workers find it here, and their threads. */
+export const thirty = Task.fn("thirty", (n) => n * rate)
 const fifteen = Task.fn("fifteen", Effect.fnUntraced(function*(n) {
   yield* Effect.yieldNow
   return n * rate / 2
@@ -15,7 +16,6 @@ const fifteen = Task.fn("fifteen", Effect.fnUntraced(function*(n) {
 
 const program = Effect.gen(function*() {
   const client = yield* Client
-  console.log(JSON.stringify(["thirty", yield* Future.run(client.submit(thirty, 2))]))
   console.log(JSON.stringify(["fifteen", yield* Future.run(client.submit(fifteen, 2))]))
   console.log(JSON.stringify(["after", yield* Future.run(client.submit(after, 2))]))
 })
@@ -25,4 +25,6 @@ NodeRuntime.runMain(program.pipe(
 ))
 
 /** Nothing has been awaited so far, so workers come here too. */
-const after = Task.fn("after", (n) => n + rate)
+const after = Task.fn("after", Effect.fnUntraced(function*(n) {
+  return yield* Effect.succeed(n + rate)
+}))
