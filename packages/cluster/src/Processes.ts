@@ -64,6 +64,8 @@ export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<P
   if (plan.scheduler.schedulerFile !== undefined) yield* files.keepFile(plan.scheduler.schedulerFile, SchedulerFile.format(address, token))
   yield* log.add(`${plan.name}: ${plan.workers} workers and the scheduler are up at ${address}`)
   const gone = Effect.asVoid(scheduler.awaitStatus(({ _tag }) => _tag === "GivenUp" || _tag === "Stopped"))
+  // Workers would look for it, and their nannies start them again to do so.
+  yield* Effect.forkScoped(Effect.andThen(gone, workers.stop))
   return {
     address,
     token,
@@ -90,7 +92,8 @@ const startScheduler = Effect.fnUntraced(function*(plan: Plan, directory: string
     config: { ...schedulerConfig(plan, token), ...listening },
     onLine,
     image: Entries.all,
-    policy: { intensity: 0 }
+    // By itself it ends in order only when nobody needs it any more.
+    policy: { intensity: 0, restart: "transient" }
   })
   // At once: it is the first that the others need.
   yield* Effect.forkScoped(supervised(nanny.child, NANNY_INTENSITY), { startImmediately: true })

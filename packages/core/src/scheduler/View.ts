@@ -5,11 +5,11 @@
  * of them changes anything, and each says in its docstring what it costs.
  */
 import type { TaskStatus } from "@skein/protocol/ClientRpcs"
-import type { ClientId, CodeId, Millis, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import type { ClientId, CodeId, Isolation, Millis, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Terms } from "@skein/protocol/Terms"
 import * as IntSet from "../persistent/IntSet.ts"
 import * as Vector from "../persistent/Vector.ts"
-import { type Counts, statusName, type State, type Status } from "./State.ts"
+import { type Counts, statusName, type State, type Status, type Worker } from "./State.ts"
 
 /** How many tasks are in each status. Constant time. */
 export const counts = (state: State): Counts => state.counts
@@ -44,6 +44,10 @@ export interface WorkerView {
   readonly nfibers: number
   /** `closing`: its process is being ended. */
   readonly status: "running" | "closing"
+  /** It would start another task at once, of either kind that it has slots for. */
+  readonly idle: boolean
+  /** It is given no more for now, of one of the kinds that it has slots for. */
+  readonly saturated: boolean
   /** Tasks it was given that have neither finished nor failed. */
   readonly processing: number
   /** Cancelled runs that have not stopped. */
@@ -65,6 +69,8 @@ export const worker = (state: State, id: number): WorkerView | undefined => {
     nthreads: found.thread.slots,
     nfibers: found.fiber.slots,
     status: found.ending ? "closing" : "running",
+    idle: isTrueOf(found, (isolation) => IntSet.has(state[isolation].idle, found.id)),
+    saturated: !isTrueOf(found, (isolation) => IntSet.has(state[isolation].open, found.id)),
     processing: IntSet.size(found.processing),
     stopping: IntSet.size(found.stopping),
     results: IntSet.size(found.hasWhat),
@@ -72,6 +78,26 @@ export const worker = (state: State, id: number): WorkerView | undefined => {
     occupancyMs: { fiber: found.fiber.occupancyMs, thread: found.thread.occupancyMs }
   }
 }
+
+/** Whether something is true of each kind that the worker has slots for, if it has any. */
+const isTrueOf = (worker: Worker, is: (isolation: Isolation) => boolean): boolean => {
+  const kinds = isolations.filter((isolation) => worker[isolation].slots > 0)
+  return kinds.length > 0 && kinds.every(is)
+}
+const isolations = ["fiber", "thread"] as const
+
+/** How long a task of this code is expected to take, if one has finished. Milliseconds; by code. */
+export const durations = (state: State): ReadonlyMap<CodeId, number> => {
+  const means = new Map<CodeId, number>()
+  Vector.forEach(state.kinds, ({ code, meanMs }) => {
+    if (meanMs !== undefined) means.set(code, meanMs)
+  })
+  return means
+}
+
+/** The clients that are there, and the one that is nobody's if it wants something. */
+export const clients = (state: State): ReadonlyArray<{ readonly id: ClientId; readonly name: string; readonly wants: number }> =>
+  Array.from(Vector.values(state.clients), ({ id, name, wantsWhat }) => ({ id, name, wants: IntSet.size(wantsWhat) }))
 
 /** The connected workers, in the order of their ids. */
 export const workers = (state: State): ReadonlyArray<WorkerView> =>
@@ -111,10 +137,26 @@ export const task = (state: State, id: number): TaskView | undefined => {
   }
 }
 
+/** Where a task is, and how large its result. Costs what the answer is long. */
+export const place = (state: State, id: number): Pick<TaskView, "status" | "workers" | "nbytes"> | undefined => {
+  const status = Vector.get(state.tasks, id)?.status
+  return status && { status: statusName[status._tag], workers: workersOf(status), nbytes: status._tag === "Memory" ? status.nbytes : null }
+}
+
 /** Whether this is the present run of the task, and it runs there. Constant time. */
 export const isRunning = (state: State, id: number, run: RunId, worker: WorkerId): boolean => {
   const status = Vector.get(state.tasks, id)?.status
   return status?._tag === "Processing" && status.run === run && status.worker === worker
+}
+
+/** Whether anything is being computed, or waits to be, or a graph is on its way. Linear in clients. */
+export const hasWork = ({ clients, counts: { noWorker, processing, queued, waiting }, stopping }: State): boolean => {
+  if (noWorker + processing + queued + waiting + stopping.size > 0) return true
+  let isArriving = false
+  Vector.forEach(clients, ({ unfinished }) => {
+    isArriving ||= unfinished.size > 0
+  })
+  return isArriving
 }
 
 /** When the next attempt at a task may be made, if it has to wait for that. Constant time. */

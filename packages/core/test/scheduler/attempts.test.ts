@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as View from "@skein/core/scheduler/View"
 import * as Vector from "@skein/core/persistent/Vector"
 import type { AttemptRules } from "@skein/protocol/Graph"
+import { ProcessId } from "@skein/protocol/Ids"
 import * as Option from "effect/Option"
 import { Teller } from "../utils/StoryScheduler.ts"
 
@@ -180,5 +181,35 @@ describe("past attempts", () => {
     assert.strictEqual(finished.state.tried.size, 1)
     finished.finished(workerOf(finished), "x")
     assert.strictEqual(finished.state.tried.size, 0)
+  })
+})
+
+describe("allowed failures", () => {
+  it("are how many workers or threads a task may end, and none if that is said (test_scheduler.py::test_bad_tasks_fail)", () => {
+    for (const allowedFailures of [0, 1, 5]) {
+      const teller = new Teller("test", { allowedFailures }).joins("ann").worker("a").wants("ann", [{ name: "x" }])
+      for (let n = 0; n < allowedFailures; n++) teller.killed("a", "x")
+      assert.strictEqual(view(teller)?.status, "processing")
+      teller.killed("a", "x")
+      const status = tasks(teller)[0]?.status
+      assert.isTrue(status?._tag === "Erred" && status.failure._tag === "Killed" && status.failure.attempts.length === allowedFailures + 1)
+    }
+  })
+
+  it("are told with what the nanny knew: how long the suspect ran, what memory it took and might have taken", () => {
+    const teller = new Teller("test", { allowedFailures: 0 }).joins("ann").worker("a").wants("ann", [{ name: "x" }]).killed("a", "x")
+      .retries("ann", "x").pass(1_000)
+    const run = teller.run("x")
+    teller.lost("a", {
+      _tag: "Died",
+      startedAt: 0,
+      report: {
+        process: ProcessId.make("p"), ended: "memory-limit", detail: "too much", peakMemoryBytes: 96, memoryLimitBytes: 100, logTail: ["last"], started: [run], ranMs: [200]
+      }
+    })
+    const status = tasks(teller)[0]?.status
+    assert.deepStrictEqual(status?._tag === "Erred" && status.failure._tag === "Killed" && status.failure.attempts, [{
+      worker: "a", startedAtMs: 800, endedAtMs: 1_000, ended: "memory-limit", detail: "too much", peakMemoryBytes: Option.some(96), memoryLimitBytes: 100, logTail: ["last"]
+    }])
   })
 })

@@ -11,7 +11,6 @@
  * message. What is for a peer that has gone is dropped: an event about that is on
  * its way.
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { Answer, Command } from "@skein/core/scheduler/Command"
 import type { State } from "@skein/core/scheduler/State"
@@ -19,7 +18,6 @@ import * as View from "@skein/core/scheduler/View"
 import type { Step } from "@skein/core/scheduler/Reducer"
 import type { Event } from "@skein/core/scheduler/Event"
 import type { AskId, ClientId, CodeId, Millis, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
-import { decodeFailure } from "@skein/protocol/Raised"
 import type { Assignment } from "@skein/protocol/WorkerRpcs"
 import * as FormerLives from "./FormerLives.ts"
 import * as Handlers from "./Handlers.ts"
@@ -29,6 +27,7 @@ import type { Conflict } from "./KeyTable.ts"
 import type { Values } from "./Mailbox.ts"
 import type { ClientPeer, Registry, WorkerPeer } from "./Registry.ts"
 import type { ClientRow, WorkerRow } from "./Rows.ts"
+import { words } from "./wording.ts"
 
 export interface Options {
   readonly tables: Handlers.Tables
@@ -153,8 +152,9 @@ export const make = (options: Options): Carrying => {
     if (key === undefined || notices.length >= NOTICES) return
     const code = tables.keys.codeOf(origin)
     const task = code === undefined ? "" : tables.codes.defOf(code)?.name ?? ""
-    const why = Cause.squash(decodeFailure(failure, { key: tables.keys.keyOf(origin) ?? key, task }))
-    notices.push(`the task "${key}", which nobody may hold any more, failed: ${why instanceof Error ? why.message : String(why)}`)
+    const first = tables.keys.keyOf(origin) ?? key
+    const why = words(failure, { key: first, task })
+    notices.push(`fire and forget: "${key}" ${first === key ? "" : `failed because "${first}" `}${why}`)
   }
   const addressOne = (command: Command, values: Values, state: State): void => {
     switch (command._tag) {

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { type CancelOutcome, ClientReportRpcs, ClientRpcs } from "@skein/protocol/ClientRpcs"
 import type { Ref } from "@skein/protocol/Ids"
 import * as Duplex from "@skein/transport/Duplex"
@@ -13,6 +14,7 @@ import type { Desk } from "./Desk.ts"
 import * as Handlers from "./Handlers.ts"
 import { isCount, makeRefs } from "./KeyTable.ts"
 import type { ClientPeer } from "./Registry.ts"
+import type { Relaying } from "./Relaying.ts"
 import { type ClientRow, clientMessages } from "./Rows.ts"
 import { refuse } from "./Violation.ts"
 
@@ -40,7 +42,7 @@ export const clientSession = Effect.fnUntraced(function*(desk: Desk, arrived: Se
     if (desk.registry.removeClient(client)) desk.mailbox.offer({ _tag: "ClientLeft", at: desk.now(), client })
   })
   yield* Effect.gen(function*() {
-    const handlers = yield* ClientRpcs.toHandlers(handlersOf(desk, peer, border))
+    const handlers = yield* ClientRpcs.toHandlers(handlersOf(desk, peer, border, yield* desk.relaying.forClient))
     rpc = yield* Effect.provideContext(Duplex.make(session, { serve: ClientRpcs, call: ClientReportRpcs }), handlers)
     yield* Border.logEnd(session, yield* untilOver)
   }).pipe(Effect.ensuring(leave))
@@ -55,9 +57,10 @@ const holdBack = (session: Session, backlog: () => number): Session => {
   }
 }
 
+type Relay = Effect.Success<Relaying["forClient"]>
 type Reporting = Duplex.ClientOf<typeof ClientReportRpcs>
 
-const handlersOf = (desk: Desk, peer: ClientPeer, border: Border.Border) => {
+const handlersOf = (desk: Desk, peer: ClientPeer, border: Border.Border, relay: Relay) => {
   const { asking, inspecting, mailbox, now, progress, tables } = desk
   const { client } = peer
   const look = <A>(what: () => A): Effect.Effect<A> => Effect.andThen(mailbox.caughtUp, border.take(what))
@@ -68,6 +71,10 @@ const handlersOf = (desk: Desk, peer: ClientPeer, border: Border.Border) => {
         const { conflicts, event } = Handlers.submitted(tables, peer, graph, now())
         mailbox.offer(event)
         conflicts.forEach(peer.send)
+      }),
+    Introduce: ({ id }) =>
+      border.take(() => {
+        peer.id = id
       }),
     Want: ({ rows }) =>
       border.take(() => {
@@ -100,6 +107,11 @@ const handlersOf = (desk: Desk, peer: ClientPeer, border: Border.Border) => {
     Locate: ({ ref }) =>
       Effect.flatMap(border.take(() => peer.refs.idOf(ref)), (id) =>
         look(() => typeof id === "number" ? inspecting.locate(id) : null)),
+    Relay: (wanted) =>
+      Stream.unwrap(Effect.as(
+        border.take(() => isCount(wanted.id) && isCount(wanted.run) || refuse(`(${wanted.id}, ${wanted.run}) is no result`)),
+        relay(wanted)
+      )),
     AwaitWorkers: ({ count }) =>
       border.take(() => isCount(count) || refuse(`${count} is no number of workers`)).pipe(
         Effect.andThen(asking.ask(client, (ask, at) => ({ _tag: "WorkersAwaited", at, client, ask, count }))),
@@ -115,10 +127,18 @@ const handlersOf = (desk: Desk, peer: ClientPeer, border: Border.Border) => {
       ),
     Workers: () => look(inspecting.workers),
     Counts: () => look(inspecting.counts),
-    Tasks: ({ keys }) => look(() => inspecting.tasks(keys)),
+    Tasks: ({ from, keys }) => look(() => inspecting.tasks(keys, begin(from))),
+    Places: ({ from, keys }) => look(() => inspecting.places(keys, begin(from))),
+    Clients: () => look(inspecting.clients),
+    About: () => look(inspecting.about),
+    Durations: () => look(inspecting.durations),
+    Explain: ({ key }) => look(() => inspecting.explain(key)),
     Story: ({ key }) => Effect.flatten(look(() => inspecting.story(key)))
   })
 }
+
+/** Where a part of an answer begins. */
+const begin = (from: number): number => isCount(from) ? from : refuse(`${from} is no beginning of a part`)
 
 /** In the order of the refs; a key that was never this client's is done with already. */
 const outcomes = (

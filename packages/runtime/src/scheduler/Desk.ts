@@ -7,6 +7,7 @@ import type { Inspecting } from "./Inspecting.ts"
 import type { Mailbox } from "./Mailbox.ts"
 import type { Progress } from "./Progress.ts"
 import type { Registry } from "./Registry.ts"
+import type { Relaying } from "./Relaying.ts"
 import type { SchedulerConfig } from "./SchedulerConfig.ts"
 
 export interface Desk {
@@ -17,6 +18,7 @@ export interface Desk {
   readonly asking: Asking
   readonly inspecting: Inspecting
   readonly progress: Progress
+  readonly relaying: Relaying
   /** Called with the tasks of each submission, before its event. */
   readonly submitted: (tasks: ReadonlyArray<SubmittedTask>) => void
   readonly now: () => Millis

@@ -17,10 +17,11 @@ import { decode, type SchedulerConfig } from "./SchedulerConfig.ts"
 import * as Tree from "./Tree.ts"
 
 /**
- * Runs a scheduler until it ends by itself, which is a failure, or is interrupted. What it fails of is on the console by then.
+ * Runs a scheduler until nobody needs it any more (`idleTimeoutMs`), it fails, or it is interrupted. What it fails of is on the
+ * console by then.
  * `onStarted` is told once it serves. @default nobody is told
  */
-export const program = (config: unknown, onStarted: (tree: Tree.Tree) => void = () => {}): Effect.Effect<never, unknown, Sockets | Notices | Journal | Hashing> =>
+export const program = (config: unknown, onStarted: (tree: Tree.Tree) => void = () => {}): Effect.Effect<void, unknown, Sockets | Notices | Journal | Hashing> =>
   Effect.flatMap(decode(config), (read) => Effect.provideService(Effect.scoped(serving(read, onStarted)), References.MinimumLogLevel, read.logLevel)).pipe(
     Effect.tapCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause)))
   )
@@ -28,7 +29,7 @@ export const program = (config: unknown, onStarted: (tree: Tree.Tree) => void = 
 const serving = Effect.fnUntraced(function*(
   config: SchedulerConfig,
   onStarted: (tree: Tree.Tree) => void
-): Effect.fn.Return<never, unknown, Sockets | Notices | Journal | Hashing | Scope.Scope> {
+): Effect.fn.Return<void, unknown, Sockets | Notices | Journal | Hashing | Scope.Scope> {
   const sockets = yield* Sockets
   const { address, server } = yield* sockets.listen(Address.print(addressIn(config)))
   const tree = yield* Tree.start(config, server)

@@ -59,6 +59,8 @@ export interface WorkerPeer extends Reached<WorkerRow> {
 export interface ClientPeer extends Reached<ClientRow> {
   readonly client: ClientId
   readonly name: string
+  /** By what it knows itself, once it has said so. */
+  id?: string
   readonly refs: Refs
   /** The codes it has told, by its own numbers. */
   readonly codes: Map<CodeRef, Code>

@@ -18,7 +18,9 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Hex from "effect/encoding/Hex"
 import * as Latch from "effect/Latch"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as SocketServer from "effect/socket/SocketServer"
 import { empty, type State } from "@skein/core/scheduler/State"
@@ -30,6 +32,7 @@ import * as Carrying from "./Carrying.ts"
 import * as CodeTable from "./CodeTable.ts"
 import type { Desk } from "./Desk.ts"
 import type { Tables } from "./Handlers.ts"
+import * as Idle from "./Idle.ts"
 import * as Inspecting from "./Inspecting.ts"
 import type { Journal } from "./Journal.ts"
 import * as KeyTable from "./KeyTable.ts"
@@ -37,14 +40,17 @@ import * as Mailbox from "./Mailbox.ts"
 import * as Memory from "./Memory.ts"
 import * as Progress from "./Progress.ts"
 import * as Registry from "./Registry.ts"
+import * as Relaying from "./Relaying.ts"
 import * as Scheduler from "./Scheduler.ts"
 import type { SchedulerConfig } from "./SchedulerConfig.ts"
 import * as Sessions from "./Sessions.ts"
 import * as Ticking from "../Ticking.ts"
+import { Sockets } from "../worker/Sockets.ts"
+import { Versions } from "./Versions.ts"
 
 export interface Tree {
-  /** Runs until interrupted; interrupted, it closes its sessions in good order. Fails when it cannot go on. */
-  readonly run: Effect.Effect<never, Supervisor.SupervisorShutdown, Journal | Hashing>
+  /** Runs until interrupted, or until it has been idle for as long as it may; then it closes its sessions in good order. Fails when it cannot go on. */
+  readonly run: Effect.Effect<void, Supervisor.SupervisorShutdown, Journal | Hashing>
   /** Open while it serves. */
   readonly started: Latch.Latch
   /** As of the last batch. */
@@ -55,7 +61,7 @@ export interface Tree {
 
 /** Puts a scheduler together; nothing runs before `run` does. */
 export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server: SocketServer.SocketServer["Service"]) {
-  const { sha256 } = yield* Hashing
+  const { random, sha256 } = yield* Hashing
   const now = SteadyTime.of(yield* Clock.Clock)
   const tables: Tables = { keys: KeyTable.make(), codes: CodeTable.make(sha256) }
   const mailbox = Mailbox.make()
@@ -71,9 +77,16 @@ export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server:
     carrying,
     validate: config.validate
   })
+  const inspecting = Inspecting.make({ state: scheduler.state, tables, registry, now, id: Hex.encode(random(8)), startedAt: now(), versions: yield* Versions })
   const memory = yield* Memory.Memory
   const watch = memory === undefined ? undefined : Memory.make({ memory, mailbox, now, state: scheduler.state, refused: carrying.refused })
-  const desk: Desk = { config, tables, registry, mailbox, asking, now, submitted: watch?.submitted ?? (() => {}), inspecting: Inspecting.make(scheduler.state, tables, registry), progress }
+  const relaying = Relaying.make({
+    sockets: Option.getOrUndefined(yield* Effect.serviceOption(Sockets)),
+    token: config.token,
+    locate: inspecting.locate,
+    hashing: yield* Hashing
+  })
+  const desk: Desk = { config, tables, registry, mailbox, asking, now, submitted: watch?.submitted ?? (() => {}), inspecting, progress, relaying }
 
   const started = Latch.makeUnsafe(false)
   const surroundings = Supervisor.supervise({
@@ -88,16 +101,22 @@ export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server:
       { id: "sessions", start: Sessions.run(desk, server) }
     ]
   })
+  const supervised = Supervisor.supervise<Journal | Hashing>({
+    name: "scheduler",
+    strategy: "rest-for-one",
+    intensity: 0,
+    children: [
+      { id: "state", start: scheduler.run },
+      { id: "surroundings", start: surroundings, started, shutdown: "10 seconds" }
+    ]
+  })
+  const { idleTimeoutMs } = config
+  const idle = idleTimeoutMs === null ? Effect.never : Effect.andThen(
+    Idle.untilIdleFor(idleTimeoutMs, scheduler.state),
+    Effect.logInfo(`scheduler ${config.name} ends: there was nothing to do for ${idleTimeoutMs / 1_000} s`)
+  )
   const tree: Tree = {
-    run: Supervisor.supervise<Journal | Hashing>({
-      name: "scheduler",
-      strategy: "rest-for-one",
-      intensity: 0,
-      children: [
-        { id: "state", start: scheduler.run },
-        { id: "surroundings", start: surroundings, started, shutdown: "10 seconds" }
-      ]
-    }),
+    run: Effect.raceFirst(supervised, idle),
     started,
     state: scheduler.state,
     desk
@@ -107,13 +126,13 @@ export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server:
 
 /** A scheduler that runs. */
 export interface Started extends Tree {
-  /** Fails when the scheduler ends by itself; never succeeds. */
-  readonly ended: Effect.Effect<never, Supervisor.SupervisorShutdown>
+  /** Completes when the scheduler has ended because nobody needed it; fails when it cannot go on. */
+  readonly ended: Effect.Effect<void, Supervisor.SupervisorShutdown>
 }
 
 /**
  * A scheduler as a part of its owner, until the scope closes. Returns once it serves. Race `ended` with whatever needs it: that
- * fails when the scheduler ends by itself.
+ * completes or fails when the scheduler ends by itself.
  */
 export const start = Effect.fnUntraced(function*(
   config: SchedulerConfig,

@@ -16,6 +16,7 @@ import { Network } from "@skein/transport/Memory"
 import * as Hashing from "@skein/transport/node/Hashing"
 import { begin, layerNotices } from "../node/NodeChild.ts"
 import * as NodeMemory from "../node/NodeMemory.ts"
+import * as NodeVersions from "../node/NodeVersions.ts"
 import * as NodeSockets from "../worker/node/NodeSockets.ts"
 import { Journal } from "./Journal.ts"
 import { Memory } from "./Memory.ts"
@@ -25,7 +26,7 @@ const input = begin()
 
 const scheduler = program(input.config).pipe(
   Effect.provideService(Memory, NodeMemory.make()),
-  Effect.provide([Hashing.layer, Journal.layerNoop, layerNotices, Layer.provide(NodeSockets.layer, Network.layer)]),
+  Effect.provide([Hashing.layer, Journal.layerNoop, NodeVersions.layer, layerNotices, Layer.provide(NodeSockets.layer, Network.layer)]),
   Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]))
 )
 

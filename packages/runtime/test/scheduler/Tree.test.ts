@@ -66,6 +66,26 @@ describe("the scheduler's tree", () => {
       assert.include(Cause.pretty(ended.cause), "no more connections")
     }).pipe(Effect.provide(Rig.layer)))
 
+  it.effect("ends when there has been nothing to do for so long, though clients are connected (test_scheduler.py::test_idle_timeout)", () =>
+    Effect.gen(function*() {
+      const rig = yield* Rig.start({ idleTimeoutMs: 500 })
+      const client = yield* Rig.client(rig)
+      const worker = yield* Rig.registered(rig, "a")
+      const ended = yield* Effect.forkChild(rig.tree.ended, { startImmediately: true })
+      yield* TestClock.adjust(400)
+      yield* client.rpc.Submit({ graph: { codes: inc, tasks: [task(1, "k")], last: true } })
+      const { rows: [first] } = yield* worker.next("Compute")
+      yield* TestClock.adjust("5 seconds")
+      assert.isUndefined(ended.pollUnsafe())
+      yield* worker.rpc.Report({ segments: [{ _tag: "Finished", rows: [{ id: first!.id, run: first!.run, nbytes: 8, ms: 1, value: new Uint8Array(0) }] }] })
+      yield* client.next("InMemory")
+      yield* TestClock.adjust(400)
+      assert.isUndefined(ended.pollUnsafe())
+      yield* TestClock.adjust(400)
+      assert.isTrue(Exit.isSuccess(yield* Fiber.await(ended)))
+      assert.strictEqual((yield* Rig.endOf(client.session)).kind, "closed")
+    }).pipe(Effect.provide(Rig.layer)))
+
   it.effect("closes its sessions in good order when it is stopped", () =>
     Effect.gen(function*() {
       const theirs = yield* Effect.scope

@@ -1,0 +1,31 @@
+/**
+ * A scheduler that nobody needs any more.
+ *
+ * It is looked at now and then: without work, and without a change of any task's
+ * status since the last look, time passes; anything else begins it anew. Clients
+ * and workers that are merely connected do not count.
+ *
+ * Source: dask.distributed `scheduler.py`, `Scheduler.check_idle`.
+ */
+import * as Effect from "effect/Effect"
+import type { State } from "@skein/core/scheduler/State"
+import * as View from "@skein/core/scheduler/View"
+import * as SteadyTime from "../SteadyTime.ts"
+
+/** Between two looks at most, and as a part of the time that must pass. */
+const LOOK_MS = 250
+const LOOKS = 4
+
+/** Completes once there has been nothing to do for so many milliseconds. */
+export const untilIdleFor = (limitMs: number, state: () => State): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const everyMs = Math.min(LOOK_MS, limitMs / LOOKS)
+    let since = yield* SteadyTime.millis
+    let logged = state().logged
+    while ((yield* SteadyTime.millis) - since < limitMs) {
+      yield* Effect.sleep(everyMs)
+      const present = state()
+      if (present.logged !== logged || View.hasWork(present)) since = yield* SteadyTime.millis
+      logged = present.logged
+    }
+  })
