@@ -82,7 +82,6 @@ export const clientSettings = (options: ClientOptions): Result.Result<ClientSett
   const { connectionLimit = 512, directToWorkers, name, token } = options
   if (!(Number.isSafeInteger(connectionLimit) && connectionLimit >= 1)) return bad("connectionLimit", "must be a whole number from 1")
   if (directToWorkers !== undefined && typeof directToWorkers !== "boolean") return bad("directToWorkers", "must be true or false")
-  if (directToWorkers === false) return bad("directToWorkers", NOT_YET)
   if (name !== undefined && (typeof name !== "string" || name === "" || name.length > 256)) return bad("name", "must be a text of 1 to 256 characters")
   if (token !== undefined && !Redacted.isRedacted(token)) return bad("token", "must be made with Redacted.make, so that no log shows it")
   return Result.succeed({

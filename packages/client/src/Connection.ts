@@ -25,6 +25,7 @@ import * as Session from "@skein/transport/Session"
 import { Collecting } from "./Collecting.ts"
 import { makeCodes } from "./internal/code.ts"
 import type { Core, SchedulerClient } from "./internal/core.ts"
+import { makeFetching } from "./internal/fetching.ts"
 import type { Located } from "./internal/locating.ts"
 import * as Outbox from "./internal/outbox.ts"
 import { References } from "./internal/references.ts"
@@ -130,7 +131,7 @@ const assemble = Effect.fnUntraced(function*(settings: Located, gone: Effect.Eff
     outbox,
     scheduler,
     connection: connectionOf(Deferred.await(opened)),
-    bulk,
+    bulk: makeFetching(bulk, scheduler, settings.directToWorkers),
     codeOf: makeCodes({ sha256: hashing.sha256, packageAt: platform.packageAt, sourceOf: platform.sourceOf }),
     digest: (bytes) => hashing.sha256Hex(bytes).slice(0, 32),
     fresh: () => `${unique.slice(12)}-${calls++}`,

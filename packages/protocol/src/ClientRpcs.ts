@@ -108,6 +108,13 @@ export class ClientRpcs extends RpcGroup.make(
   /** What happened to a key, oldest first, across the cluster. */
   Rpc.make("Story", { payload: { key: Key }, success: Schema.Array(Schema.String) })
 ) {}
+/** The scheduler could not hand on a value. */
+export class RelayFailed extends Schema.TaggedError<RelayFailed>()("RelayFailed", {
+  /** `Missing`: nobody has it any more, as far as the scheduler knows; news of it are on their way. */
+  reason: Schema.Literals(["Missing", "TooLarge", "Failed"]),
+  detail: Schema.String
+}) {}
+
 
 /** Rows of news for a client. Segments keep their order; rows of one kind stand together, for they are encoded as a run. */
 export const ClientReport = Schema.TaggedUnion({
@@ -130,6 +137,8 @@ export const ClientReport = Schema.TaggedUnion({
 })
 export type ClientReport = typeof ClientReport.Type
 
+  /** The value of this run in pieces, for who reaches no worker. */
+  Rpc.make("Relay", { payload: { id: TaskId, run: RunId }, success: Schema.Uint8Array, error: RelayFailed, stream: true }),
 /** What the scheduler says to a client. */
 export class ClientReportRpcs extends RpcGroup.make(
   tell("Report", { segments: packed.news(ClientReport) })

@@ -5,7 +5,7 @@
  * and reports what the test has it report. `compute` does what a cluster would:
  * runs the bodies whose text came with them.
  */
-import { ClientReportRpcs, ClientRpcs, type CancelOutcome, type ClientReport, type Location, type TaskSummary, type WorkerSummary } from "@skein/protocol/ClientRpcs"
+import { ClientReportRpcs, ClientRpcs, type CancelOutcome, type ClientReport, type Location, type TaskSummary, type WorkerSummary, RelayFailed } from "@skein/protocol/ClientRpcs"
 import type { CodeDef } from "@skein/protocol/Code"
 import type { Failure } from "@skein/protocol/Failure"
 import type { Graph, SubmittedTask } from "@skein/protocol/Graph"
@@ -51,6 +51,7 @@ export interface FakeScheduler {
   /** What it answers. */
   cancel: (refs: ReadonlyArray<Ref>) => Effect.Effect<ReadonlyArray<CancelOutcome>>
   locate: (ref: Ref) => Effect.Effect<Location | null>
+  relay: (id: TaskId, run: RunId) => Stream.Stream<Uint8Array, RelayFailed>
   awaitWorkers: (count: number) => Effect.Effect<void>
   workers: ReadonlyArray<WorkerSummary>
   tasks: ReadonlyArray<TaskSummary>
@@ -134,6 +135,7 @@ const makeScheduler = Effect.fnUntraced(function*(session: Session.Session) {
       Detach: ({ refs }) => note({ _tag: "Detach", refs }),
       Release: ({ refs }) => note({ _tag: "Release", refs }),
       Watch: ({ on, ref }) => note({ _tag: "Watch", ref, on }),
+      Relay: ({ id, run }) => Stream.suspend(() => scheduler.relay(id, run)),
       Restart: () => Effect.succeed(false),
       Retry: ({ refs }) => note({ _tag: "Retry", refs }),
       Cancel: ({ force, note: why, refs }) => Effect.andThen(note({ _tag: "Cancel", refs, note: why, force }), Effect.suspend(() => scheduler.cancel(refs))),
@@ -196,6 +198,7 @@ const makeScheduler = Effect.fnUntraced(function*(session: Session.Session) {
 /** A worker's bulk server in memory, under this name; what it was asked for is noted. */
 export const bulkServer = Effect.fnUntraced(function*(
   network: Memory.Network["Service"],
+    relay: () => Stream.fail(new RelayFailed({ reason: "Missing", detail: "" })),
   name: string,
   read: (wanted: Wanted) => Answer
 ) {
