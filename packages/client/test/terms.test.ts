@@ -34,7 +34,7 @@ describe("terms", () => {
       ])
     }))
 
-  it.effect("travel once for all items of a map, whatever their keys and priorities (test_client.py::test_map_retries, ::test_restrictions_map)", () =>
+  it.effect("travel once for all items of a map, whatever their keys and priorities (test_client.py::test_restrictions_map)", () =>
     Effect.gen(function*() {
       const { client, scheduler } = yield* fake()
       yield* client.with({ resources: { GPU: 1 }, annotations: { text: "x".repeat(10_000) } })
