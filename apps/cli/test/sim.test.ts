@@ -2,8 +2,12 @@
  * `skein sim`, as it is typed.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
 import { execFile } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { folder, refuses } from "./command.ts"
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
@@ -47,14 +51,17 @@ describe("skein sim", () => {
     assert.strictEqual(code, 0)
   }, WITHIN)
 
-  it("says what is wrong with a file without a program, with none at all, and with a case that is none", async () => {
-    const none = await skein("sim", "run", here("sim.test.ts").replace("sim.test", "tsconfig").replace(".ts", ".json"))
-    assert.strictEqual(none.code, 1)
-    assert.include(none.err, "cannot be imported")
-    const missing = await skein("sim", "run", "nowhere.ts")
-    assert.include(missing.err, "nowhere.ts cannot be imported")
-    const noCase = await skein("sim", "replay", here("report.ts"), here("report.ts"))
-    assert.include(noCase.err, "is no case")
-    assert.deepStrictEqual([none.code, missing.code, noCase.code], [1, 1, 1])
+  it.effect("says what is wrong with a file that is not there, and with one without a program", () =>
+    Effect.gen(function*() {
+      yield* refuses(["sim", "run", "nowhere.ts"], `✖ there is no file nowhere.ts in ${process.cwd()}`)
+      const at = yield* folder
+      writeFileSync(join(at, "none.mjs"), "export const program = 1\n")
+      yield* refuses(["sim", "replay", "1", join(at, "none.mjs")], `✖ ${join(at, "none.mjs")} has no program: it has no default export\n  fix  export default an Effect that needs Client, Cluster or Sim, or a function that gives one`)
+    }), WITHIN)
+
+  it("says what is wrong with a case that is none", async () => {
+    const { code, err } = await skein("sim", "replay", here("report.ts"), here("report.ts"))
+    assert.strictEqual(code, 2)
+    assert.match(err, /^✖ .*report\.ts is no case: /)
   }, WITHIN)
 })

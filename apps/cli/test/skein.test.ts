@@ -1,109 +1,86 @@
-import * as NodeServices from "@effect/platform-node/NodeServices"
+/**
+ * What `skein` says before anything starts: help, mistakes, completions.
+ */
 import { assert, describe, it } from "@effect/vitest"
-import { Console, Effect, Layer, Redacted } from "effect"
-import { Command } from "effect/cli"
-import { type ChildProcess, spawn } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { Effect } from "effect"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { createInterface } from "node:readline"
-import { fileURLToPath } from "node:url"
-import { Client } from "skein"
-import { skein as command } from "../src/skein.ts"
+import { folder, refuses, said } from "./command.ts"
 
-const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
+/** What commands do is compiled when they first do it, and that is slow under vitest where every core is busy. */
+const WITHIN = 60_000
 
-/** Real processes start in real time, and slowly where every core is busy with tests. */
-const processesStart = 120_000
-
-const folder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "skein-cli-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
-)
-
-/** Runs the command in this process: what it says, and whether it does what it is asked for. */
-const skein = Effect.fnUntraced(function*(...args: ReadonlyArray<string>) {
-  const lines: Array<string> = []
-  const note = (...parts: ReadonlyArray<unknown>) => void lines.push(parts.join(" "))
-  const exit = yield* Command.runWith(command, { version: "0" })(args).pipe(
-    Effect.provideService(Console.Console, { ...globalThis.console, log: note, error: note }),
-    Effect.provide(NodeServices.layer),
-    Effect.exit
-  )
-  return { works: exit._tag === "Success", said: lines.join("\n") }
-})
-
-/** Says no, in these words. */
-const refuses = Effect.fnUntraced(function*(args: ReadonlyArray<string>, text: string) {
-  const { said, works } = yield* skein(...args)
-  assert.isFalse(works, args.join(" "))
-  assert.include(said, text)
-})
-
-/** Starts the command, and returns with its first line. SIGTERM ends it with the scope. */
-const started = Effect.fnUntraced(function*(...args: ReadonlyArray<string>) {
-  const child = yield* Effect.acquireRelease(Effect.sync(() => spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "inherit"] })), ended)
-  const line = yield* Effect.callback<string>((resume) => {
-    createInterface(child.stdout!).once("line", (line) => resume(Effect.succeed(line)))
-    child.once("exit", (code) => resume(Effect.die(new Error(`skein ${args.join(" ")} ended with ${code}`))))
-  })
-  return { child, line }
-})
-const ended = (child: ChildProcess) =>
-  Effect.callback<void>((resume) => {
-    if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
-    child.once("exit", () => resume(Effect.void))
-    child.kill("SIGTERM")
-  })
+const commands = [["run"], ["local"], ["scheduler"], ["worker"], ["sim", "run"], ["sim", "replay"]]
 
 describe("skein", () => {
-  it.effect("help names the subcommands, and each has examples", () =>
+  it.effect("help names the commands and the exit codes", () =>
     Effect.gen(function*() {
-      const [all, worker, scheduler] = [yield* skein("--help"), yield* skein("worker", "--help"), yield* skein("scheduler", "--help")]
-      assert.isTrue(all.works && worker.works && scheduler.works)
-      assert.match(all.said, /scheduler +Run a scheduler\n +worker +Run workers/)
-      assert.include(worker.said, "skein worker --zero 24 --address tcp://127.0.0.1:8786")
-      assert.include(scheduler.said, "skein scheduler --host 0.0.0.0 --token-file token")
+      const { code, err, out } = yield* said("--help")
+      assert.deepStrictEqual([code, err], [0, ""])
+      assert.include(out, "Exit codes: 0 done, 1 what ran has failed, 2 wrong usage, 3 no scheduler, 130 Ctrl-C, 143 SIGTERM.")
+      assert.include(out, [
+        "  run          Run a program on a cluster",
+        "  local        Run a cluster on this machine",
+        "  scheduler    Run a scheduler",
+        "  worker       Run workers for a scheduler that runs elsewhere",
+        "  sim          Simulated clusters in virtual time, under faults drawn from a seed"
+      ].join("\n"))
+      assert.isAtMost(out.trimEnd().split("\n").length, 24)
     }))
 
-  it.effect("refuses flags that it does not know, numbers that cannot be, and addresses that are none", () =>
+  it.effect("each command's help has examples, and says of every flag what it is for and what holds without it", () =>
     Effect.gen(function*() {
-      yield* refuses(["worker", "--zero", "1", "--address", "unix:/x", "--zeros"], "Unrecognized flag: --zeros")
-      yield* refuses(["worker", "--address", "unix:/x"], "--zero")
-      yield* refuses(["worker", "--zero", "5000", "--address", "unix:/x"], "Expected: a number from 1 to 4000")
-      yield* refuses(["worker", "--zero", "1", "--address", "nonsense"], "\"nonsense\" is no address")
-      yield* refuses(["scheduler", "--port", "65536"], "Expected: a number from 0 to 65535")
+      for (const command of commands) {
+        const { out } = yield* said(...command, "--help")
+        assert.match(out, new RegExp(`EXAMPLES\n {2}# .+\n {2}skein ${command.join(" ")}[ \n]`), command.join(" "))
+        const flags = /\nFLAGS\n([\s\S]*?)\n\n/.exec(out)![1]!.split("\n")
+        for (const flag of flags) assert.match(flag, /^ {2}--[a-z-]+( \S+)? {2,}[A-Z].*(\[(default: |env )|[Oo]therwise )/, `${command.join(" ")}: ${flag}`)
+      }
     }))
 
-  it.effect("a token must be there: in the file, and for a scheduler that others can reach", () =>
+  it.effect("what is misspelt is told alone, with what may have been meant", () =>
     Effect.gen(function*() {
+      yield* refuses(["wroker"], "✖ Unknown subcommand \"wroker\" for \"skein\"\n\n  Did you mean this?\n    worker\n  see  skein --help")
+      yield* refuses(["scheduler", "--prt", "1"], "✖ Unrecognized flag: --prt in command skein scheduler\n\n  Did you mean this?\n    --port\n  see  skein scheduler --help")
+      const at = yield* folder
+      writeFileSync(join(at, "report.ts"), "")
+      yield* refuses(["run", join(at, "reprot.ts")], `✖ there is no file ${join(at, "reprot.ts")}\n  Did you mean report.ts?`)
+      yield* refuses(["worker", "unix:/x", "--tasks", join(at, "nowhere.ts")], `✖ there is no file ${join(at, "nowhere.ts")} in ${process.cwd()}`)
+    }), WITHIN)
+
+  it.effect("numbers, lengths of time and resources that cannot be are refused by their flags", () =>
+    Effect.gen(function*() {
+      const wrong = (command: string, flag: string, got: string, expected: string) =>
+        `✖ Invalid value for flag --${flag}: "${got}". Expected: ${expected}\n  see  skein ${command} --help`
+      yield* refuses(["scheduler", "--port", "65536"], wrong("scheduler", "port", "65536", "a number from 0 to 65535"))
+      yield* refuses(["worker", "--zero", "5000", "unix:/x"], wrong("worker", "zero", "5000", "a number from 1 to 4000"))
+      yield* refuses(["scheduler", "--idle-timeout", "soon"], wrong("scheduler", "idle-timeout", "soon", "a length of time above 0, such as \"30 seconds\" or 30s, and not \"soon\""))
+      yield* refuses(["worker", "--resources", "GPU", "unix:/x"], wrong("worker", "resources", "GPU", "names and numbers, such as GPU=1,memory=4e9, and not GPU"))
+      yield* refuses(["worker", "--memory-limit", "lots", "unix:/x"], "✖ --memory-limit must be a number of bytes, a text such as \"2GiB\", a fraction of the machine's memory up to 1, \"auto\", or null or 0 for none, got \"lots\"")
+      yield* refuses(["worker", "--workers", "2", "--port", "9000", "unix:/x"], "✖ --port 9000 is one port, and 2 workers need one each: leave it out")
+      yield* refuses(["local", "--protocol", "unix", "--port", "1"], "✖ SKEIN4003 the option `schedulerPort` is not valid\n  `schedulerPort` needs `protocol: \"tcp\"`, and the protocol is \"unix\"")
+    }), WITHIN)
+
+  it.effect("a worker must be told where its scheduler is, once, and a scheduler that others can reach needs a token", () =>
+    Effect.gen(function*() {
+      yield* refuses(["worker"], "✖ where is the scheduler?\n  fix  give ADDRESS, --address or --scheduler-file, or set SKEIN_SCHEDULER_ADDRESS or SKEIN_SCHEDULER_FILE")
+      yield* refuses(["worker", "unix:/x", "--scheduler-file", "y"], "✖ where the scheduler is was said twice: give one of ADDRESS, --address and --scheduler-file")
+      yield* refuses(["worker", "nonsense"], "✖ SKEIN2008 \"nonsense\" is no address (a host and a port are wanted)\n  fix  `host:8786`, `tcp://host:8786` or `unix:/path`; for a cluster of your own, `LocalCluster.layer()` or `Client.layerAuto()`")
+      yield* refuses(["scheduler", "--host", "0.0.0.0"], "✖ --token-file is missing: others can reach 0.0.0.0, and could run code on the workers. Give a token, or listen on 127.0.0.1")
       const empty = join(yield* folder, "token")
       writeFileSync(empty, "\n")
-      yield* refuses(["scheduler", "--token-file", empty], "the file is empty")
-      yield* refuses(["scheduler", "--host", "0.0.0.0"], "Give a token, or listen on 127.0.0.1")
-    }))
+      const { code, err } = yield* said("scheduler", "--token-file", empty)
+      assert.strictEqual(code, 2)
+      assert.include(err, "the file is empty; it must hold the cluster's token")
+    }), WITHIN)
 
-  it.live("a scheduler and zero workers do a client's tasks at once, and end in good order", () =>
+  it.effect("what belongs to a cluster of one's own is refused beside another's address", () =>
+    refuses(["run", "x.ts", "--address", "unix:/x", "--workers", "2"], "✖ --workers is for a cluster of the program's own, and --address or --scheduler-file name another: leave one of them out"), WITHIN)
+
+  it.effect("completions are a script that knows the commands and flags", () =>
     Effect.gen(function*() {
-      const at = yield* folder
-      const tokenFile = join(at, "token")
-      writeFileSync(tokenFile, "a secret\n")
-      const socket = join(at, "s.sock")
-      const scheduler = yield* started("scheduler", "--unix", socket, "--token-file", tokenFile)
-      assert.strictEqual(scheduler.line, `the scheduler listens at unix:${socket}`)
-      const workers = yield* started("worker", "--zero", "3", "--address", `unix:${socket}`, "--token-file", tokenFile, "--name", "nil")
-      assert.match(workers.line, /^3 zero workers are registered with unix:.*s\.sock and serve results at tcp:\/\/127\.0\.0\.1:\d+$/)
-
-      const client = yield* Effect.provideContext(Client, yield* Layer.build(Client.layer({ address: `unix:${socket}`, token: Redacted.make("a secret") })))
-      const names = (yield* client.inspect.workers).map(({ name }) => name)
-      assert.deepStrictEqual([...names].sort(), ["nil-0", "nil-1", "nil-2"])
-      const leaves = yield* client.map((n: number) => n + 1, Array.from({ length: 100 }, (_, n) => n))
-      const sum = yield* client.submit((values: ReadonlyArray<number>) => values.reduce((a, b) => a + b, 0), leaves)
-      // Nothing was computed: the result of everything is 0.
-      assert.deepStrictEqual(new Set([yield* sum.result, ...(yield* client.gather(leaves))]), new Set([0]))
-
-      yield* ended(workers.child)
-      yield* Effect.repeat(client.inspect.workers, { until: (workers) => workers.length === 0 })
-      yield* ended(scheduler.child)
-    }), processesStart)
+      const { code, out } = yield* said("--completions", "bash")
+      assert.strictEqual(code, 0)
+      for (const word of ["skein", "scheduler", "--scheduler-file", "--no-workers-timeout"]) assert.include(out, word)
+    }))
 })

@@ -17,6 +17,7 @@ import { Journal } from "@skein/runtime/scheduler/Journal"
 import { Memory } from "@skein/runtime/scheduler/Memory"
 import * as SchedulerConfig from "@skein/runtime/scheduler/SchedulerConfig"
 import * as Tree from "@skein/runtime/scheduler/Tree"
+import type { SupervisorShutdown } from "@skein/runtime/supervision/Supervisor"
 import * as NodeSockets from "@skein/runtime/worker/node/NodeSockets"
 import { Sockets } from "@skein/runtime/worker/Sockets"
 import * as Address from "@skein/transport/Address"
@@ -39,19 +40,26 @@ export interface SchedulerService {
 export class Scheduler extends Context.Service<Scheduler, SchedulerService>()("skein/Scheduler") {
   /** Listens when the layer is built, and ends with its scope. Fails with "BadOption", or "PortTaken". */
   static layer(options: SchedulerOptions = {}): Layer.Layer<Scheduler, ClusterError> {
-    return Layer.effectContext(TaskImport.notForTasks(start(options))).pipe(
-      Layer.provide([Hashing.layer, Journal.layerNoop, NodeSockets.layer, PrivateDirectory.layer]),
-      Layer.provideMerge(Network.layer)
-    )
+    return layerAt(options, undefined)
   }
 }
 
-/** What it takes to be let in by a scheduler of this program. Beside `Scheduler`, for who stands beside it. */
+/** What only those know who stand beside a scheduler of this program. */
 export class SchedulerHere extends Context.Service<SchedulerHere, {
+  /** What it takes to be let in. */
   readonly token: Redacted.Redacted<string> | undefined
+  /** Completes when it has been idle for as long as it may; fails when it cannot go on, which its log has told by then. */
+  readonly ended: Effect.Effect<void, SupervisorShutdown>
 }>()("@skein/cluster/SchedulerHere") {}
 
-const start = Effect.fnUntraced(function*(options: SchedulerOptions) {
+/** `Scheduler.layer`, and what stands beside it. `path`: of the unix socket; undefined: where the options say. */
+export const layerAt = (options: SchedulerOptions, path: string | undefined): Layer.Layer<Scheduler | SchedulerHere, ClusterError> =>
+  Layer.effectContext(TaskImport.notForTasks(start(options, path))).pipe(
+    Layer.provide([Hashing.layer, Journal.layerNoop, NodeSockets.layer, PrivateDirectory.layer]),
+    Layer.provideMerge(Network.layer)
+  )
+
+const start = Effect.fnUntraced(function*(options: SchedulerOptions, path: string | undefined) {
   const { listening, schedulerFile, token, tuning } = yield* Effect.mapError(Effect.fromResult(readScheduler(options, Machine.here())), badOption)
   const config = yield* Effect.orDie(SchedulerConfig.decode({
     ...tuning,
@@ -60,12 +68,12 @@ const start = Effect.fnUntraced(function*(options: SchedulerOptions) {
     workerGraceMs: RESUME_LIMIT_MS
   }))
   const files = yield* Directory
-  const { address, server } = yield* Effect.mapError((yield* Sockets).listen(yield* addressOf(listening)), (failed) =>
+  const { address, server } = yield* Effect.mapError((yield* Sockets).listen(path === undefined ? yield* addressOf(listening) : Address.print(Address.unix(path))), (failed) =>
     ClusterError.because(failed.detail.includes("EADDRINUSE") ? "PortTaken" : "WorkersFailed", { detail: failed.message }))
   const tree = yield* Effect.provideService(Tree.start(config, server), Memory, NodeMemory.make())
   if (schedulerFile !== undefined) yield* Effect.mapError(files.keepFile(schedulerFile, File.format(address, token)), (failed) => failed)
   yield* Effect.forkScoped(Effect.tapCause(tree.ended, (cause) => Effect.logError(`the scheduler at ${address} has ended`, cause)))
-  return Context.make(Scheduler, { address, dashboardLink: Option.none() }).pipe(Context.add(SchedulerHere, { token }))
+  return Context.make(Scheduler, { address, dashboardLink: Option.none() }).pipe(Context.add(SchedulerHere, { token, ended: tree.ended }))
 })
 
 const addressOf = Effect.fnUntraced(function*(listening: Listening) {

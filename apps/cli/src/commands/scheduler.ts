@@ -3,71 +3,52 @@
  */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import * as Console from "effect/Console"
-import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import * as NodeMemory from "@skein/runtime/node/NodeMemory"
-import { Journal } from "@skein/runtime/scheduler/Journal"
-import { Memory } from "@skein/runtime/scheduler/Memory"
-import * as SchedulerConfig from "@skein/runtime/scheduler/SchedulerConfig"
-import * as Tree from "@skein/runtime/scheduler/Tree"
-import * as NodeSockets from "@skein/runtime/worker/node/NodeSockets"
-import { Sockets } from "@skein/runtime/worker/Sockets"
-import * as Address from "@skein/transport/Address"
-import { Network } from "@skein/transport/Memory"
-import * as Hashing from "@skein/transport/node/Hashing"
-import { explained, tokenFile, within } from "../flags.ts"
+import { duration, host, json, networkInterface, port, protocol, tokenFile, within, writeTo } from "../flags.ts"
+import { lazily } from "../lazily.ts"
 
 const flags = {
-  host: Flag.String("host").pipe(
-    Flag.withDefault("127.0.0.1"),
-    Flag.withDescription("Address to bind; one beyond this machine needs a token")
-  ),
-  port: Flag.Int("port").pipe(
-    within(0, 65_535),
-    Flag.withDefault(8786),
-    Flag.withDescription("Port; 0: any free one")
+  host: host.pipe(Flag.withDescription("Address to bind; one beyond this machine needs a token [default: 127.0.0.1]"), Flag.optional),
+  port: port.pipe(Flag.withDescription("Port; 0: any free one [default: 8786]"), Flag.optional),
+  interface: networkInterface,
+  protocol: protocol.pipe(
+    Flag.withDescription("What to listen on: tcp, or unix for a socket in a directory that nobody else can enter [default: tcp, or unix with --unix]"),
+    Flag.optional
   ),
   unix: Flag.String("unix").pipe(
     Flag.withMetavar("PATH"),
-    Flag.withDescription("Listen on this unix socket instead, in a directory that nobody else can enter"),
+    Flag.withDescription("Listen on this unix socket, in a directory that nobody else can enter [default: none]"),
     Flag.optional
   ),
-  tokenFile
+  tokenFile,
+  schedulerFile: writeTo,
+  validate: Flag.Boolean("validate").pipe(
+    Flag.withDescription("Check all invariants after every batch, which is slow; a broken one ends the scheduler [default: no]"),
+    Flag.withDefault(false)
+  ),
+  allowedFailures: Flag.Int("allowed-failures").pipe(
+    within(0, 10_000),
+    Flag.withMetavar("N"),
+    Flag.withDescription("How many workers a task may end; with one more it fails with KilledWorker [default: 3]"),
+    Flag.optional
+  ),
+  workerTtl: duration("worker-ttl").pipe(Flag.withDescription("A worker that is silent for so long is lost [default: 5 minutes]"), Flag.optional),
+  idleTimeout: duration("idle-timeout").pipe(Flag.withDescription("End after so long without work [default: never]"), Flag.optional),
+  noWorkersTimeout: duration("no-workers-timeout").pipe(
+    Flag.withDescription("Tasks that no worker can run for so long fail with NoEligibleWorker [default: they wait]"),
+    Flag.optional
+  ),
+  json: json.pipe(Flag.withDescription("Say in one line of JSON where it listens [default: in words]"))
 }
 
-const serve = Effect.fnUntraced(function*({ host, port, tokenFile, unix }: Command.Command.Config.Infer<typeof flags>) {
-  const path = Option.getOrNull(unix)
-  const config = yield* SchedulerConfig.decode({
-    protocol: path === null ? "tcp" : "unix",
-    host,
-    port,
-    path,
-    token: Option.getOrNull(Option.map(tokenFile, Redacted.value))
-  })
-  const sockets = yield* Sockets
-  const listening = yield* sockets.listen(Address.print(path === null ? Address.tcp(host, port) : Address.unix(path)))
-  const tree = yield* Tree.start(config, listening.server)
-  yield* Console.log(`the scheduler listens at ${listening.address}`)
-  return yield* tree.ended
-})
+export type SchedulerFlags = Command.Command.Config.Infer<typeof flags>
 
-const services = Layer.mergeAll(
-  Hashing.layer,
-  Journal.layerNoop,
-  // The process is the scheduler's own, so it may refuse new tasks when it is nearly full.
-  Layer.sync(Memory, NodeMemory.make),
-  Layer.provide(NodeSockets.layer, Network.layer)
-)
-
-export const scheduler = Command.make("scheduler", flags, (options) => explained(Effect.scoped(serve(options))).pipe(Effect.provide(services))).pipe(
+export const scheduler = Command.make("scheduler", flags, (options) => lazily(() => import("../programs/scheduler.ts"), ({ serve }) => serve(options))).pipe(
   Command.withShortDescription("Run a scheduler"),
-  Command.withDescription("Runs a scheduler until SIGINT or SIGTERM. Its address is the one line that it prints."),
+  Command.withDescription("Runs a scheduler until Ctrl-C or SIGTERM. Where it listens is the one line that it prints; what it logs goes to standard error."),
   Command.withExamples([
     { command: "skein scheduler", description: "On this machine, port 8786" },
     { command: "skein scheduler --host 0.0.0.0 --token-file token", description: "For other machines; the token is what they must show" },
+    { command: "skein scheduler --port 0 --scheduler-file /shared/scheduler.json --json", description: "On any free port, which workers and clients read from the file" },
     { command: "skein scheduler --unix /run/user/1000/skein.sock", description: "On a unix socket" }
   ])
 )

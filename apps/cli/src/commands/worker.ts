@@ -1,65 +1,77 @@
 /**
  * `skein worker`: workers for a scheduler that runs already.
- *
- * In this release only those of `--zero`, which answer at once and run nothing;
- * workers that run tasks are started by `LocalCluster`.
  */
+import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import * as Console from "effect/Console"
-import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as NodeHost from "@skein/runtime/worker/node/NodeHost"
-import * as NodeSockets from "@skein/runtime/worker/node/NodeSockets"
-import * as ZeroWorkers from "@skein/runtime/worker/zero/ZeroWorkers"
-import * as Address from "@skein/transport/Address"
-import { Network } from "@skein/transport/Memory"
-import * as Hashing from "@skein/transport/node/Hashing"
-import { explained, tokenFile, within } from "../flags.ts"
+import { address, duration, fibers, findBy, host, json, memoryLimit, networkInterface, resources, tasks, threads, tokenFile, within, workers } from "../flags.ts"
+import { lazily } from "../lazily.ts"
 
 const flags = {
+  scheduler: Argument.String("ADDRESS").pipe(
+    Argument.withDescription("Where the scheduler listens: host:port, tcp://host:port or unix:/path; or else --address or --scheduler-file says it"),
+    Argument.optional
+  ),
+  address,
+  schedulerFile: findBy,
+  tokenFile,
+  workers: workers("Worker processes, which this one watches over [default: 1]"),
+  threads,
+  fibers,
+  memoryLimit,
+  resources,
+  name: Flag.String("name").pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription("What the worker is called; of several, NAME-0, NAME-1 and so on [default: drawn, beginning with the machine's name]"),
+    Flag.optional
+  ),
+  tasks,
+  code: Flag.Literals("code", ["any", "modules-only"]).pipe(
+    Flag.withDefault("any" as const),
+    Flag.withDescription("With modules-only: run the tasks of --tasks, and refuse functions that clients send as text [default: any]")
+  ),
+  host: host.pipe(Flag.withDescription("Address at which the workers serve results [default: the one from which they reach the scheduler]"), Flag.optional),
+  port: Flag.Int("port").pipe(within(0, 65_535), Flag.withDescription("Port at which the worker serves results; 0: any free one, as several need it [default: 0]"), Flag.optional),
+  interface: networkInterface,
+  contactAddress: Flag.String("contact-address").pipe(
+    Flag.withMetavar("ADDRESS"),
+    Flag.withDescription("What others are told to dial for results, behind a proxy or in a container [default: the address listened at]"),
+    Flag.optional
+  ),
+  localDirectory: Flag.String("local-directory").pipe(
+    Flag.withMetavar("FOLDER"),
+    Flag.withDescription("Folder for the workers' files, made if it is not there [default: a temporary one that goes with them]"),
+    Flag.optional
+  ),
+  deathTimeout: duration("death-timeout").pipe(
+    Flag.withDescription("End with exit code 3 when there has been no scheduler for so long, such as \"30 seconds\" [default: wait for ever]"),
+    Flag.optional
+  ),
+  resumeTimeout: duration("resume-timeout").pipe(
+    Flag.withDescription("How long a broken connection may take to come back before the workers' tasks are placed elsewhere [default: 5 seconds]"),
+    Flag.optional
+  ),
+  json: json.pipe(Flag.withDescription("Say in one line of JSON that the workers are registered [default: in words]")),
   zero: Flag.Int("zero").pipe(
     within(1, 4_000),
     Flag.withMetavar("N"),
-    Flag.withDescription("Run N workers in this process that run no task, but answer each at once: for measuring the scheduler")
-  ),
-  address: Flag.String("address").pipe(
-    Flag.withMetavar("ADDRESS"),
-    Flag.withDescription("Where the scheduler listens: host:port, tcp://host:port or unix:/path")
-  ),
-  tokenFile,
-  host: Flag.String("host").pipe(
-    Flag.withDefault("127.0.0.1"),
-    Flag.withDescription("Where the workers serve results, on any free port")
-  ),
-  name: Flag.String("name").pipe(
-    Flag.withDefault("zero"),
-    Flag.withDescription("The workers are called NAME-0, NAME-1 and so on")
+    Flag.withDescription("Instead of workers, N in this process that run no task and answer each at once, for measuring the scheduler [default: none]"),
+    Flag.optional
   )
 }
 
-const work = Effect.fnUntraced(function*(options: Command.Command.Config.Infer<typeof flags>) {
-  const { address, host, name, zero } = options
-  const { dataAddress, ended } = yield* ZeroWorkers.start({
-    count: zero,
-    name,
-    scheduler: address,
-    token: Option.getOrUndefined(options.tokenFile),
-    listen: Address.print(Address.tcp(host, 0)),
-    host
-  })
-  yield* Console.log(`${zero} zero workers are registered with ${address} and serve results at ${dataAddress}`)
-  yield* ended
-})
+export type WorkerFlags = Command.Command.Config.Infer<typeof flags>
 
-const services = Layer.mergeAll(Hashing.layer, NodeHost.layer, Layer.provide(NodeSockets.layer, Network.layer))
-
-export const worker = Command.make("worker", flags, (options) => explained(Effect.scoped(work(options))).pipe(Effect.provide(services))).pipe(
-  Command.withShortDescription("Run workers"),
-  Command.withDescription("Registers workers with a scheduler, and keeps them until the scheduler sends them away or SIGINT comes."),
+export const worker = Command.make("worker", flags, (options) => lazily(() => import("../programs/worker.ts"), ({ work }) => work(options))).pipe(
+  Command.withShortDescription("Run workers for a scheduler that runs elsewhere"),
+  Command.withDescription(
+    "Runs worker processes and watches over them: one that dies is started again, and the scheduler is told what it died of. " +
+      "Ends when the scheduler sends the workers away, with --death-timeout when it is gone, and with Ctrl-C."
+  ),
   Command.withExamples([
-    { command: "skein worker --zero 24 --address tcp://127.0.0.1:8786", description: "24 workers that answer at once" },
-    { command: "skein worker --zero 1000 --address unix:/run/skein.sock --token-file token", description: "1,000 of them, for a cluster with a token" }
+    { command: "skein worker tcp://10.0.0.4:8786 --tasks tasks.ts", description: "One worker with as many threads as there are cores, and the tasks of tasks.ts" },
+    { command: "skein worker --scheduler-file /shared/scheduler.json --workers 4 --threads 2 --memory-limit 2GiB", description: "Four processes, for the scheduler that wrote the file" },
+    { command: "skein worker 10.0.0.4:8786 --token-file token --resources GPU=1 --tasks tasks.ts --code modules-only", description: "One that offers a GPU, and takes no code from clients" },
+    { command: "skein worker --zero 24 tcp://127.0.0.1:8786", description: "24 workers that answer at once" }
   ])
 )
