@@ -23,6 +23,7 @@ import { type ClientOptions, clientSettings } from "./ClientOptions.ts"
 import { Cluster, type ClusterService, clusterOf, type Manager, MoreClients } from "./Cluster.ts"
 import { type Configurable, configured } from "./Configured.ts"
 import { connect } from "./Connection.ts"
+import { explain } from "./Explain.ts"
 import type { CancelOptions, Future } from "./Future.ts"
 import { gather, gatherExits } from "./Gather.ts"
 import type { ErrorsOf, Gathered, Inputs } from "./Input.ts"
@@ -103,6 +104,8 @@ export interface ClientService {
   withProgress(futures: Iterable<Future.Any>, options?: ProgressOptions): Effect.Effect<void, SchedulerLost>
   /** Fails with "Timeout". @default timeout: none */
   waitForWorkers(n: number, options?: { readonly timeout?: Duration.Input }): Effect.Effect<void, ClusterError | SchedulerLost>
+  /** Why a key is not running, or where it is, or why it failed: one sentence. */
+  explain(key: string | Future.Any): Effect.Effect<string, SchedulerLost>
   readonly inspect: Inspect
 }
 
@@ -195,6 +198,7 @@ export const makeService = (core: Core, manager?: Manager): ClientService => {
     scoped: Effect.map(scopeHoldings, (scope) => face({ ...by, scope: by.scope === undefined ? scope : both(by.scope, scope) })),
     connection: core.connection,
     withProgress: (futures, options) => withProgress(core, futures, options),
+    explain: (key) => explain(core, key),
     waitForWorkers: (n, options) => waitForWorkers(core, n, options?.timeout),
     inspect
   })

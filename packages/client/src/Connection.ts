@@ -60,6 +60,7 @@ const assemble = Effect.fnUntraced(function*(settings: Located, gone: Effect.Eff
   const ofSession = yield* Scope.fork(scope)
   const unique = Hex.encode(hashing.random(16))
   const name = settings.name ?? `client-${unique.slice(0, 8)}`
+  const id = `${name}-${unique.slice(0, 12)}`
   const greeting: Greeting = { role: "client", name, ...(settings.token === undefined ? {} : { token: settings.token }) }
 
   const outbox = yield* Outbox.make
@@ -76,6 +77,8 @@ const assemble = Effect.fnUntraced(function*(settings: Located, gone: Effect.Eff
       const scheduler = yield* Duplex.make(session, { serve: ClientReportRpcs, call: ClientRpcs }).pipe(
         Effect.provide(ClientReportRpcs.toLayer({ Report: ({ segments }) => Effect.sync(() => references.report(segments)) }))
       )
+      // Should the session be over already, everybody hears of that in another way.
+      yield* Effect.ignore(scheduler.Introduce({ id }))
       return { session, scheduler }
     }).pipe(
       Effect.provideService(Hashing, hashing),
@@ -124,7 +127,7 @@ const assemble = Effect.fnUntraced(function*(settings: Located, gone: Effect.Eff
   )
   let calls = 0
   const core: Core = {
-    id: `${name}-${unique.slice(0, 12)}`,
+    id,
     name,
     address,
     references,

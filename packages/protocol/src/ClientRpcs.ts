@@ -39,6 +39,9 @@ export const WorkerSummary = Schema.Struct({
   /** Of the results it holds. */
   managedBytes: Schema.Number,
   processing: Schema.Number,
+  /** It would start another task of either kind at once; it is given no more of some kind for now. */
+  idle: Schema.Boolean,
+  saturated: Schema.Boolean,
   /** What it offers in all to tasks that ask for it. */
   resources: Resources,
   nanny: Schema.NullOr(Schema.String),
@@ -65,6 +68,37 @@ export const TaskSummary = Schema.Struct({
 })
 export type TaskSummary = typeof TaskSummary.Type
 
+/** Where a task is: the part of a summary that is asked for often. `workers`, `nbytes`: as in a summary. */
+export const TaskPlace = Schema.Struct({
+  key: Key,
+  status: TaskStatus,
+  workers: Schema.Array(Schema.String),
+  nbytes: Schema.NullOr(Schema.Number)
+})
+export type TaskPlace = typeof TaskPlace.Type
+
+/** Which tasks: of these keys, or all; what nobody knows is left out. `from`: 0, or where the last part ended. */
+const which = { keys: Schema.NullOr(Schema.Array(Key)), from: Schema.Number }
+/** One part of a long answer. `next`: where the next part begins; null: this was the last. */
+const part = <S extends Schema.Top>(row: S) => Schema.Struct({ rows: Schema.Array(row), next: Schema.NullOr(Schema.Number) })
+
+/** A client as `inspect.clients` shows it. `wants`: keys that it holds. */
+export const ClientSummary = Schema.Struct({ id: Schema.String, name: Schema.String, wants: Schema.Number })
+export type ClientSummary = typeof ClientSummary.Type
+
+/** A scheduler as `inspect.scheduler` shows it. */
+export const SchedulerSummary = Schema.Struct({
+  /** Unlike any other scheduler's, and another one each time it is started. */
+  id: Schema.String,
+  startedAtMs: Schema.Number,
+  /** Threads of all workers. */
+  nthreads: Schema.Number,
+  /** Bytes, of all workers that have a limit. */
+  memoryLimitBytes: Schema.Number,
+  versions: Schema.Record(Schema.String, Schema.String)
+})
+export type SchedulerSummary = typeof SchedulerSummary.Type
+
 /** Where a value can be fetched: ask any of `addresses` for (`id`, `run`). */
 export const Location = Schema.Struct({
   id: TaskId,
@@ -74,8 +108,17 @@ export const Location = Schema.Struct({
 })
 export type Location = typeof Location.Type
 
+/** The scheduler could not hand on a value. */
+export class RelayFailed extends Schema.TaggedError<RelayFailed>()("RelayFailed", {
+  /** `Missing`: nobody has it any more, as far as the scheduler knows; news of it are on their way. */
+  reason: Schema.Literals(["Missing", "TooLarge", "Failed"]),
+  detail: Schema.String
+}) {}
+
 /** What a client says to the scheduler. */
 export class ClientRpcs extends RpcGroup.make(
+  /** By what the client knows itself. The first thing it says. */
+  tell("Introduce", { id: Schema.String.check(Schema.isMaxLength(512)) }),
   tell("Submit", { graph: Graph }),
   /** The client wants keys that somebody has submitted, under numbers of its own. What nobody knows is reported as `Unknown`. */
   tell("Want", { rows: Schema.Array(Schema.Struct({ ref: Ref, key: Key })) }),
@@ -94,6 +137,8 @@ export class ClientRpcs extends RpcGroup.make(
   }),
   /** Where the value is now; null if nobody has it (a `Report` follows when that changes). */
   Rpc.make("Locate", { payload: { ref: Ref }, success: Schema.NullOr(Location) }),
+  /** The value of this run in pieces, for who reaches no worker. */
+  Rpc.make("Relay", { payload: { id: TaskId, run: RunId }, success: Schema.Uint8Array, error: RelayFailed, stream: true }),
   /** Answered once at least `count` workers are there. */
   Rpc.make("AwaitWorkers", { payload: { count: Schema.Number } }),
   /**
@@ -101,20 +146,23 @@ export class ClientRpcs extends RpcGroup.make(
    * and if none has, nothing is done and the answer is false.
    */
   Rpc.make("Restart", { payload: { workers: Schema.NullOr(Schema.Number) }, success: Schema.Boolean }),
+  /** Sends all workers away, and ends the scheduler. Whoever manages the workers may start them again. */
+  Rpc.make("ShutDown", {}),
   Rpc.make("Workers", { success: Schema.Array(WorkerSummary) }),
   Rpc.make("Counts", { success: Schema.Record(TaskStatus, Schema.Number) }),
-  /** Of these keys, or of all; keys that nobody knows are left out. At most 100,000 rows. */
-  Rpc.make("Tasks", { payload: { keys: Schema.NullOr(Schema.Array(Key)) }, success: Schema.Array(TaskSummary) }),
+  /** In parts, of which each is as the scheduler is then. Of long lists in a row the first 10,000 names are told. */
+  Rpc.make("Tasks", { payload: which, success: part(TaskSummary) }),
+  Rpc.make("Places", { payload: which, success: part(TaskPlace) }),
+  /** The first 100,000. */
+  Rpc.make("Clients", { success: Schema.Array(ClientSummary) }),
+  Rpc.make("About", { success: SchedulerSummary }),
+  /** How long tasks of a name are expected to take, from those that finished; milliseconds. The first 100,000. */
+  Rpc.make("Durations", { success: Schema.Array(Schema.Struct({ name: Schema.String, ms: Schema.Number })) }),
+  /** Why it is not running, or where it is, or why it failed, in one sentence. */
+  Rpc.make("Explain", { payload: { key: Key }, success: Schema.String }),
   /** What happened to a key, oldest first, across the cluster. */
   Rpc.make("Story", { payload: { key: Key }, success: Schema.Array(Schema.String) })
 ) {}
-/** The scheduler could not hand on a value. */
-export class RelayFailed extends Schema.TaggedError<RelayFailed>()("RelayFailed", {
-  /** `Missing`: nobody has it any more, as far as the scheduler knows; news of it are on their way. */
-  reason: Schema.Literals(["Missing", "TooLarge", "Failed"]),
-  detail: Schema.String
-}) {}
-
 
 /** Rows of news for a client. Segments keep their order; rows of one kind stand together, for they are encoded as a run. */
 export const ClientReport = Schema.TaggedUnion({
@@ -137,8 +185,6 @@ export const ClientReport = Schema.TaggedUnion({
 })
 export type ClientReport = typeof ClientReport.Type
 
-  /** The value of this run in pieces, for who reaches no worker. */
-  Rpc.make("Relay", { payload: { id: TaskId, run: RunId }, success: Schema.Uint8Array, error: RelayFailed, stream: true }),
 /** What the scheduler says to a client. */
 export class ClientReportRpcs extends RpcGroup.make(
   tell("Report", { segments: packed.news(ClientReport) })

@@ -24,7 +24,7 @@ import { Hashing } from "@skein/transport/Hashing"
 import * as Memory from "@skein/transport/Memory"
 import * as NodeHashing from "@skein/transport/node/Hashing"
 import * as Session from "@skein/transport/Session"
-import { Cause, Deferred, Effect, Option, Queue, Redacted, Result, type Scope } from "effect"
+import { Cause, Deferred, Effect, Option, Queue, Redacted, Result, type Scope, Stream } from "effect"
 
 export const token = Redacted.make("a token that only the tests know")
 
@@ -137,13 +137,29 @@ const makeScheduler = Effect.fnUntraced(function*(session: Session.Session) {
       Watch: ({ on, ref }) => note({ _tag: "Watch", ref, on }),
       Relay: ({ id, run }) => Stream.suspend(() => scheduler.relay(id, run)),
       Restart: () => Effect.succeed(false),
+      ShutDown: () => Effect.void,
       Retry: ({ refs }) => note({ _tag: "Retry", refs }),
       Cancel: ({ force, note: why, refs }) => Effect.andThen(note({ _tag: "Cancel", refs, note: why, force }), Effect.suspend(() => scheduler.cancel(refs))),
       Locate: ({ ref }) => Effect.andThen(note({ _tag: "Locate", ref }), Effect.suspend(() => scheduler.locate(ref))),
       AwaitWorkers: ({ count }) => Effect.suspend(() => scheduler.awaitWorkers(count)),
       Workers: () => Effect.sync(() => scheduler.workers),
       Counts: () => Effect.succeed({ released: 0, waiting: 1, noWorker: 0, queued: 2, processing: 3, memory: 4, erred: 5 }),
-      Tasks: ({ keys }) => Effect.sync(() => scheduler.tasks.filter(({ key }) => keys === null || keys.includes(key))),
+      Introduce: () => Effect.void,
+      // Two rows at a time.
+      Tasks: ({ from, keys }) =>
+        Effect.sync(() => {
+          const rows = scheduler.tasks.filter(({ key }) => keys === null || keys.includes(key))
+          return { rows: rows.slice(from, from + 2), next: from + 2 < rows.length ? from + 2 : null }
+        }),
+      Places: ({ from, keys }) =>
+        Effect.sync(() => {
+          const rows = scheduler.tasks.filter(({ key }) => keys === null || keys.includes(key))
+          return { rows: rows.slice(from, from + 2).map(({ key, nbytes, status, workers }) => ({ key, nbytes, status, workers })), next: from + 2 < rows.length ? from + 2 : null }
+        }),
+      Clients: () => Effect.succeed([{ id: "ann-1", name: "ann", wants: 3 }]),
+      About: () => Effect.succeed({ id: "s", startedAtMs: 5, nthreads: 4, memoryLimitBytes: 100, versions: { skein: "0" } }),
+      Durations: () => Effect.succeed([{ name: "inc", ms: 2.5 }]),
+      Explain: ({ key }) => Effect.succeed(`"${key}" is what it is.`),
       Story: ({ key }) => Effect.succeed([`${key} was born`])
     }))
   )
@@ -183,6 +199,7 @@ const makeScheduler = Effect.fnUntraced(function*(session: Session.Session) {
     pending: (ref) => report({ _tag: "Pending", refs: [ref as Ref] }),
     cancel: (refs) => Effect.succeed(refs.map(() => "cancelled" as const)),
     locate: () => Effect.succeed(null),
+    relay: () => Stream.fail(new RelayFailed({ reason: "Missing", detail: "" })),
     awaitWorkers: () => Effect.void,
     workers: [],
     tasks: [],
@@ -198,7 +215,6 @@ const makeScheduler = Effect.fnUntraced(function*(session: Session.Session) {
 /** A worker's bulk server in memory, under this name; what it was asked for is noted. */
 export const bulkServer = Effect.fnUntraced(function*(
   network: Memory.Network["Service"],
-    relay: () => Stream.fail(new RelayFailed({ reason: "Missing", detail: "" })),
   name: string,
   read: (wanted: Wanted) => Answer
 ) {

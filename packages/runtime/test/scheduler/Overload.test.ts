@@ -68,7 +68,7 @@ const worksAgain = Effect.fnUntraced(function*(client: Rig.FakeClient, size: num
   }
   for (let n = size + 1;; n++) {
     yield* client.rpc.Submit({ graph: { codes: [], tasks: [task(n, `again-${n}`)], last: true } })
-    const [{ status } = { status: "unknown" }] = yield* client.rpc.Tasks({ keys: [task(n, `again-${n}`).key] })
+    const { rows: [{ status } = { status: "unknown" }] } = yield* client.rpc.Tasks({ keys: [task(n, `again-${n}`).key], from: 0 })
     if (status === "noWorker") return
     yield* Effect.sleep("100 millis")
   }

@@ -306,8 +306,9 @@ describe("inspecting", () => {
       assert.deepInclude(shown, { worker: worker.worker, name: "w", pid: 77, nthreads: 2, memoryBytes: 1234, managedBytes: 8, processing: 1 })
       assert.deepInclude(yield* client.rpc.Counts(), { memory: 1, processing: 1 })
 
-      const all = yield* client.rpc.Tasks({ keys: null })
-      assert.deepStrictEqual(all, yield* client.rpc.Tasks({ keys: [key("a"), Key.make("unheard of"), key("b")] }))
+      const { next, rows: all } = yield* client.rpc.Tasks({ keys: null, from: 0 })
+      assert.isNull(next)
+      assert.deepStrictEqual(all, (yield* client.rpc.Tasks({ keys: [key("a"), Key.make("unheard of"), key("b")], from: 0 })).rows)
       assert.deepStrictEqual(all[0], {
         key: key("a"),
         name: "inc",

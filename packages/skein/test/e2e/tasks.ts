@@ -156,3 +156,9 @@ export const clientId = Task.fn("clientId", Effect.fnUntraced(function*(_: numbe
 }))
 /** Gives what cannot leave its worker. */
 export const unsendable = Task.fn("unsendable", (_: number) => Effect.succeed({ connection: { open: () => true } }))
+
+/** What a task gives as plain data, and whoever has the schema as an instance. */
+export class Point extends Schema.Class<Point>("Point")({ x: Schema.Number, y: Schema.Number }) {}
+export const point = Task.fn("point", (x: number, y: number) => ({ x, y }))
+/** Like `inc`, and called by nobody else. */
+export const once = Task.fn("once", (n: number) => n + 1)
