@@ -71,7 +71,7 @@ describe("options of a local cluster at work", () => {
       assert.isUndefined(process.env["SKEIN_TEST_LEVEL"])
     })), WITHIN)
 
-  it.live("as processes: its name, its workers' environment, what is printed of their lines, and what is kept", () =>
+  it.live("as processes: its name, its workers' environment, what is printed of their lines, and what is kept (test_nanny.py::test_environment_variable_overlay)", () =>
     Effect.gen(function*() {
       const lines = yield* printed(Effect.gen(function*() {
         const client = yield* Client

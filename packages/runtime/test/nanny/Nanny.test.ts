@@ -144,7 +144,7 @@ describe("one life", () => {
 })
 
 describe("many lives", () => {
-  it.effect("a child that cannot be started is tried again later, and given up with its last words", () =>
+  it.effect("a child that cannot be started is tried again later, and given up with its last words (test_nanny.py::test_worker_start_exception)", () =>
     Effect.gen(function*() {
       const { nanny } = yield* begin({}, "no more processes")
       yield* nanny.awaitStatus((status) => status._tag === "BackingOff")

@@ -3,11 +3,17 @@
  * of two workers, as those are. Named after them, and entered in TABLE.md.
  */
 import { assert, layer, type Vitest } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Fiber, Option, type Scope, Stream } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Layer, Option, type Scope, Stream } from "effect"
 import { Client, type Cluster, Future, LocalCluster, type SubmitError, TaskOrigin } from "skein"
 import * as tasks from "./tasks.ts"
 
-const cluster = LocalCluster.layer({ workers: 2, threadsPerWorker: 1, processes: false, tasks: new URL("./tasks.ts", import.meta.url) })
+const cluster = LocalCluster.layer({
+  workers: 2,
+  threadsPerWorker: 1,
+  processes: false,
+  resources: { GPU: 1 },
+  tasks: new URL("./tasks.ts", import.meta.url)
+})
 
 /** Milliseconds, on a machine that has other things to do. */
 const WITHIN = 30_000
@@ -27,6 +33,9 @@ const awaitCounts = (client: Client["Service"], wanted: Readonly<Partial<Record<
   )
 const nothingLeft = Effect.flatMap(Client, (client) =>
   client.inspect.counts.pipe(Effect.repeat({ until: (counts) => Object.values(counts).every((count) => count === 0) }), Effect.timeout("20 seconds")))
+
+/** One more client of the cluster, until the scope ends. */
+const another = Effect.flatMap(Layer.build(Client.layerCluster), (context) => Effect.provide(Client, context))
 
 const conformance = (it: Vitest.MethodsNonLive<Client | Cluster>) => {
   /** Leaves nothing on the cluster. */
@@ -188,6 +197,54 @@ const conformance = (it: Vitest.MethodsNonLive<Client | Cluster>) => {
       assert.deepStrictEqual((yield* client.inspect.workers).map(({ processing }) => processing), [0, 0])
     })), WITHIN)
 
+  it.effect("clients share what is computed (test_client.py::test_two_consecutive_clients_share_results)", onCluster((client) =>
+    Effect.gen(function*() {
+      const mine = yield* held(client.submit(tasks.counted, "shared"))
+      const first = yield* mine.result
+      const second = yield* Effect.scoped(Effect.gen(function*() {
+        const theirs = yield* (yield* another).submit(tasks.counted, "shared")
+        assert.strictEqual(theirs.key, mine.key)
+        return yield* theirs.result
+      }))
+      assert.strictEqual(second, first)
+    })), WITHIN)
+
+  it.effect("a key stays until the last client that wants it has left (test_client.py::test_multi_client)", onCluster((client) =>
+    Effect.gen(function*() {
+      const x = yield* client.submit(tasks.inc, 1)
+      yield* Effect.scoped(Effect.gen(function*() {
+        const other = yield* another
+        const y = yield* other.submit(tasks.inc, 2)
+        const both = yield* client.submit(tasks.inc, 2)
+        assert.strictEqual(both.key, y.key)
+        yield* client.wait([x, both])
+        yield* Effect.all([x.release, both.release], { discard: true })
+        assert.deepStrictEqual((yield* other.inspect.tasks()).map(({ key, status }) => [key, status]), [[y.key, "memory"]])
+        assert.strictEqual(yield* y.result, 3)
+      }))
+      yield* nothingLeft
+    })), WITHIN)
+
+  it.effect("what is fired is computed though nobody holds it (test_client.py::test_fire_and_forget)", onCluster((client) =>
+    Effect.gen(function*() {
+      const before = tasks.timesCounted()
+      const future = yield* client.submit(tasks.countedLater, "fired")
+      yield* client.fireAndForget(future)
+      yield* future.release
+      yield* nothingLeft
+      assert.strictEqual(tasks.timesCounted(), before + 1)
+    })), WITHIN)
+
+  it.effect("what is fired and fails is told to the log, and leaves nothing (test_client.py::test_fire_and_forget_err)", onCluster((client) =>
+    Effect.gen(function*() {
+      const future = yield* client.submit(tasks.throws, "unseen")
+      yield* client.fireAndForget(future)
+      yield* future.release
+      yield* nothingLeft
+      const logs = yield* Effect.repeat(client.cluster.logs, { until: (logs) => logs.get("scheduler")!.some((line) => line.includes("fire and forget")) })
+      assert.isTrue(logs.get("scheduler")!.some((line) => line.includes(future.key) && line.includes("unseen")))
+    })), WITHIN)
+
   it.effect("a call leaves nothing of what it needed (test_client.py::test_get_releases_data)", onCluster((client) =>
     Effect.gen(function*() {
       const value = yield* Effect.scoped(Effect.gen(function*() {
@@ -217,6 +274,30 @@ const conformance = (it: Vitest.MethodsNonLive<Client | Cluster>) => {
       yield* client.wait([x, y])
     })), WITHIN)
 
+  it.effect("workers that a task names reach it, and it runs there (test_client.py::test_annotations_workers)", onCluster((client) =>
+    Effect.gen(function*() {
+      const futures = yield* allHeld(client.with({ workers: ["worker-1"] }).map(tasks.inc, numbers(10)))
+      yield* client.wait(futures)
+      const shown = yield* client.inspect.tasks(futures)
+      assert.deepStrictEqual(new Set(shown.flatMap(({ workers }) => workers)), new Set(["worker-1"]))
+    })), WITHIN)
+
+  it.effect("resources reach the task, and no more run at once than they allow (test_client.py::test_annotations_resources)", onCluster((client) =>
+    Effect.gen(function*() {
+      const futures = yield* allHeld(client.with({ resources: { GPU: 1 } }).map(tasks.atOnce, numbers(6)))
+      assert.isAtMost(Math.max(...yield* client.gather(futures)), 2)
+      const impossible = yield* held(client.with({ resources: { GPU: 2 } }).submit(tasks.inc, 1))
+      assert.deepStrictEqual((yield* client.inspect.tasks([impossible])).map(({ status }) => status), ["noWorker"])
+    })), WITHIN)
+
+  it.effect("workers that are a wish reach the task as a wish (test_client.py::test_annotations_loose_restrictions)", onCluster((client) =>
+    Effect.gen(function*() {
+      const wished = yield* held(client.with({ workers: ["nobody"], allowOtherWorkers: true }).submit(tasks.inc, 1))
+      assert.strictEqual(yield* wished.result, 2)
+      const wanted = yield* held(client.with({ workers: ["nobody"], key: "wanted" }).submit(tasks.inc, 1))
+      assert.deepStrictEqual((yield* client.inspect.tasks([wanted])).map(({ status }) => status), ["noWorker"])
+    })), WITHIN)
+
   it.effect("retries reach the task (test_client.py::test_annotations_retries)", onCluster((client) =>
     Effect.gen(function*() {
       const enough = yield* held(client.with({ retries: 2 }).submit(tasks.atLast, 3))
@@ -237,6 +318,31 @@ const conformance = (it: Vitest.MethodsNonLive<Client | Cluster>) => {
       assert.strictEqual(error.reason._tag, "TaskCancelled")
       assert.strictEqual(yield* future.status, "cancelled")
       assert.strictEqual(yield* future.cancel(), "already-done")
+    })), WITHIN)
+
+  it.effect("who leaves without waiting leaves nothing running (test_client_executor.py::test_shutdown_nowait)", onCluster((client) =>
+    Effect.gen(function*() {
+      const futures = yield* Effect.scoped(Effect.gen(function*() {
+        const own = yield* client.scoped
+        const futures = yield* own.map(tasks.forever, numbers(10))
+        yield* awaitCounts(client, { processing: 10 })
+        return futures
+      }))
+      for (const future of futures) assert.isTrue(Exit.isFailure(yield* Effect.exit(future.result)))
+      yield* nothingLeft
+    })), WITHIN)
+
+  it.effect("code reaches the workers that are there, and those that come later (test_client.py::test_upload_file, ::test_upload_file_new_worker)", onCluster((client) =>
+    Effect.gen(function*() {
+      const everywhere = (workers: ReadonlyArray<string>) =>
+        Effect.forEach(workers, (name) => {
+          const there = client.with({ workers: [name], pure: false })
+          return Effect.all([Future.run(there.submit(tasks.inc, 1)), Future.run(there.submit(async (n: number) => n * 10, 1))])
+        })
+      assert.deepStrictEqual(yield* everywhere(["worker-0", "worker-1"]), [[2, 10], [2, 10]])
+      yield* client.cluster.scale(3)
+      assert.deepStrictEqual(yield* everywhere(["worker-2"]), [[2, 10]])
+      yield* client.cluster.scale(2)
     })), WITHIN)
 
   it.effect("work that nobody wants any more is stopped (test_worker.py::test_stop_doing_unnecessary_work)", onCluster((client) =>
