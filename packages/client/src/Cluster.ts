@@ -74,7 +74,7 @@ export const clusterOf = (core: Core, manager?: Manager): ClusterService => ({
   logs: manager?.logs ?? Effect.succeed(new Map()),
   retire: () => unsupported("retire", "Call `scale` for now: results that move to other workers come with the next stage"),
   restart: restart(core, manager),
-  shutdown: manager?.shutdown ?? Effect.void
+  shutdown: manager?.shutdown ?? Effect.ignore(ask(core, (scheduler) => scheduler.ShutDown()))
 })
 
 const unsupported = (option: string, detail: string) => Effect.fail(ClusterError.because("Unsupported", { option, detail }))

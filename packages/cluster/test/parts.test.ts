@@ -7,7 +7,7 @@ import { Scheduler, type SchedulerOptions, Worker, type WorkerLayerOptions } fro
 import { ConnectError } from "@skein/protocol/Errors"
 import { TaskError } from "@skein/protocol/Failure"
 import * as Tcp from "@skein/transport/node/Tcp"
-import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Redacted, Scope } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Redacted, Scope, Stream } from "effect"
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -113,6 +113,18 @@ describe("Worker.layer", () => {
       yield* Scope.close(schedulers, Exit.void)
       yield* Fiber.join(ended)
     })), WITHIN)
+
+  it.live("is sent away when a client shuts the cluster down, and so ends the scheduler (test_client.py::test_shutdown)", () =>
+    Effect.gen(function*() {
+      const client = yield* Client
+      const { closed } = yield* Worker
+      yield* client.cluster.shutdown
+      yield* closed
+      yield* Stream.runDrain(client.connection)
+      assert.strictEqual((yield* Effect.flip(client.inspect.counts))._tag, "SchedulerLost")
+      // Once is enough, and twice does no harm.
+      yield* client.cluster.shutdown
+    }).pipe(Effect.provide(Layer.provideMerge(Layer.merge(Worker.layerHere(one), beside), Scheduler.layer({ protocol: "unix" })))), WITHIN)
 
   it.live("cannot be drained, nor its cluster scaled or restarted, and says so", () =>
     Effect.gen(function*() {

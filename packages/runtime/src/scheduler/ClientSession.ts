@@ -125,6 +125,8 @@ const handlersOf = (desk: Desk, peer: ClientPeer, border: Border.Border, relay: 
             : Effect.as(asking.ask(client, (ask, at) => ({ _tag: "RestartAsked", at, client, ask, workers: expected })), true)
         )
       ),
+    // Who asked may be gone before it is done.
+    ShutDown: () => Effect.andThen(border.take(() => {}), Effect.uninterruptible(desk.shutDown)),
     Workers: () => look(inspecting.workers),
     Counts: () => look(inspecting.counts),
     Tasks: ({ from, keys }) => look(() => inspecting.tasks(keys, begin(from))),

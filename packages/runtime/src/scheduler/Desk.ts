@@ -1,4 +1,5 @@
 /** What all sessions of a scheduler share. */
+import type * as Effect from "effect/Effect"
 import type { SubmittedTask } from "@skein/protocol/Graph"
 import type { Millis } from "@skein/protocol/Ids"
 import type { Asking } from "./Asking.ts"
@@ -19,6 +20,8 @@ export interface Desk {
   readonly inspecting: Inspecting
   readonly progress: Progress
   readonly relaying: Relaying
+  /** Ends the cluster; completes when its workers have gone, a moment before the scheduler goes. */
+  readonly shutDown: Effect.Effect<void>
   /** Called with the tasks of each submission, before its event. */
   readonly submitted: (tasks: ReadonlyArray<SubmittedTask>) => void
   readonly now: () => Millis

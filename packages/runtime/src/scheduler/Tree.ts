@@ -44,12 +44,13 @@ import * as Relaying from "./Relaying.ts"
 import * as Scheduler from "./Scheduler.ts"
 import type { SchedulerConfig } from "./SchedulerConfig.ts"
 import * as Sessions from "./Sessions.ts"
+import * as ShutDown from "./ShutDown.ts"
 import * as Ticking from "../Ticking.ts"
 import { Sockets } from "../worker/Sockets.ts"
 import { Versions } from "./Versions.ts"
 
 export interface Tree {
-  /** Runs until interrupted, or until it has been idle for as long as it may; then it closes its sessions in good order. Fails when it cannot go on. */
+  /** Runs until interrupted, or until it has been idle for as long as it may, or a client shuts it down; then it closes its sessions in good order. Fails when it cannot go on. */
   readonly run: Effect.Effect<void, Supervisor.SupervisorShutdown, Journal | Hashing>
   /** Open while it serves. */
   readonly started: Latch.Latch
@@ -80,13 +81,14 @@ export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server:
   const inspecting = Inspecting.make({ state: scheduler.state, tables, registry, now, id: Hex.encode(random(8)), startedAt: now(), versions: yield* Versions })
   const memory = yield* Memory.Memory
   const watch = memory === undefined ? undefined : Memory.make({ memory, mailbox, now, state: scheduler.state, refused: carrying.refused })
+  const shutDown = ShutDown.make(registry)
   const relaying = Relaying.make({
     sockets: Option.getOrUndefined(yield* Effect.serviceOption(Sockets)),
     token: config.token,
     locate: inspecting.locate,
     hashing: yield* Hashing
   })
-  const desk: Desk = { config, tables, registry, mailbox, asking, now, submitted: watch?.submitted ?? (() => {}), inspecting, progress, relaying }
+  const desk: Desk = { config, tables, registry, mailbox, asking, now, submitted: watch?.submitted ?? (() => {}), inspecting, progress, relaying, shutDown: shutDown.begin }
 
   const started = Latch.makeUnsafe(false)
   const surroundings = Supervisor.supervise({
@@ -116,7 +118,7 @@ export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server:
     Effect.logInfo(`scheduler ${config.name} ends: there was nothing to do for ${idleTimeoutMs / 1_000} s`)
   )
   const tree: Tree = {
-    run: Effect.raceFirst(supervised, idle),
+    run: Effect.raceAllFirst([supervised, idle, shutDown.ended]),
     started,
     state: scheduler.state,
     desk
