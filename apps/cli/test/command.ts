@@ -2,7 +2,7 @@
  * The command `skein`, run as its users run it.
  */
 import { assert } from "@effect/vitest"
-import { Cause, Console, Effect, Exit } from "effect"
+import { type Cause, Console, Context, Effect, Exit } from "effect"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, realpathSync, rmSync } from "node:fs"
@@ -48,17 +48,23 @@ export const refuses = Effect.fnUntraced(function*(args: ReadonlyArray<string>, 
   assert.deepStrictEqual(yield* said(...args), { code, out: "", err: `${err}\n` }, args.join(" "))
 })
 
+/** Added to the environment of what is started. */
+const Environment = Context.Reference<Readonly<Record<string, string>>>("Environment", { defaultValue: () => ({}) })
+export const environment = (variables: Readonly<Record<string, string>>) => Effect.provideService(Environment, variables)
+
 export interface Started {
   readonly child: ChildProcess
   /** Its first line of output. */
   readonly line: Effect.Effect<string>
+  /** Completes when its standard error holds this, from now on or already. */
+  readonly says: (text: string) => Effect.Effect<void>
   /** What it has left when it is gone. */
   readonly ended: Effect.Effect<Ended>
 }
 
 /** Starts the command as a process, in a folder; killed with the scope if it is still there. */
 export const started = Effect.fnUntraced(function*(cwd: string, ...args: ReadonlyArray<string>) {
-  const env = { ...process.env, NO_COLOR: "1" }
+  const env = { ...process.env, NO_COLOR: "1", ...yield* Environment }
   const child = yield* Effect.acquireRelease(
     Effect.sync(() => spawn(process.execPath, [main, ...args], { cwd, env, stdio: ["ignore", "pipe", "pipe"] })),
     (child) => Effect.sync(() => child.kill("SIGKILL"))
@@ -73,7 +79,11 @@ export const started = Effect.fnUntraced(function*(cwd: string, ...args: Readonl
   first.catch(() => {})
   const closed = new Promise<number | null>((resolve) => child.once("close", resolve))
   const ended = Effect.map(Effect.promise(() => closed), (code): Ended => ({ code, ...written }))
-  return { child, line: Effect.promise(() => first), ended } satisfies Started
+  const says = (text: string) => Effect.promise(() => new Promise<void>((resolve) => {
+    const look = () => written.err.includes(text) ? resolve() : void child.stderr.once("data", look)
+    look()
+  }))
+  return { child, line: Effect.promise(() => first), says, ended } satisfies Started
 })
 
 /** Sends a signal; what is left. */

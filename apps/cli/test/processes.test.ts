@@ -7,7 +7,7 @@ import { Effect, Layer, Redacted } from "effect"
 import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, mkdirSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { Client } from "skein"
-import { type Ended, folder, signalled, started } from "./command.ts"
+import { type Ended, environment, folder, signalled, started } from "./command.ts"
 import { inc } from "./tasks.ts"
 
 const tasks = resolve(import.meta.dirname, "tasks.ts")
@@ -158,7 +158,7 @@ describe("skein local and skein run", () => {
       })
     }).pipe(Effect.scoped), WITHIN)
 
-  it.live("without an address a program has a cluster of its own, which Ctrl-C ends with it", () =>
+  it.live("without an address a program has a cluster of its own; where Ctrl-C once does not end it, twice does, and nothing is left", () =>
     Effect.gen(function*() {
       const at = yield* programs({
         "waits.ts": `
@@ -169,14 +169,21 @@ export default Effect.gen(function*() {
   const client = yield* Client
   console.log(yield* Effect.flatMap(client.submit((n: number) => n + 1, 1), (two) => two.result))
   yield* Effect.never
-}).pipe(Effect.ensuring(Effect.sync(() => console.log("finalized"))))
+}).pipe(Effect.ensuring(Effect.andThen(Effect.sync(() => console.error("stays")), Effect.never)))
 `
       })
-      const running = yield* started(at, "run", "waits.ts", "--workers", "1", "--threads", "1")
+      const temporary = join(at, "tmp")
+      mkdirSync(temporary)
+      const running = yield* started(at, "run", "waits.ts", "--workers", "1", "--threads", "1").pipe(environment({ TMPDIR: temporary }))
       assert.strictEqual(yield* running.line, "2")
       const pids = childrenOf(running.child.pid!)
       assert.isAtLeast(pids.length, 2)
-      assert.deepStrictEqual(yield* signalled(running, "SIGINT"), { code: 130, out: "2\nfinalized\n", err: "" })
-      assert.deepStrictEqual(pids.filter((pid) => existsSync(`/proc/${pid}`)), [])
+      const stays = running.says("stays")
+      running.child.kill("SIGINT")
+      yield* stays
+      assert.deepStrictEqual(yield* signalled(running, "SIGINT"), { code: 130, out: "2\n", err: "stays\n" })
+      assert.deepStrictEqual(readdirSync(temporary), [])
+      // Their watchdogs look five times a second.
+      yield* Effect.repeat(Effect.sync(() => pids.filter((pid) => existsSync(`/proc/${pid}`))), { until: (left) => left.length === 0 })
     }).pipe(Effect.scoped), WITHIN)
 })

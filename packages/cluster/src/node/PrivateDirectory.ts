@@ -2,11 +2,13 @@
  * A directory that only this user can enter, for the cluster's sockets and the
  * workers' files; removed with all that is in it when the scope closes.
  *
- * An owner that is killed cannot remove it. So each directory says whose it is,
- * and the next cluster removes those of owners that are gone.
+ * An owner that ends itself by `process.exit` removes it in its last moment. One
+ * that is killed cannot. So each directory says whose it is, and the next cluster
+ * removes those of owners that are gone.
  *
  * Its name is short, for the path of a unix socket has 107 bytes at most.
  */
+import { readFileSync, rmSync } from "node:fs"
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -25,15 +27,15 @@ export const make: Effect.Effect<string, ClusterError, Scope.Scope> = Effect.acq
       // mkdtemp makes directories of mode 0700.
       const path = await mkdtemp(join(tmpdir(), "skein-"))
       await writeFile(join(path, OWNER), String(process.pid), { mode: 0o600 })
-      return path
+      return { path, release: atExit(() => rmSync(path, { recursive: true, force: true })) }
     },
     catch: (error) =>
       ClusterError.because("WorkersFailed", {
         detail: `No directory could be made in ${tmpdir()}: ${String(error)}. Set TMPDIR to a folder that this user may write.`
       })
   }),
-  (path) => Effect.ignore(Effect.tryPromise(() => rm(path, { recursive: true, force: true })))
-)
+  ({ path, release }) => Effect.andThen(Effect.ignore(Effect.tryPromise(() => rm(path, { recursive: true, force: true }))), Effect.sync(release))
+).pipe(Effect.map(({ path }) => path))
 
 /** Makes a directory unless it is there. */
 export const ensure = (path: string): Effect.Effect<void, ClusterError> =>
@@ -52,16 +54,44 @@ export const keepFile = (path: string, text: string): Effect.Effect<void, Cluste
         await rm(beside, { force: true })
         await writeFile(beside, text, { mode: 0o600, flag: "wx" })
         await rename(beside, path)
+        return atExit(() => {
+          if (readFileSync(path, "utf8") === text) rmSync(path)
+        })
       },
       catch: (error) => badOption({ option: "schedulerFile", why: `cannot be written: ${String(error)}` })
     }),
-    () => Effect.ignore(Effect.tryPromise(async () => {
-      if (await readFile(path, "utf8") === text) await rm(path)
-    }))
+    (release) => Effect.andThen(
+      Effect.ignore(Effect.tryPromise(async () => {
+        if (await readFile(path, "utf8") === text) await rm(path)
+      })),
+      Effect.sync(release)
+    )
   ))
 
 /** On this machine. */
 export const layer: Layer.Layer<Directory> = Layer.sync(Directory, () => Directory.of({ make, ensure, keepFile }))
+
+/** What to remove when the process ends before its scopes do: one hook for all, for Node warns of many. */
+const remaining = new Set<() => void>()
+let isHooked = false
+
+/** Has something removed when this process exits; returns how to take that back. */
+const atExit = (remove: () => void): (() => void) => {
+  remaining.add(remove)
+  if (!isHooked) {
+    isHooked = true
+    process.once("exit", () => {
+      for (const remove of remaining) {
+        try {
+          remove()
+        } catch {
+          // It has gone, or is not ours any more; there is nobody left to tell.
+        }
+      }
+    })
+  }
+  return () => void remaining.delete(remove)
+}
 
 /** Holds the owner's process id. */
 const OWNER = "owner"
