@@ -49,6 +49,16 @@ describe("worker stories", () => {
     free([3, 1], [7, 2])
   ])
 
+  story("a result of an older run comes back with its worker while the newer is being stopped here", [
+    started(),
+    compute(assignment([3, 9])),
+    cancel([3, 9]),
+    compute(assignment([7, 10], { dependencies: [input([3, 1], [2])] })),
+    stopped([3, 9]),
+    gathered(2, [held([3, 1])]),
+    succeeded([7, 10])
+  ])
+
   story("a busy peer is asked again after a while", [
     started(),
     compute(assignment([7, 2], { dependencies: [input([3, 1], [2])] })),

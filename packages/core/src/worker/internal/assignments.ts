@@ -47,7 +47,16 @@ export const unlink = (draft: Draft, id: TaskId, { dependencies }: Assignment): 
 }
 
 /**
- * The scheduler has spoken of a newer run: whatever is here of an older one is
+ * Whether the scheduler speaks of another run than the one known here, and not of the past.
+ *
+ * It numbers runs upwards. But a worker that comes back may bring a result of an
+ * older run along; then the newer one has been cancelled, and nothing is left of it.
+ */
+export const isNews = ({ assignment, run: known, status }: Task, run: RunId): boolean =>
+  run > known || (run < known && assignment === undefined && status._tag !== "Memory")
+
+/**
+ * The scheduler has spoken of another run: whatever is here of the known one is
  * outdated. Leaves the record to be about the new run, of which nothing is known.
  */
 export const supersede = (draft: Draft, task: Owned<Task>, run: RunId): void => {
@@ -81,7 +90,7 @@ const link = (draft: Draft, dependent: TaskId, dependency: Dependency, urgency: 
     ? draft.addTask(dependency.id, dependency.run, dependency.nbytes)
     : draft.own(known)
   input.dependents = IntSet.add(input.dependents, draft.owner, dependent)
-  if (dependency.run > input.run) {
+  if (isNews(input, dependency.run)) {
     supersede(draft, input, dependency.run)
     input.nbytes = dependency.nbytes
   }

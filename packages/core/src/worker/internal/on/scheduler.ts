@@ -2,8 +2,8 @@
  * What the scheduler asks for, or says.
  *
  * It numbers runs upwards and its words arrive in order, so what it says of an
- * older run than the one known here is past and is dropped; questions that it
- * waits for are answered all the same.
+ * older run than one that is here, or is to be, is past and is dropped; questions
+ * that it waits for are answered all the same.
  */
 import type { RunId, TaskId } from "@skein/protocol/Ids"
 import type { Assignment, Held, Run } from "@skein/protocol/WorkerRpcs"
@@ -11,7 +11,7 @@ import * as IntSet from "../../../persistent/IntSet.ts"
 import * as Vector from "../../../persistent/Vector.ts"
 import type { Of } from "../../Event.ts"
 import type { Task } from "../../State.ts"
-import { assign, othersOf, supersede, unassign } from "../assignments.ts"
+import { assign, isNews, othersOf, supersede, unassign } from "../assignments.ts"
 import { type Draft, released } from "../draft.ts"
 import { setBusy, setHolders } from "../holders.ts"
 import { settle } from "../routing.ts"
@@ -87,10 +87,10 @@ export const onTakeBackAsked = (draft: Draft, event: Of<"TakeBackAsked">): void 
 export const onHoldersTold = (draft: Draft, event: Of<"HoldersTold">): void => {
   for (const { id, run, whoHas } of event.rows) {
     const known = draft.task(id)
-    if (known === undefined || run < known.run) continue
+    if (known === undefined || (run !== known.run && !isNews(known, run))) continue
     if (known.status._tag === "Memory" && known.run === run) continue
     const task = draft.own(known)
-    if (run > task.run) supersede(draft, task, run)
+    if (run !== task.run) supersede(draft, task, run)
     setHolders(draft, task, IntSet.fromIterable(othersOf(draft, task, whoHas)))
     settle(draft)
   }
