@@ -38,6 +38,7 @@ import { mapStream } from "./MapStream.ts"
 import * as NodePlatform from "./node/Platform.ts"
 import type { Platform } from "./Platform.ts"
 import { type ProgressOptions, withProgress } from "./Progress.ts"
+import { scatter, scatterAll, type ScatterOptions } from "./Scatter.ts"
 import type { MapItems, MapOptions, MapStream, MapStreamOptions, Submit } from "./Submit.ts"
 import { wait, type Waited, type WaitOptions } from "./Wait.ts"
 
@@ -80,6 +81,21 @@ export interface ClientService {
   wait<F extends Future.Any>(futures: Iterable<F>, options?: WaitOptions): Effect.Effect<Waited<F>, SchedulerLost>
   /** One task for each element of a stream, at most `window` in flight. The first failure fails the stream, and cancels what is in flight. */
   readonly mapStream: MapStream
+  /**
+   * A value of this program's own, sent to a worker, for tasks that use it: Dask's `scatter`. Completes when it is there, and waits
+   * for a worker if there is none. When all workers that have it are gone it is "lost", and whatever needs it fails with `DataLost`.
+   */
+  scatter<A>(value: A, options?: ScatterOptions): Effect.Effect<Future<A>, SubmitError>
+  /** One future per value, in the shape of the input: Dask's `scatter([…])` and `scatter({…})`. */
+  scatterAll<const T extends Iterable<unknown> | Readonly<Record<string, unknown>>>(
+    values: T,
+    options?: ScatterOptions
+  ): Effect.Effect<
+    T extends ReadonlyArray<any> ? { readonly [K in keyof T]: Future<T[K]> }
+      : T extends Iterable<infer A> ? ReadonlyArray<Future<A>>
+      : { readonly [K in keyof T]: Future<T[K]> },
+    SubmitError
+  >
   /** Completes once nothing of them runs any more; those that other clients want go on, without `force`. */
   cancel(futures: Iterable<Future.Any>, options?: CancelOptions): Effect.Effect<void, SchedulerLost>
   /**
@@ -189,6 +205,11 @@ export const makeService = (core: Core, manager?: Manager): ClientService => {
     wait: (futures, options) => wait(core, futures, options),
     mapStream: ((task: object, input: Stream.Stream<unknown, unknown>, options?: MapStreamOptions) =>
       mapStream(input, (item) => submission.submit(task, [item], by), options)) as unknown as MapStream,
+    // The value's type is the future's, which is all that it is for.
+    scatter: <A>(value: A, options?: ScatterOptions) =>
+      Effect.map(scatter(core, [[[], value]], options, by), ([future]) => future as unknown as Future<A>),
+    scatterAll: ((values: Iterable<unknown> | Readonly<Record<string, unknown>>, options?: ScatterOptions) =>
+      scatterAll(core, values, options, by)) as unknown as ClientService["scatterAll"],
     cancel: (futures, options = {}) => Effect.suspend(() => Effect.asVoid(cancelAll(core, ownFutures(core, futures), options))),
     fireAndForget: submission.fireAndForget,
     // What a key's value is only its user knows, or the schema.

@@ -99,6 +99,20 @@ export const SchedulerSummary = Schema.Struct({
 })
 export type SchedulerSummary = typeof SchedulerSummary.Type
 
+/** A value that a client is about to send to workers itself. */
+export const ScatterRow = Schema.Struct({
+  ref: Ref,
+  key: Key,
+  /** Of its content, so that equal keys stand for equal values; no bytes if the key is nobody else's. */
+  digest: Schema.Uint8Array,
+  nbytes: Schema.Number
+})
+export type ScatterRow = typeof ScatterRow.Type
+/** What stands where tasks have their name. */
+export const DATA_NAME = "data"
+/** Rows in one question at most. */
+export const SCATTER_ROWS = 1_000
+
 /** Where a value can be fetched: ask any of `addresses` for (`id`, `run`). */
 export const Location = Schema.Struct({
   id: TaskId,
@@ -139,6 +153,15 @@ export class ClientRpcs extends RpcGroup.make(
   Rpc.make("Locate", { payload: { ref: Ref }, success: Schema.NullOr(Location) }),
   /** The value of this run in pieces, for who reaches no worker. */
   Rpc.make("Relay", { payload: { id: TaskId, run: RunId }, success: Schema.Uint8Array, error: RelayFailed, stream: true }),
+  /**
+   * The client is about to send values to workers itself, and asks where to: to one each, or to all; to those of these names, or to
+   * any. It wants all of them from now on, and hears of each when a worker has it. Answered, in the order of `rows`, once there is a
+   * worker that they may go to; a value that is there already, or is refused, goes nowhere. To be sent under (`id`, `run`).
+   */
+  Rpc.make("Scatter", {
+    payload: { rows: Schema.Array(ScatterRow), workers: Schema.Array(Schema.String), broadcast: Schema.Boolean },
+    success: Schema.Array(Schema.Struct({ id: TaskId, run: RunId, addresses: Schema.Array(Schema.String) }))
+  }),
   /** Answered once at least `count` workers are there. */
   Rpc.make("AwaitWorkers", { payload: { count: Schema.Number } }),
   /**

@@ -65,15 +65,39 @@ export class FutureReleased extends Schema.TaggedError<FutureReleased>()("Future
   }
 }
 
-/** One task's arguments are too large to stand in a graph. */
+/** One task's arguments are too large to stand in a graph, or what is said in `where`. `bytes`: what they take; at least `limitBytes`. */
 export class TooLarge extends Schema.TaggedError<TooLarge>()("TooLarge", {
   bytes: Schema.Number,
-  limitBytes: Schema.Number
+  limitBytes: Schema.Number,
+  /** The argument that takes the most: its path, and what it takes by itself. */
+  largest: Schema.optionalKey(Schema.Struct({ path: Schema.Array(Schema.String), bytes: Schema.Number })),
+  /** What is too large. @default the arguments of one task */
+  where: Schema.optionalKey(Schema.Literals(["scattered"]))
 }) {
   override get message() {
-    return `the arguments take ${mebibytes(this.bytes)}, ${mebibytes(this.limitBytes)} is the limit\n` +
+    if (this.where === "scattered") {
+      return `a scattered value takes more than ${mebibytes(this.limitBytes)}, which is the limit\n  fix  scatter it in pieces: \`client.scatterAll(pieces)\``
+    }
+    const largest = this.largest === undefined ? "" : `\n  at ${showPath(this.largest.path)}: ${mebibytes(this.largest.bytes)}`
+    return `the arguments take ${mebibytes(this.bytes)}, ${mebibytes(this.limitBytes)} is the limit${largest}\n` +
       "  Everything in a graph is kept by the scheduler and sent with every attempt.\n" +
-      "  fix  have a task make or load the data, and pass its future"
+      "  fix 1  send it once, to a worker, and pass the future: `client.submit(task, yield* client.scatter(data))`\n" +
+      "  fix 2  have a task make or load the data, and pass its future"
+  }
+}
+
+/** Values that were scattered have reached no worker. */
+export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
+  /** How many. */
+  values: Schema.Number,
+  /** What was met last, in words. */
+  detail: Schema.String
+}) {
+  override get message() {
+    return `${this.values === 1 ? "a scattered value has" : `${this.values} scattered values have`} reached no worker\n  ${this.detail}\n` +
+      "  Scattered values go to workers directly, not through the scheduler.\n" +
+      "  fix 1  let this machine connect to the addresses that `client.inspect.workers` shows\n" +
+      "  fix 2  have a task make or load the data, and pass its future"
   }
 }
 
@@ -129,11 +153,11 @@ export class AwaitedInBatch extends Schema.TaggedError<AwaitedInBatch>()("Awaite
 
 const SubmitReason = Schema.Union([
   PayloadInvalid, NotShippable, KeyConflict, ForeignFuture, FutureReleased, TooLarge, Overloaded, Unauthorized, NameUnknown, ClientClosed,
-  SchedulerLost, BadOption
+  SchedulerLost, BadOption, Unreachable
 ])
 export type SubmitReason = typeof SubmitReason.Type
 
-/** Raised before anything is sent, except for the reasons Overloaded, Unauthorized, NameUnknown, ClientClosed and SchedulerLost. */
+/** Raised before anything is sent, except for the reasons Overloaded, Unauthorized, NameUnknown, ClientClosed, SchedulerLost and Unreachable. */
 export class SubmitError extends Schema.TaggedError<SubmitError>()("SubmitError", {
   /** The documented SKEINnnnn. */
   code: Schema.String,

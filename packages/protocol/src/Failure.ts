@@ -107,7 +107,7 @@ export class DataLost extends Schema.TaggedError<DataLost>()("DataLost", {
         "  fix 1  look at the key again: `client.inspect.tasks()` lists them all\n" +
         "  fix 2  hold a future of it until others have theirs"
     }
-    return "was data, not computed by a task, and the last worker that held it is gone\n  fix  submit it again"
+    return "was data, not computed by a task, and the last worker that held it is gone\n  fix  scatter it again, and what failed for want of it goes on: `client.scatter(value)`"
   }
 }
 

@@ -26,7 +26,7 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { showPath } from "./Failure.ts"
-import { Refused, TooDeep } from "./internal/value/Output.ts"
+import { Refused, TooDeep, TooLong } from "./internal/value/Output.ts"
 import { Reader } from "./internal/value/Reader.ts"
 import { Malformed } from "./internal/value/Source.ts"
 import { Writer, type Writing } from "./internal/value/Writer.ts"
@@ -35,7 +35,9 @@ import * as Portable from "./Portable.ts"
 /** The value at `path` has no encoding; `found` says what it is. */
 export class ValueUnencodable extends Schema.TaggedError<ValueUnencodable>()("ValueUnencodable", {
   path: Schema.Array(Schema.String),
-  found: Schema.String
+  found: Schema.String,
+  /** It is data, but takes more than this. */
+  limitBytes: Schema.optionalKey(Schema.Number)
 }) {
   override get message() {
     return `At ${showPath(this.path)}: ${this.found} cannot be sent. Send the data it is made of.`
@@ -118,6 +120,7 @@ const written = (
   } catch (thrown) {
     const cycle = thrown instanceof TooDeep ? cycleIn(whole, thrown.path) : undefined
     if (cycle !== undefined) return Result.fail(new ValueUnencodable({ path: cycle, found: "something that contains itself" }))
+    if (thrown instanceof TooLong) return Result.fail(new ValueUnencodable({ path: thrown.path, found: thrown.found, limitBytes: thrown.limitBytes }))
     if (thrown instanceof Refused) return Result.fail(new ValueUnencodable({ path: thrown.path, found: thrown.found }))
     // A getter or a proxy of the user's threw.
     return Result.fail(new ValueUnencodable({ path: [], found: `something that throws when read (${String(thrown)})` }))

@@ -12,6 +12,9 @@
  * that, encoding is one copy. After it, a body in the worker's process gets a copy of its own, for it may change it; a thread gets
  * one with its job and views that; a client views what came. The kernel's two are not counted.
  *
+ * A value may also be brought, by a client that scatters it: one at a time, in the
+ * same chunks, and the socket's own buffers are what holds the sender back.
+ *
  * Never in RPC frames: those are copied, decoded and held in a resend buffer
  * (290 MiB/s against 960), and a value may simply be asked for again.
  */
@@ -36,7 +39,7 @@ export const found = (bytes: Uint8Array): Answer => ({ _tag: "Found", bytes })
 export const missing: Answer = { _tag: "Missing" }
 export const busy: Answer = { _tag: "Busy" }
 
-/** Values were asked for and did not come. They may still be there: ask again, or elsewhere. */
+/** Values were asked for and did not come, or brought and not taken. They may still be there: ask again, or elsewhere. */
 export class BulkFailed extends Schema.TaggedError<BulkFailed>()("BulkFailed", {
   address: Schema.String,
   /**
@@ -51,7 +54,7 @@ export class BulkFailed extends Schema.TaggedError<BulkFailed>()("BulkFailed", {
   detail: Schema.String
 }) {
   override get message() {
-    return `Could not get values from ${this.address} (${this.reason}): ${this.detail}`
+    return `Could not exchange values with ${this.address} (${this.reason}): ${this.detail}`
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Fetches values from wherever they are. Connections are kept for the next
+ * Fetches values from wherever they are, and brings them there. Connections are kept for the next
  * question to the same address.
  */
 import * as Context from "effect/Context"
@@ -31,10 +31,12 @@ export interface ClientOptions {
   readonly valueLimit?: number
 }
 
-/** Fetches values by number. */
+/** Fetches values by number, and brings them. */
 export class BulkClient extends Context.Service<BulkClient, {
   /** Asks one address for up to 4,096 values; the answers are in the order of the question. */
   readonly fetch: (address: string, wanted: ReadonlyArray<Bulk.Wanted>) => Effect.Effect<ReadonlyArray<Bulk.Answer>, Bulk.BulkFailed>
+  /** Brings a value to one address, where it is kept under these numbers. Completes once it is there. */
+  readonly put: (address: string, named: Bulk.Wanted, bytes: Uint8Array) => Effect.Effect<void, Bulk.BulkFailed>
   /** Connections that nobody uses just now. */
   readonly idle: () => number
 }>()("@skein/transport/BulkClient") {
@@ -100,6 +102,30 @@ export const make = Effect.fnUntraced(function*(
         reused && receiver.progress() === 0 ? Effect.fail(new Stale()) : Effect.fail(failure(address, error, receiver))),
       Effect.catchTag("Stalled", () => Effect.fail(new Bulk.BulkFailed({ address, reason: "Stalled", detail: `nothing came for ${stallMs} ms` })))
     )
+  /** The same for a value that is brought. */
+  const bring = (address: string, named: Bulk.Wanted, bytes: Uint8Array) => ({ connection: { connection }, reused }: Pooled<Line>) => {
+    let progress = 0
+    const failed = (error: Socket.SocketError): Effect.Effect<never, Stale | Bulk.BulkFailed> =>
+      reused && progress <= 1
+        ? Effect.fail(new Stale())
+        : Effect.fail(new Bulk.BulkFailed({ address, reason: isNonsense(error) ? "Damaged" : "Lost", detail: detailOf(error) }))
+    return Effect.gen(function*() {
+      let head: ReadonlyArray<Packet> = [packet(Kind.Put, bytes.length, Bulk.encodeWanted([named]))]
+      for (let at = 0; at < bytes.length; at += Bulk.chunkBytes) {
+        yield* connection.write([...head, packet(Kind.Chunk, 0, bytes.subarray(at, at + Bulk.chunkBytes))])
+        head = []
+        progress++
+      }
+      if (head.length > 0) yield* connection.write(head)
+      for (;;) {
+        for (const { kind } of yield* connection.packets) return yield* kind === Kind.Stored ? Effect.void : Effect.fail(broken("no answer to a value"))
+      }
+    }).pipe(
+      stalling(() => progress, stallMs),
+      Effect.catchTag("SocketError", failed),
+      Effect.catchTag("Stalled", () => Effect.fail(new Bulk.BulkFailed({ address, reason: "Stalled", detail: `nothing went for ${stallMs} ms` })))
+    )
+  }
   const fetchSome = (address: string, wanted: ReadonlyArray<Bulk.Wanted>) =>
     pool.use(address, ask(address, wanted)).pipe(
       Effect.catchTag("Stale", () => pool.use(address, ask(address, wanted), { fresh: true })),
@@ -112,6 +138,11 @@ export const make = Effect.fnUntraced(function*(
         ? Effect.die(new Error(`${wanted.length} values in one question; ${Bulk.wantedLimit} are the limit`))
         : fetchSome(address, wanted)
     },
+    put: (address, named, bytes) =>
+      pool.use(address, bring(address, named, bytes)).pipe(
+        Effect.catchTag("Stale", () => pool.use(address, bring(address, named, bytes), { fresh: true })),
+        Effect.catchTag("Stale", () => Effect.fail(new Bulk.BulkFailed({ address, reason: "Lost", detail: "the connection broke" })))
+      ),
     idle: pool.idle
   })
 })

@@ -1,6 +1,7 @@
 /**
- * Hands out values. Keeps nothing of them itself: `read` finds them, and they
- * are written from where they are.
+ * Hands out values, and takes those that are brought. Keeps nothing of them
+ * itself: `read` finds them, and they are written from where they are; `store`
+ * gets what has come, in an array of its own.
  */
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
@@ -20,6 +21,10 @@ export interface ServeOptions<RA, R> {
   readonly authorize: Authorize<RA>
   /** Finds the values, each answer in the place of its question. What has no answer counts as missing. */
   readonly read: (wanted: ReadonlyArray<Bulk.Wanted>) => Effect.Effect<ReadonlyArray<Bulk.Answer>, never, R>
+  /** Takes a value that somebody brings, under its numbers. @default whoever brings one is cut off */
+  readonly store?: (named: Bulk.Wanted, bytes: Uint8Array) => Effect.Effect<void, never, R>
+  /** Bytes in one value that is brought, and in all that are being brought at once, at most. @default 2 GiB */
+  readonly valueLimit?: number
   /** Questions that are answered at once; further ones are told `Busy`. @default 10 */
   readonly maxRequests?: number
   /** Connections at most. @default 1024 */
@@ -41,6 +46,7 @@ export const serve = <RA, R>(
     const maxConnections = options.maxConnections ?? 1024
     const maxRequests = options.maxRequests ?? 10
     const stallMs = options.stallMs ?? 30_000
+    const budget: Budget = { limitBytes: options.valueLimit ?? 2 ** 31, takenBytes: 0 }
     let connections = 0
     let requests = 0
 
@@ -58,6 +64,8 @@ export const serve = <RA, R>(
       }).pipe(counted((by) => {
         requests += by
       }))
+    const keep = (connection: Connection, { bytes, named }: Taken) =>
+      Effect.andThen(options.store?.(named, bytes) ?? Effect.void, connection.write([packet(Kind.Stored, 0)]))
     const admit = Effect.fnUntraced(function*(connection: Connection) {
       if (connections > maxConnections) return yield* busy
       const first = yield* firstPacket(connection, connection.packets).pipe(
@@ -68,9 +76,15 @@ export const serve = <RA, R>(
       yield* options.authorize({ name, role, token: Redacted.make(token) })
     })
     const connected = Effect.fnUntraced(function*(socket: Socket.Socket) {
-      const connection = yield* open(socket, { limit: greetingLimit, crc32: hashing.crc32 })
+      const taking = makeTaking(budget)
+      yield* Effect.addFinalizer(() => Effect.sync(taking.end))
+      const connection = yield* open(socket, { limit: greetingLimit, crc32: hashing.crc32, place: taking.place })
       yield* Effect.tapError(admit(connection), (error) => error._tag === "HandshakeRefused" ? Effect.andThen(refuse(connection, error), refusals.note(error)) : Effect.void)
       yield* connection.write([packet(Kind.Welcome, 0, encodeBulkWelcome())])
+      if (options.store !== undefined) {
+        connection.setLimit(Bulk.chunkBytes)
+        taking.allow()
+      }
       let credit = makeCredit()
       // One question at a time: the next one comes after the answer, though perhaps before its writer has noticed that it is done.
       const questions = yield* Queue.dropping<readonly [ReadonlyArray<Bulk.Wanted>, Credit]>(1)
@@ -78,7 +92,10 @@ export const serve = <RA, R>(
         while (true) {
           for (const { body, kind, number } of yield* connection.packets) {
             if (kind === Kind.Credit) yield* credit.grant(number)
-            else {
+            else if (kind === Kind.Put || kind === Kind.Chunk) {
+              const taken = yield* taking.accept(kind, body)
+              if (taken !== undefined) yield* keep(connection, taken)
+            } else {
               credit = makeCredit()
               const asked = kind === Kind.Want && Queue.offerUnsafe(questions, [yield* Bulk.decodeWanted(body), credit])
               if (!asked) return yield* Effect.fail(broken(`packet ${kind} makes no sense here`))
@@ -103,6 +120,72 @@ export const serve = <RA, R>(
       ))
     return yield* server.run(connected)
   })
+
+/** What is being brought, over all connections. */
+interface Budget {
+  readonly limitBytes: number
+  takenBytes: number
+}
+
+interface Taken {
+  readonly named: Bulk.Wanted
+  readonly bytes: Uint8Array
+}
+
+/**
+ * Puts a value together that somebody brings: as a client does an answer, each chunk goes to where it ends as it comes (`place`), and
+ * counts once it has come whole and undamaged (`accept`). One value at a time: the next one comes after the word that this is stored.
+ */
+const makeTaking = (budget: Budget) => {
+  let isAllowed = false
+  let value: Uint8Array | undefined
+  let placed = 0
+  let named: Bulk.Wanted | undefined
+  let accepted = 0
+  const place = (kind: number, number: number, length: number): Uint8Array | undefined => {
+    if (kind !== Kind.Put && kind !== Kind.Chunk) return undefined
+    if (!isAllowed) throw broken("nobody takes values here")
+    if (kind === Kind.Put) {
+      if (value !== undefined) throw broken("a value inside another")
+      // Whoever is cut off for that comes again, when others have ended.
+      if (budget.takenBytes + number > budget.limitBytes) throw broken(`a value of ${number} bytes more, where ${budget.limitBytes} in all are the limit`)
+      budget.takenBytes += number
+      value = new Uint8Array(number)
+      placed = 0
+      accepted = 0
+      return undefined
+    }
+    if (value === undefined || length === 0 || placed + length > value.length) throw broken("a chunk without a place")
+    placed += length
+    return value.subarray(placed - length, placed)
+  }
+  const accept = Effect.fnUntraced(function*(kind: number, body: Uint8Array) {
+    if (kind === Kind.Put) {
+      const [only, ...more] = yield* Bulk.decodeWanted(body)
+      if (only === undefined || more.length > 0) return yield* Effect.fail(broken("a value is brought under one name"))
+      named = only
+    } else accepted += body.length
+    if (value === undefined || named === undefined || accepted < value.length) return undefined
+    const taken: Taken = { named, bytes: value }
+    end()
+    return taken
+  })
+  const end = () => {
+    budget.takenBytes -= value?.length ?? 0
+    value = undefined
+    named = undefined
+  }
+  return {
+    place,
+    accept,
+    /** What has come of a value is of no use. */
+    end,
+    /** From now on values are taken: whoever brings them has been let in. */
+    allow: () => {
+      isAllowed = true
+    }
+  }
+}
 
 /** Adds one while the effect runs. */
 const counted = (add: (by: 1 | -1) => void) => <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

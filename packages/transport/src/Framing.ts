@@ -41,7 +41,11 @@ export const Kind = {
   /** Somebody waits for room, or for the end: acknowledge as soon as you have handled `number` frames of mine. */
   AckWanted: 13,
   /** The accepting side: from now on a sign of life every `number` milliseconds, from both sides. */
-  Beat: 14
+  Beat: 14,
+  /** Bulk: take this value of `number` bytes. body: as one question for it; the bytes follow. */
+  Put: 15,
+  /** Bulk: the value has been taken. */
+  Stored: 16
 } as const
 
 /** One message between two ends of a connection. */
@@ -174,7 +178,7 @@ export const makeDecoder = (options: DecoderOptions): Decoder => {
     if (view.getUint16(0, true) !== checkOf(bytes, at)) throw broken(beginsWith(bytes, at, "HTTP/") ? SPOKE_HTTP : "not a packet, or a damaged one")
     const kind = view.getUint8(6)
     const length = view.getUint32(7, true)
-    if (kind < Kind.Hello || kind > Kind.Beat) throw broken(`no packet is of kind ${kind}`)
+    if (kind < Kind.Hello || kind > Kind.Stored) throw broken(`no packet is of kind ${kind}`)
     if (length > limit) throw broken(`a packet of ${length} bytes where ${limit} are the limit`)
     const number = view.getUint32(11, true) + view.getUint16(15, true) * 2 ** 32
     return { kind, number, length, crc: view.getUint32(2, true), place: options.place?.(kind, number, length) }

@@ -52,8 +52,21 @@ export const encodeArgs = (core: Core, code: Code, args: ReadonlyArray<unknown>)
     const path = code.contract === undefined ? bytes.failure.path : bytes.failure.path.slice(1)
     return Result.fail(new PayloadInvalid({ path, expected: `data, found ${bytes.failure.found}` }))
   }
-  if (bytes.success.length > ARGS_LIMIT) return Result.fail(new TooLarge({ bytes: bytes.success.length, limitBytes: ARGS_LIMIT }))
+  if (bytes.success.length > ARGS_LIMIT) {
+    return Result.fail(new TooLarge({ bytes: bytes.success.length, limitBytes: ARGS_LIMIT, largest: largestOf(code.contract === undefined ? args : args[0], hole) }))
+  }
   return Result.succeed({ bytes: bytes.success, dependencies })
+}
+
+/** The argument, or the field of a payload, that takes the most. */
+const largestOf = (whole: unknown, hole: (value: object) => number | undefined): { readonly path: ReadonlyArray<string>; readonly bytes: number } => {
+  let largest: { readonly path: ReadonlyArray<string>; readonly bytes: number } = { path: [], bytes: 0 }
+  if (typeof whole !== "object" || whole === null) return largest
+  for (const [name, part] of Object.entries(whole)) {
+    const bytes = Result.match(Value.encode(part, { hole }), { onFailure: () => 0, onSuccess: ({ length }) => length })
+    if (bytes > largest.bytes) largest = { path: [name], bytes }
+  }
+  return largest
 }
 
 /**

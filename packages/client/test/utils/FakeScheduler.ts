@@ -5,7 +5,7 @@
  * and reports what the test has it report. `compute` does what a cluster would:
  * runs the bodies whose text came with them.
  */
-import { ClientReportRpcs, ClientRpcs, type CancelOutcome, type ClientReport, type Location, type TaskSummary, type WorkerSummary, RelayFailed } from "@skein/protocol/ClientRpcs"
+import { ClientReportRpcs, ClientRpcs, type CancelOutcome, type ClientReport, type Location, type ScatterRow, type TaskSummary, type WorkerSummary, RelayFailed } from "@skein/protocol/ClientRpcs"
 import type { CodeDef } from "@skein/protocol/Code"
 import type { Failure } from "@skein/protocol/Failure"
 import type { Graph, SubmittedTask } from "@skein/protocol/Graph"
@@ -38,6 +38,14 @@ export type Said =
   | { readonly _tag: "Retry"; readonly refs: ReadonlyArray<Ref> }
   | { readonly _tag: "Cancel"; readonly refs: ReadonlyArray<Ref>; readonly note: string | null; readonly force: boolean }
   | { readonly _tag: "Locate"; readonly ref: Ref }
+  | { readonly _tag: "Scatter"; readonly rows: ReadonlyArray<ScatterRow>; readonly workers: ReadonlyArray<string>; readonly broadcast: boolean }
+
+/** Where a scattered value is to go. */
+export interface Place {
+  readonly id: TaskId
+  readonly run: RunId
+  readonly addresses: ReadonlyArray<string>
+}
 
 export interface FakeScheduler {
   readonly said: Queue.Queue<Said>
@@ -52,6 +60,8 @@ export interface FakeScheduler {
   cancel: (refs: ReadonlyArray<Ref>) => Effect.Effect<ReadonlyArray<CancelOutcome>>
   locate: (ref: Ref) => Effect.Effect<Location | null>
   relay: (id: TaskId, run: RunId) => Stream.Stream<Uint8Array, RelayFailed>
+  /** Where each value is to go. */
+  scatter: (rows: ReadonlyArray<ScatterRow>) => Effect.Effect<ReadonlyArray<Place>>
   awaitWorkers: (count: number) => Effect.Effect<void>
   workers: ReadonlyArray<WorkerSummary>
   tasks: ReadonlyArray<TaskSummary>
@@ -141,6 +151,8 @@ const makeScheduler = Effect.fnUntraced(function*(session: Session.Session) {
       Retry: ({ refs }) => note({ _tag: "Retry", refs }),
       Cancel: ({ force, note: why, refs }) => Effect.andThen(note({ _tag: "Cancel", refs, note: why, force }), Effect.suspend(() => scheduler.cancel(refs))),
       Locate: ({ ref }) => Effect.andThen(note({ _tag: "Locate", ref }), Effect.suspend(() => scheduler.locate(ref))),
+      Scatter: ({ broadcast, rows, workers }) =>
+        Effect.andThen(note({ _tag: "Scatter", rows, workers, broadcast }), Effect.suspend(() => scheduler.scatter(rows))),
       AwaitWorkers: ({ count }) => Effect.suspend(() => scheduler.awaitWorkers(count)),
       Workers: () => Effect.sync(() => scheduler.workers),
       Counts: () => Effect.succeed({ released: 0, waiting: 1, noWorker: 0, queued: 2, processing: 3, memory: 4, erred: 5 }),
@@ -200,6 +212,7 @@ const makeScheduler = Effect.fnUntraced(function*(session: Session.Session) {
     cancel: (refs) => Effect.succeed(refs.map(() => "cancelled" as const)),
     locate: () => Effect.succeed(null),
     relay: () => Stream.fail(new RelayFailed({ reason: "Missing", detail: "" })),
+    scatter: (rows) => Effect.succeed(rows.map(() => ({ id: 0 as TaskId, run: 0 as RunId, addresses: [] }))),
     awaitWorkers: () => Effect.void,
     workers: [],
     tasks: [],

@@ -56,6 +56,9 @@ export const checkIndex = (index: number): void => {
 /** The vector without entries. */
 export const empty = <A = never>(): Vector<A> => nothing
 
+/** Whether something can be at this index. */
+export const isIndex = (index: number): boolean => (index & maxIndex) === index
+
 /** The value at `index`, or undefined. No number is refused: at −1, 1.5 or NaN there is nothing. */
 export const get = <A>(vector: Vector<A>, index: number): A | undefined => {
   let shift = vector.shift

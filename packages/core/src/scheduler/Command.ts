@@ -13,7 +13,9 @@ import { Offers } from "./Offers.ts"
 export const Answer = Schema.TaggedUnion({
   /** In the order of the ids asked about. */
   Cancelled: { outcomes: Schema.Array(CancelOutcome) },
-  WorkersThere: {}
+  WorkersThere: {},
+  /** In the order of the tasks announced: under which run each is to be sent, and where to. Nowhere: it need not be sent. */
+  DataPlaced: { places: Schema.Array(Schema.Struct({ run: RunId, workers: Schema.Array(WorkerId) })) }
 })
 export type Answer = typeof Answer.Type
 

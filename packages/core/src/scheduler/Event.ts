@@ -66,6 +66,18 @@ export const Event = Schema.TaggedUnion({
   RetryAsked: { at: Millis, client: ClientId, ids: Schema.Array(TaskId) },
   /** A client waits for at least `count` workers. */
   WorkersAwaited: { at: Millis, client: ClientId, ask: AskId, count: Schema.Number },
+  /** A client is about to send values to workers itself, and asks to which: those of these names, or any; to one each, or to all. */
+  DataAnnounced: {
+    at: Millis,
+    client: ClientId,
+    ask: AskId,
+    /** Without a body: their code is only what they are called, their arguments a digest of the value, or nothing. */
+    tasks: Schema.Array(NewTask),
+    /** Bytes of each. */
+    sizes: Schema.Array(Schema.Number),
+    workers: Schema.Array(Schema.String),
+    broadcast: Schema.Boolean
+  },
   /**
    * A client has the whole cluster begin anew: every task is cancelled, every result dropped, every worker ended. `workers`: how many
    * are expected to come back.

@@ -24,6 +24,7 @@ import * as Ranked from "../persistent/Ranked.ts"
 import * as Vector from "../persistent/Vector.ts"
 import type { Isolation, TaskId, WorkerId } from "@skein/protocol/Ids"
 import { amountsOf, hasFree, isWished, offersEnough } from "./internal/demands.ts"
+import { mayHold } from "./internal/data.ts"
 import { isHeld, isNeeded } from "./internal/edges.ts"
 import { hasRoom, isIdle, isLaden, isWatched } from "./internal/load.ts"
 import {
@@ -57,7 +58,7 @@ const ofTasks: Record<string, (state: State, task: Task) => boolean> = {
     ((IntSet.size(task.status.waitingOn) > 0 || Vector.get(state.delays, task.id) !== undefined) &&
       IntSet.equals(task.status.waitingOn, IntSet.fromIterable(task.dependencies.filter((id) => !isInMemory(state, id))))),
   "what is waited for is in play itself": (state, task) =>
-    task.status._tag !== "Waiting" || all(task.status.waitingOn, (id) => isInPlay(taskOf(state, id))),
+    task.status._tag !== "Waiting" || all(task.status.waitingOn, (id) => isInPlay(taskOf(state, id)) || isArriving(state, id)),
   "a task that is queued, processing or lacks only a worker has its dependencies in memory": (state, task) =>
     !isReady(task) || task.dependencies.every((id) => isInMemory(state, id)),
   "a queued task is in the queue, at its place": (state, task) =>
@@ -106,8 +107,10 @@ const ofTasks: Record<string, (state: State, task: Task) => boolean> = {
   "what nobody wants is kept for its dependents": (_, task) =>
     IntSet.size(task.whoWants) > 0 || IntSet.size(task.dependents) > 0,
   "what is needed is not released, unless its graph is not whole": (state, task) =>
-    task.status._tag !== "Released" || !isNeeded(task) ||
+    task.status._tag !== "Released" || !isNeeded(task) || isArriving(state, task.id) ||
     (isHeld(task) && IntSet.some(task.whoWants, (id) => includes(clientOf(state, id), task.id))),
+  "data is never computed": (state, task) =>
+    !IntSet.has(state.data, task.id) || task.status._tag === "Released" || task.status._tag === "Memory" || task.status._tag === "Erred",
   "retries and attempts keep within their limits": (state, task) =>
     task.retriesLeft <= task.retries && task.deaths.length <= state.config.allowedFailures + 1 && task.attempt >= 1
 }
@@ -227,6 +230,13 @@ const ofStates: Record<string, (state: State) => boolean> = {
         return !isFree || mayWait
       })
     }),
+  "data that is known is some task's, and what arrives is released, and sent by a client that wants it": (state) =>
+    all(state.data, (id) => taskOf(state, id) !== undefined) &&
+    every(state.arriving, ({ client, run, workers }, id) => {
+      const task = taskOf(state, id)
+      return task?.status._tag === "Released" && IntSet.has(state.data, task.id) && isMember(task.whoWants, client) &&
+        (run === undefined ? workers.length === 0 : run < state.nextRun && workers.length > 0 && workers.every((worker) => workerOf(state, worker) !== undefined))
+    }),
   "only tasks without a worker are listed as such": (state) =>
     all(state.noWorker, (id) => taskOf(state, id)?.status._tag === "NoWorker"),
   "slots are the sum over the workers that are not to be ended, and only these are open, idle, laden or watched": (state) =>
@@ -250,6 +260,11 @@ const ofStates: Record<string, (state: State) => boolean> = {
     every(state.asks, (question, place) => {
       if (clientOf(state, question.client) === undefined) return false
       if (question._tag === "Workers") return !(stayingWorkers(state) >= question.count)
+      if (question._tag === "Data") {
+        let isThere = false
+        Vector.forEach(state.workers, (worker) => void (isThere ||= mayHold(worker, question.workers)))
+        return !isThere
+      }
       let running = 0
       Vector.forEach(state.stopping, (entries) =>
         entries.forEach(({ asks }) => {
@@ -335,6 +350,8 @@ const isReady = ({ status }: Task): boolean =>
 
 const isInPlay = (task: Task | undefined): boolean =>
   task !== undefined && (task.status._tag === "Waiting" || isReady(task))
+
+const isArriving = (state: State, id: TaskId): boolean => Vector.get(state.arriving, id) !== undefined
 
 const hasRun = (status: Task["status"]): status is Extract<Task["status"], { readonly run: unknown }> =>
   status._tag === "Processing" || status._tag === "Memory"

@@ -11,6 +11,7 @@ import type { Event, Of } from "./Event.ts"
 import { Draft } from "./internal/draft.ts"
 import * as Client from "./internal/on/client.ts"
 import * as Clock from "./internal/on/clock.ts"
+import { onDataAnnounced } from "./internal/on/data.ts"
 import * as Worker from "./internal/on/worker.ts"
 import { place } from "./internal/placement.ts"
 import { onRestartAsked } from "./internal/restarting.ts"
@@ -52,6 +53,7 @@ const handlers: { readonly [Tag in Event["_tag"]]: (draft: Draft, event: Of<Tag>
   RetryAsked: Client.onRetryAsked,
   WorkersAwaited: Client.onWorkersAwaited,
   RestartAsked: onRestartAsked,
+  DataAnnounced: onDataAnnounced,
   AskAbandoned: Client.onAskAbandoned,
   WorkerJoined: Worker.onWorkerJoined,
   WorkerLeft: Worker.onWorkerLeft,

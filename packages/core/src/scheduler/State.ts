@@ -260,7 +260,23 @@ export type Ask = {
     readonly running: number
   }
   | { readonly _tag: "Workers"; readonly count: number }
+  /** Where data is to go, when there is no worker that it may go to. */
+  | {
+    readonly _tag: "Data"
+    readonly rows: ReadonlyArray<{ readonly id: TaskId; readonly nbytes: number; readonly send: boolean }>
+    readonly workers: ReadonlyArray<string>
+    readonly broadcast: boolean
+  }
 )
+
+/** Data that a client is sending to workers. */
+export interface Arriving {
+  readonly client: ClientId
+  /** The run that it will be the result of; undefined while there is no worker for it. */
+  readonly run: RunId | undefined
+  /** Where it is sent. Not empty once there is a run. */
+  readonly workers: ReadonlyArray<WorkerId>
+}
 
 /** What there is of one isolation in the whole cluster. */
 export interface Pool {
@@ -319,6 +335,10 @@ export interface State {
   /** Attempts that failed or took too long and were followed by another, by task id; at most `ATTEMPTS_KEPT` of the last. */
   readonly tried: Vector.Vector<ReadonlyArray<Attempt>>
   readonly asks: Vector.Vector<Ask>
+  /** Tasks without a body: values that clients have sent themselves, and which nobody can compute. */
+  readonly data: IntSet.IntSet<TaskId>
+  /** Those of them that are not there yet, by task id. */
+  readonly arriving: Vector.Vector<Arriving>
   readonly counts: Counts
   /** Run numbers are never given twice, so (id, run) names one attempt for ever. */
   readonly nextRun: number
@@ -394,6 +414,8 @@ export const empty = (config: Partial<Config> = {}): State => ({
   delayed: Ranked.empty(),
   tried: Vector.empty(),
   asks: Vector.empty(),
+  data: IntSet.empty(),
+  arriving: Vector.empty(),
   counts: noCounts,
   nextRun: 0,
   nextRank: 0,

@@ -9,7 +9,7 @@ import type { ClientId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Failure } from "@skein/protocol/Failure"
 import type { Terms } from "@skein/protocol/Terms"
 import * as Vector from "../persistent/Vector.ts"
-import { Command } from "./Command.ts"
+import { type Answer, Command } from "./Command.ts"
 import { Event, type Leaving, type NewTask } from "./Event.ts"
 import type { Entry, State } from "./State.ts"
 
@@ -45,6 +45,10 @@ export const event = (event: Event, names: Names = numbers): string => {
     RetryAsked: (event) => `${client(event.client)} retries ${listed(event.ids.map(task))}`,
     WorkersAwaited: (event) => `${client(event.client)} waits for ${event.count} workers`,
     RestartAsked: (event) => `${client(event.client)} has the cluster begin anew, with ${event.workers} workers`,
+    DataAnnounced: (event) =>
+      `${client(event.client)} has ${listed(event.tasks.map(({ id }, at) => `${task(id)} (${event.sizes[at]} bytes)`))} for ${
+        event.broadcast ? "all workers" : "a worker"
+      }${event.workers.length === 0 ? "" : ` called ${event.workers.join(" or ")}`}`,
     AskAbandoned: (event) => `${client(event.client)} gives up question ${event.ask}`,
     WorkerJoined: (event) =>
       `${worker(event.worker)} joins, ${event.nthreads} threads, ${event.nfibers} fibers` +
@@ -77,6 +81,17 @@ export const event = (event: Event, names: Names = numbers): string => {
   })
 }
 
+const answered = (answer: Answer, worker: Names["worker"]): string => {
+  switch (answer._tag) {
+    case "Cancelled":
+      return listed(answer.outcomes)
+    case "WorkersThere":
+      return "the workers are there"
+    case "DataPlaced":
+      return listed(answer.places.map(({ run, workers }) => workers.length === 0 ? "nowhere" : `to ${workers.map(worker).join(" and ")} as run ${run}`), "; ")
+  }
+}
+
 /** What was asked for. */
 export const command = (command: Command, names: Names = numbers): string => {
   const { client, task, worker } = names
@@ -99,8 +114,7 @@ export const command = (command: Command, names: Names = numbers): string => {
     ReportRefused: ({ client: to, id }) => `${client(to)}: ${task(id)} is refused, for there is no room`,
     ReportUnknown: ({ client: to, id }) => `${client(to)}: ${task(id)} is not known`,
     TellDetachedFailed: ({ failure, id, origin }) => `nobody may hold ${task(id)}, which ${failed(failure)}${origin === id ? "" : `, with ${task(origin)}`}`,
-    Reply: ({ answer, ask, client: to }) =>
-      `${client(to)}: answer ${ask}, ${answer._tag === "Cancelled" ? listed(answer.outcomes) : "the workers are there"}`,
+    Reply: ({ answer, ask, client: to }) => `${client(to)}: answer ${ask}, ${answered(answer, worker)}`,
     WarnLacking: ({ at, id, others, since, wanted }) =>
       `warn: ${task(id)}${others === 0 ? "" : ` and ${others} others`} lacked ${wanted} for ${at - since} ms`,
     EndWorker: ({ reason, worker: to }) => `end ${worker(to)}: ${reason}`,

@@ -47,6 +47,9 @@ export const Event = Schema.TaggedUnion({
   /** The body asked to be placed again, and has ended. */
   ExecuteRescheduled: { at: Millis, id: TaskId, run: RunId },
 
+  /** A client has sent these itself; they are in the data store. */
+  DataReceived: { at: Millis, rows: Schema.Array(Held) },
+
   /** `peer` answered: these came (and are in the data store), those it does not have. */
   GatherSucceeded: { at: Millis, peer: WorkerId, got: Schema.Array(Held), missing: Schema.Array(Run) },
   /** `peer` serves too many at once. */

@@ -22,7 +22,7 @@ import {
   onExecuteStopped,
   onExecuteSucceeded
 } from "./internal/on/executor.ts"
-import { onGatherBusy, onGatherFailed, onGatherSucceeded } from "./internal/on/peer.ts"
+import { onDataReceived, onGatherBusy, onGatherFailed, onGatherSucceeded } from "./internal/on/peer.ts"
 import {
   onCancelAsked,
   onComputeAsked,
@@ -72,6 +72,7 @@ const handlers: { readonly [Tag in Event["_tag"]]: (draft: Draft, event: Of<Tag>
   ExecuteRejoined: onExecuteRejoined,
   ExecuteRescheduled: onExecuteRescheduled,
   ExecuteRetracted: onExecuteRetracted,
+  DataReceived: onDataReceived,
   GatherSucceeded: onGatherSucceeded,
   GatherBusy: onGatherBusy,
   GatherFailed: onGatherFailed,

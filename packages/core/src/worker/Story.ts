@@ -30,6 +30,7 @@ export const event = (event: Event): string =>
     ExecuteSeceded: (row) => `${run(row)} gives up its slot`,
     ExecuteRejoined: (row) => `${run(row)} wants a slot again`,
     ExecuteRescheduled: (row) => `${run(row)} asks to be placed again`,
+    DataReceived: ({ rows }) => `a client has sent ${rows.map(held).join(", ")}`,
     GatherSucceeded: ({ peer, got, missing }) =>
       `from w${peer} ${got.length === 0 ? "comes nothing" : `come ${got.map(held).join(", ")}`}${
         list(", it does not have ", missing.map(run))

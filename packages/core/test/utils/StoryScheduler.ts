@@ -166,6 +166,27 @@ export class Teller {
     return this.tell({ _tag: "RestartAsked", at: this.at, client: this.client(client), ask: this.asks++ as AskId, workers })
   }
 
+  /** Data of this many bytes each, which the client will send itself. */
+  announces(client: string, data: Readonly<Record<string, number>>, { broadcast = false, workers = [] as ReadonlyArray<string> } = {}): this {
+    const tasks = Object.keys(data).map((name) => ({
+      id: this.task(name),
+      code: 9 as CodeId,
+      args: new Uint8Array([1]),
+      dependencies: [],
+      priority: 0,
+      retries: 0,
+      isolation: "fiber" as const
+    }))
+    return this.tell({
+      _tag: "DataAnnounced", at: this.at, client: this.client(client), ask: this.asks++ as AskId, tasks, sizes: Object.values(data), workers, broadcast
+    })
+  }
+
+  /** The worker has data that was sent to it. */
+  receives(worker: string, name: string, run: number, nbytes = 8): this {
+    return this.reports("ReplicasAdded", worker, [{ id: this.task(name), run, nbytes }])
+  }
+
   awaits(client: string, count: number): this {
     return this.tell({ _tag: "WorkersAwaited", at: this.at, client: this.client(client), ask: this.asks++ as AskId, count })
   }

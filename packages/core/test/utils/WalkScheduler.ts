@@ -120,6 +120,7 @@ export class World {
     if (roll < 96) return this.ticked(choose)
     if (roll < 97) return this.memoryMeasured(choose)
     if (roll < 98) return this.wantedByName(choose)
+    if (roll < 99) return choose(2) === 0 ? this.announced(choose) : this.arrived(choose)
     return choose(6) === 0 ? this.codesForgotten(choose) : this.finished(choose)
   }
 
@@ -143,7 +144,15 @@ export class World {
       }
       if (this.state.wakeAt !== undefined && this.state.wakeAt <= this.at) tell({ _tag: "Ticked", at: this.at })
       const running = this.running()
-      if (cancelled.length + takeBacks.length + running.length === 0) {
+      const arriving = [...Vector.entries(this.state.arriving)]
+      for (const [id, { client, run, workers: [worker] }] of arriving) {
+        tell(
+          run === undefined || worker === undefined
+            ? { _tag: "KeysReleased", at: this.at, client, ids: [id as TaskId] }
+            : { _tag: "ReplicasAdded", at: this.at, worker, rows: [{ id: id as TaskId, run, nbytes: 8 }] }
+        )
+      }
+      if (cancelled.length + takeBacks.length + running.length + arriving.length === 0) {
         if (this.state.delays.size + IntSet.size(this.state.noWorker) === 0) return
         this.at = Math.max(this.at, this.state.wakeAt ?? 0)
       }
@@ -265,6 +274,30 @@ export class World {
     const workers = [[], [], [`w${choose(this.nextWorker + 1)}`], ["h0"], ["h1", `w${choose(this.nextWorker + 1)}`]][choose(5)] ?? []
     const resources = [{}, { A: 1 }, { A: 2 }, { A: 0.5 }, { A: 1, B: 1 }, { B: 2 }][choose(6)] ?? {}
     return { resources, workers, allowOtherWorkers: choose(3) === 0, span: "", annotations: new Uint8Array() }
+  }
+
+  /** Data that a client sends itself: new, or known; now and then only for a worker that may not be there. */
+  private announced(choose: Choose): Event {
+    const client = this.client(choose)
+    const known = IntSet.toArray(this.state.data)
+    const tasks = Array.from({ length: 1 + choose(3) }, (): NewTask => {
+      const again = choose(3) === 0 ? pick(known, choose) ?? this.someTasks(choose, 1)[0]?.id : undefined
+      const id = again ?? this.giveId()
+      return { id, code: 5 as CodeId, args: this.args[0]!, dependencies: [], priority: 0, retries: 0, isolation: "fiber" }
+    }).filter(({ id }, at, all) => all.findIndex((other) => other.id === id) === at)
+    const ask = this.nextAsk++ as AskId
+    this.questions.push({ client, ask })
+    const workers = choose(4) === 0 ? [`w${choose(6)}`] : []
+    return { _tag: "DataAnnounced", at: this.at, client, ask, tasks, sizes: tasks.map(() => choose(50)), workers, broadcast: choose(3) === 0 }
+  }
+
+  /** Some of it has come, where it was sent or elsewhere. */
+  private arrived(choose: Choose): Event {
+    const one = pick([...Vector.entries(this.state.arriving)], choose)
+    if (one === undefined) return this.replicas(choose)
+    const [id, { run = choose(20) as RunId, workers }] = one
+    const worker = pick(workers, choose) ?? this.worker(choose)
+    return { _tag: "ReplicasAdded", at: this.at, worker, rows: [{ id: id as TaskId, run: choose(8) === 0 ? (choose(20) as RunId) : run, nbytes: choose(50) }] }
   }
 
   private released(choose: Choose): Event {

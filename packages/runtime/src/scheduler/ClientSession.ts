@@ -5,6 +5,8 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type { Answer } from "@skein/core/scheduler/Command"
+import type { NewTask } from "@skein/core/scheduler/Event"
 import { type CancelOutcome, ClientReportRpcs, ClientRpcs } from "@skein/protocol/ClientRpcs"
 import type { Ref } from "@skein/protocol/Ids"
 import * as Duplex from "@skein/transport/Duplex"
@@ -112,6 +114,15 @@ const handlersOf = (desk: Desk, peer: ClientPeer, border: Border.Border, relay: 
         border.take(() => isCount(wanted.id) && isCount(wanted.run) || refuse(`(${wanted.id}, ${wanted.run}) is no result`)),
         relay(wanted)
       )),
+    Scatter: ({ broadcast, rows, workers }) =>
+      border.take(() => Handlers.scattered(tables, peer, rows)).pipe(
+        Effect.flatMap((tasks) =>
+          Effect.map(
+            asking.ask(client, (ask, at) => ({ _tag: "DataAnnounced", at, client, ask, tasks, sizes: rows.map(({ nbytes }) => nbytes), workers, broadcast })),
+            (answer) => answer._tag === "DataPlaced" ? places(desk, tasks, answer.places) : []
+          )
+        )
+      ),
     AwaitWorkers: ({ count }) =>
       border.take(() => isCount(count) || refuse(`${count} is no number of workers`)).pipe(
         Effect.andThen(asking.ask(client, (ask, at) => ({ _tag: "WorkersAwaited", at, client, ask, count }))),
@@ -141,6 +152,14 @@ const handlersOf = (desk: Desk, peer: ClientPeer, border: Border.Border, relay: 
 
 /** Where a part of an answer begins. */
 const begin = (from: number): number => isCount(from) ? from : refuse(`${from} is no beginning of a part`)
+
+/** Where workers take values. One that has gone meanwhile takes none: what was for it alone goes nowhere just now. */
+const places = (desk: Desk, tasks: ReadonlyArray<NewTask>, placed: Extract<Answer, { readonly _tag: "DataPlaced" }>["places"]) =>
+  placed.map(({ run, workers }, at) => ({
+    id: tasks[at]!.id, // as many as were announced
+    run,
+    addresses: workers.flatMap((worker) => desk.registry.workers.get(worker)?.registration.dataAddress ?? [])
+  }))
 
 /** In the order of the refs; a key that was never this client's is done with already. */
 const outcomes = (

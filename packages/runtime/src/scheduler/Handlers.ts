@@ -10,6 +10,8 @@
  * Rows pass through as they came off the wire: nothing is copied for a report.
  */
 import type { Event, NewTask } from "@skein/core/scheduler/Event"
+import { DATA_NAME, SCATTER_ROWS, type ScatterRow } from "@skein/protocol/ClientRpcs"
+import type { CodeDef } from "@skein/protocol/Code"
 import { ARGS_LIMIT, type AttemptRules, type Graph, type SubmittedTask, TASKS_PER_MESSAGE } from "@skein/protocol/Graph"
 import type { CodeRef, Key, Millis, Ref, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Terms } from "@skein/protocol/Terms"
@@ -167,6 +169,40 @@ export const wanted = (
     }
   }
   return { event: { _tag: "KeysWanted", at, client: client.client, ids }, unknown }
+}
+
+/** A client is about to send values to workers itself: tasks without a body. */
+export const scattered = (tables: Tables, client: ClientPeer, rows: ReadonlyArray<ScatterRow>): ReadonlyArray<NewTask> => {
+  if (rows.length > SCATTER_ROWS) refuse(`it scatters ${rows.length} values at once; ${SCATTER_ROWS} are the limit`)
+  tables.keys.begin()
+  try {
+    const { code } = tables.codes.declare(dataCode)
+    return rows.map(({ digest, key, nbytes, ref }) => {
+      checkAmount(nbytes)
+      if (digest.length > DIGEST_LIMIT) refuse(`a digest of ${digest.length} bytes is none`)
+      const id = tables.keys.idFor(key, code)
+      client.refs.hold(ref, id)
+      return { id, code, args: digest, dependencies: none, priority: 0, retries: 0, isolation: "fiber" }
+    })
+  } catch (violation) {
+    tables.keys.undo()
+    throw violation
+  }
+}
+
+const DIGEST_LIMIT = 64
+
+/** What data has in the place of code: a name, and nothing that could be run. Nothing has this digest, which is of no text. */
+const dataCode: CodeDef = {
+  digest: "0".repeat(32),
+  name: DATA_NAME,
+  kind: "function",
+  text: null,
+  module: null,
+  moduleFirst: false,
+  body: "unknown",
+  isolation: "fiber",
+  version: 1
 }
 
 /** A client holds these no longer. */

@@ -126,7 +126,7 @@ export const make = Effect.fnUntraced(function*(
     children: [
       { id: "clock", start: ticking.run },
       { id: "progress", start: progress.run },
-      { id: "peers", start: PeerServer.run(config, store, listening.server) }
+      { id: "peers", start: PeerServer.run(config, store, listening.server, mailbox.offer) }
     ]
   })
   const supervised = Supervisor.supervise<Services>({

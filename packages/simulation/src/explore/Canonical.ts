@@ -155,7 +155,8 @@ const schedulerTokens = (state: Scheduler.State): Tokens => {
   tokens.put(end)
   Vector.forEach(state.asks, (ask, place) => {
     tokens.name(questions, place)
-    tokens.put(ask._tag === "Cancel" ? ask.running : -ask.count)
+    // Nobody scatters here, so of such questions there are none to tell apart.
+    tokens.put(ask._tag === "Cancel" ? ask.running : ask._tag === "Workers" ? -ask.count : ask.rows.length)
   })
   Vector.forEach(state.kinds, (kind) => tokens.put(kind.code, kind.meanMs ?? end))
   tokens.put(state.turn)

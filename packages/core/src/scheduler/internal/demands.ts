@@ -128,7 +128,7 @@ export const offersEnough = (worker: Worker, { amounts, isolation }: Demand): bo
   worker[isolation].slots > 0 && amounts.every(({ name, thousandths }) => thousandths <= (worker.offers[placeOf(worker, name)]?.thousandths ?? 0))
 
 /** Whether the worker is one of those that the tasks are to run on. */
-export const isWished = (worker: Worker | undefined, { workers }: Demand): boolean =>
+export const isWished = (worker: Worker | undefined, { workers }: Pick<Demand, "workers">): boolean =>
   worker !== undefined &&
   (workers.length === 0 || workers.some((wanted) => wanted === worker.name || wanted === worker.address || wanted === worker.host))
 

@@ -6,6 +6,7 @@ import type { TaskId } from "@skein/protocol/Ids"
 import * as IntSet from "../../persistent/IntSet.ts"
 import * as Ranked from "../../persistent/Ranked.ts"
 import type { Status, Task } from "../State.ts"
+import { expectNoMore } from "./data.ts"
 import { type Draft, released } from "./draft.ts"
 import { endDetached } from "./detaching.ts"
 import { isNeeded, type Target } from "./edges.ts"
@@ -65,6 +66,7 @@ export const becomeMemory = (
 ): void => {
   const holder = draft.worker(worker)
   if (holder !== undefined) hold(draft, holder, task.id, nbytes)
+  expectNoMore(draft, task.id)
   const moved = draft.move(task, { _tag: "Memory", run, nbytes, whoHas: IntSet.add(IntSet.empty(), draft.owner, worker) })
   moved.suspect = false
   if (moved.deaths.length > 0) moved.deaths = []
@@ -95,6 +97,7 @@ export const becomeErred = (
   const moved = draft.move(task, { _tag: "Erred", failure, origin })
   endDetached(draft, moved.id, { failure, origin })
   const { id } = moved
+  expectNoMore(draft, id)
   IntSet.forEach(moved.whoWants, (client) => draft.send({ _tag: "ReportErred", client, id, failure, origin }))
   if (moved.waiters > 0) IntSet.forEach(moved.dependents, (dependent) => void draft.toFail.push(dependent))
   if (!isNeeded(moved)) draft.toDrop.push(id)

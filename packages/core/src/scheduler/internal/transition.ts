@@ -16,6 +16,7 @@
 import type { TaskId } from "@skein/protocol/Ids"
 import * as IntSet from "../../persistent/IntSet.ts"
 import type { Status, Task } from "../State.ts"
+import { arrivingOf, isData, lost } from "./data.ts"
 import type { Draft } from "./draft.ts"
 import { type Edges, isNeeded, type Target } from "./edges.ts"
 import { erred } from "./transitions/erred.ts"
@@ -79,6 +80,7 @@ const take = (draft: Draft, task: Task, target: Target): boolean => {
 const computeIfNeeded = (draft: Draft, id: TaskId = noTask): void => {
   const task = draft.task(id)
   if (task?.status._tag !== "Released" || !isNeeded(task)) return
+  if (isData(draft, id)) return arrivingOf(draft, id) === undefined ? transition(draft, id, lost(id)) : undefined
   const failed = failedDependency(draft, task)
   if (failed === undefined) transition(draft, id, toWaiting)
   else transition(draft, id, failed)

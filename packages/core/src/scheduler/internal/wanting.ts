@@ -2,6 +2,7 @@
 import type { TaskId } from "@skein/protocol/Ids"
 import * as IntSet from "../../persistent/IntSet.ts"
 import type { Client, Task } from "../State.ts"
+import { giveUpArrival } from "./data.ts"
 import type { Draft } from "./draft.ts"
 
 export const want = (draft: Draft, client: Client, task: Task): void => {
@@ -21,4 +22,5 @@ export const unwant = (draft: Draft, client: Client, id: TaskId): void => {
   const editedClient = draft.editClient(client)
   editedClient.wantsWhat = IntSet.remove(editedClient.wantsWhat, draft.owner, id)
   draft.toDrop.push(id)
+  giveUpArrival(draft, client.id, id)
 }

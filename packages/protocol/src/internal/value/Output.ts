@@ -18,6 +18,15 @@ export class Refused {
 /** Nested deeper than is read; mostly because it contains itself. */
 export class TooDeep extends Refused {}
 
+/** More bytes than may be written. */
+export class TooLong extends Refused {
+  readonly limitBytes: number
+  constructor(path: ReadonlyArray<string>, limitBytes: number) {
+    super(path, `more than ${limitBytes} bytes in all`)
+    this.limitBytes = limitBytes
+  }
+}
+
 /** Lengths come first; everything about bytes is said in tags.ts. */
 export abstract class Output {
   protected bytes = new Uint8Array(1024)
@@ -130,7 +139,7 @@ export abstract class Output {
 
   private grow(count: number): void {
     const needed = this.at + count
-    if (needed > this.limitBytes) throw new Refused(this.where(), `more than ${this.limitBytes} bytes in all`)
+    if (needed > this.limitBytes) throw new TooLong(this.where(), this.limitBytes)
     const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2))
     grown.set(this.bytes.subarray(0, this.at))
     this.bytes = grown

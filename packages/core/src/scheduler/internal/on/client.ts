@@ -218,7 +218,7 @@ const buildsOnRefused = (draft: Draft, tasks: ReadonlyArray<NewTask>): boolean =
 }
 
 /** Whether a submission means what the key stands for. Who computes it when is the first's to say. */
-const isSame = (known: Task, task: NewTask): boolean =>
+export const isSame = (known: Task, task: NewTask): boolean =>
   known.code === task.code && areEqual(known.args, task.args) && areEqual(known.dependencies, task.dependencies)
 
 const areEqual = (a: ArrayLike<number>, b: ArrayLike<number>): boolean => {
@@ -227,13 +227,13 @@ const areEqual = (a: ArrayLike<number>, b: ArrayLike<number>): boolean => {
   return true
 }
 
-const heldByName = (draft: Draft, task: Task): string => {
+export const heldByName = (draft: Draft, task: Task): string => {
   const first = IntSet.min(task.whoWants)
   return (first === undefined ? undefined : draft.client(first)?.name) ?? "a graph that is being computed"
 }
 
 /** Nothing refers to an id that the shell has just drawn. Said once, or it would be given twice. */
-const giveBack = (draft: Draft, id: TaskId): void => {
+export const giveBack = (draft: Draft, id: TaskId): void => {
   if (isId(id) && draft.task(id) === undefined && !draft.givenBack.has(id)) {
     draft.givenBack.add(id)
     draft.send({ _tag: "Forgotten", id })
@@ -311,7 +311,7 @@ const reach = (
   return [...found]
 }
 
-const revive = (draft: Draft, id: TaskId): void => {
+export const revive = (draft: Draft, id: TaskId): void => {
   const task = draft.task(id)
   if (task === undefined) return
   transition(draft, id, { _tag: "Released", stop: false })
@@ -326,7 +326,7 @@ const revive = (draft: Draft, id: TaskId): void => {
 }
 
 /** Tells a client of a task that is done. False if it is not. */
-const reportPresent = (draft: Draft, client: ClientId, { id, status }: Task): boolean => {
+export const reportPresent = (draft: Draft, client: ClientId, { id, status }: Task): boolean => {
   if (status._tag === "Erred") {
     draft.send({ _tag: "ReportErred", client, id, failure: status.failure, origin: status.origin })
     return true

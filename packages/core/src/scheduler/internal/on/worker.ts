@@ -21,6 +21,7 @@ import { ATTEMPTS_KEPT, type Load, type Processing, type Task, type Worker } fro
 import { answerAwaitedWorkers } from "../asks.ts"
 import { endTakingBack } from "../assignment.ts"
 import { attemptEndedBy, blame, judge } from "../blame.ts"
+import { answerAwaitedPlaces, arrivalOf, arrivingOf, missArrival, missArrivals } from "../data.ts"
 import { delayAfter } from "../delays.ts"
 import { amountsOf, noAmounts } from "../demands.ts"
 import { type Draft, isId } from "../draft.ts"
@@ -63,6 +64,7 @@ export const onWorkerJoined = (draft: Draft, event: Of<"WorkerJoined">): void =>
   for (const row of event.holds) takeOver(draft, worker, row)
   for (const task of runnable(draft)) draft.ready.push(task)
   answerAwaitedWorkers(draft)
+  answerAwaitedPlaces(draft)
 }
 
 /** A worker is gone. What ran there is computed again, and so is what only it had, if somebody needs it. */
@@ -74,6 +76,7 @@ export const onWorkerLeft = (draft: Draft, event: Of<"WorkerLeft">): void => {
   draft.removeWorker(worker.id)
   forgetThief(draft, worker)
   allStopped(draft, worker)
+  missArrivals(draft, worker.id)
   const accused = new Set(blamed)
   IntSet.forEach(worker.processing, (id) => {
     const task = draft.task(id)
@@ -199,12 +202,19 @@ export const onTasksRescheduled = (draft: Draft, event: Of<"TasksRescheduled">):
 export const onReplicasAdded = (draft: Draft, event: Of<"ReplicasAdded">): void => {
   const worker = draft.worker(event.worker)
   if (worker === undefined) return
-  for (const { id, run } of event.rows) addReplica(draft, worker, id, run)
+  for (const row of event.rows) {
+    const arrival = arrivalOf(draft, worker.id, row)
+    if (arrival === undefined) addReplica(draft, worker, row.id, row.run)
+    else transition(draft, row.id, arrival)
+  }
 }
 
 /** Source: `release_worker_data`. */
 export const onReplicasGone = (draft: Draft, event: Of<"ReplicasGone">): void => {
-  for (const { id, run } of event.rows) removeReplica(draft, event.worker, id, run)
+  for (const { id, run } of event.rows) {
+    if (arrivingOf(draft, id)?.run === run) missArrival(draft, event.worker, id)
+    else removeReplica(draft, event.worker, id, run)
+  }
 }
 
 /** `peer` does not have a result that we thought it had; the asker hears who has it. Source: `handle_missing_data`. */

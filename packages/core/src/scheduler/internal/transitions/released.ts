@@ -7,6 +7,7 @@
 import type { TaskId } from "@skein/protocol/Ids"
 import * as IntSet from "../../../persistent/IntSet.ts"
 import type { Task } from "../../State.ts"
+import { forgetData } from "../data.ts"
 import { giveUpDemand } from "../demands.ts"
 import type { Draft } from "../draft.ts"
 import { becomeErred, becomeMemory, waitingForNothing } from "../play.ts"
@@ -33,6 +34,7 @@ const toWaiting = (draft: Draft, task: Task): void => {
 const toForgotten = (draft: Draft, task: Task): void => {
   draft.removeTask(task)
   giveUpDemand(draft, task.demand)
+  forgetData(draft, task.id)
   draft.send({ _tag: "Forgotten", id: task.id })
   for (const id of task.dependencies) {
     const dependency = draft.task(id)

@@ -10,11 +10,22 @@ import * as IntSet from "../../../persistent/IntSet.ts"
 import * as Vector from "../../../persistent/Vector.ts"
 import type { Of } from "../../Event.ts"
 import type { Task } from "../../State.ts"
-import { unassign } from "../assignments.ts"
+import { supersede, unassign } from "../assignments.ts"
 import type { Draft } from "../draft.ts"
 import { askHolders, setBusy, setHolders } from "../holders.ts"
 import { reroute, settle } from "../routing.ts"
 import { transition } from "../transition.ts"
+
+/**
+ * A client has sent data. The scheduler has told it to, and hears that it is here,
+ * or that it cannot be kept; if it knows better by now, it has it dropped.
+ */
+export const onDataReceived = (draft: Draft, event: Of<"DataReceived">): void => {
+  for (const held of event.rows) {
+    receiveData(draft, held)
+    settle(draft)
+  }
+}
 
 /** Results came, and others are not there. */
 export const onGatherSucceeded = (draft: Draft, event: Of<"GatherSucceeded">): void => {
@@ -76,6 +87,20 @@ const receive = (draft: Draft, peer: WorkerId, { id, run, nbytes }: Held): void 
     unassign(draft, task)
   }
   transition(draft, task, { _tag: "Memory", nbytes, ms: 0, inline: false })
+}
+
+const receiveData = (draft: Draft, { id, run, nbytes }: Held): void => {
+  const known = draft.task(id)
+  const task = known === undefined ? draft.addTask(id, run, nbytes) : draft.own(known)
+  if (task.run < run) supersede(draft, task, run)
+  const { _tag } = task.status
+  if (task.run > run || _tag === "Stopping" || _tag === "Flight") {
+    // The scheduler has spoken of a newer run, a body still has the record, or the same is on its way from a peer.
+    draft.send({ _tag: "Drop", id, run })
+    return draft.send({ _tag: "ReportGone", row: { id, run } })
+  }
+  if (_tag !== "Memory") transition(draft, task, { _tag: "Memory", nbytes, ms: 0, inline: false })
+  draft.send({ _tag: "ReportReplica", held: { id, run, nbytes } })
 }
 
 const notFound = (draft: Draft, peer: WorkerId, { id, run }: Run): void => {
