@@ -61,6 +61,8 @@ export interface SimClusterOptions {
   readonly slots: number
   /** Threads of each worker, where they are not as many as fibers. @default slots */
   readonly threads?: number
+  /** What each worker offers. @default nothing */
+  readonly resources?: Readonly<Record<string, number>>
   /** Processes with a client each. @default 1 */
   readonly clients?: number
   /** Their options, apart from address and token. */
@@ -185,10 +187,10 @@ export const make = Effect.fnUntraced(function*(options: SimClusterOptions): Eff
 })
 
 /** As the product reads its options, but for what only a cluster inside one process may be told. */
-const planOf = ({ modules, slots, threads, workers }: SimClusterOptions): Effect.Effect<Plan, ClusterError> =>
+const planOf = ({ modules, resources = {}, slots, threads, workers }: SimClusterOptions): Effect.Effect<Plan, ClusterError> =>
   Effect.map(
     Effect.fromResult(plan(
-      { workers, threadsPerWorker: threads ?? slots, fibersPerWorker: slots, tasks: Object.keys(modules ?? {}), memoryLimit: null },
+      { workers, threadsPerWorker: threads ?? slots, fibersPerWorker: slots, tasks: Object.keys(modules ?? {}), memoryLimit: null, resources },
       // Simulated processes take as much memory as they are told to, and nobody watches.
       { cores: 1, memoryBytes: Infinity, interfaces: {}, folder: "file:///simulated/" }
     )),
@@ -229,7 +231,7 @@ const makeSurroundings = (
         Context.add(Hashing, Context.get(own, Hashing)),
         Context.add(Modules, modules),
         Context.add(TaskClients, clients),
-        Context.add(Host, { pid: process.pid, memoryBytes: Effect.sync(() => process.memoryBytes) }),
+        Context.add(Host, { pid: process.pid, memoryBytes: Effect.sync(() => process.memoryBytes), cpuMs: undefined }),
         Context.add(ThreadSpawner, SimThreads.spawner(world, process, { bodyMs: options.bodyMs ?? [0.1, 5], around: options.around?.(process).inThread }))
       )
       return yield* WorkerProgram.program(input, () => Layer.succeedContext(services), {

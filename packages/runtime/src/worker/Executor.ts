@@ -41,6 +41,7 @@ import { encodeRaised, type Raised } from "@skein/protocol/Raised"
 import type { TaskServices } from "@skein/protocol/Task"
 import { TaskContext, TaskHoldings } from "@skein/protocol/TaskContext"
 import * as SteadyTime from "../SteadyTime.ts"
+import { LIMIT_MS } from "./BlockedLoop.ts"
 import * as Body from "./Body.ts"
 import type { Code } from "./Code.ts"
 import { because, type CodeUnknown } from "./CodeUnknown.ts"
@@ -65,6 +66,8 @@ export interface Executor {
   readonly terminate: (run: RunId) => void
   /** Runs that have not ended. */
   readonly executing: () => number
+  /** Names of the tasks whose bodies run in this process, and not in threads. */
+  readonly inProcess: () => ReadonlyArray<string>
   /** Dies with the first defect of the executor itself. */
   readonly failed: Effect.Effect<never>
 }
@@ -88,6 +91,8 @@ export interface Options {
   readonly threads: Pick<Threads, "submit" | "cancel" | "terminate">
   /** Takes what bodies say of how far they are. @default nobody does */
   readonly progress?: Progress
+  /** The body of this task has held the event loop for so long, `LIMIT_MS` at least. @default nobody is told */
+  readonly held?: ((task: string, ms: number) => void) | undefined
   /** What bodies find around them beside their scope and their task. @default no client */
   readonly client?: TaskClients.TaskClient
   /** What the scheduler has said of each piece of code. */
@@ -122,6 +127,7 @@ export interface Progress {
   /** The run ends: what it has said last is told before that. */
   readonly ended: (run: RunId) => void
 }
+const untold = (): void => {}
 const nobodyAsks: Progress = { said: () => {}, ended: () => {} }
 
 /** Functions that are remembered to give Effects, at most; a thread finds out about the oldest anew. */
@@ -129,7 +135,7 @@ const KNOWN_EFFECTS = 4_096
 
 /** An executor; everything it runs is interrupted when the scope closes. */
 export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Executor, never, Scope.Scope> {
-  const { client = TaskClients.none, code, defOf, emit, progress = nobodyAsks, store, threads, worker } = options
+  const { client = TaskClients.none, code, defOf, emit, held = untold, progress = nobodyAsks, store, threads, worker } = options
   const inTaskClient = TaskClients.service(client)
   const clock = yield* Clock.Clock
   const now = SteadyTime.of(clock)
@@ -178,15 +184,27 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const tell: Tell = (id, word) => said(id as RunId, word)
   const withCode = <A>(run: Running, found: Effect.Effect<A, CodeUnknown>, go: (code: A) => void): void => {
     if (isKnown(found)) return go(found.value)
-    follow(run, Effect.match(found, { onFailure: (problem) => lacksCode(run, problem), onSuccess: go }))
+    follow(run, Effect.match(found, {
+      onFailure: (problem) => lacksCode(run, problem),
+      onSuccess: (code) => {
+        run.startedAtMs = now()
+        go(code)
+      }
+    }))
   }
   /** Runs the body in this process. */
   const call = (run: Running, def: CodeDef): void =>
     withCode(run, code.body(def), (body) => {
       if (run.command.timed === true) bodyBegins(run.command.run)
       const begun = Body.begin(body, run.command.args, run.inputs, code.settled, clock, asTask(run))
-      if (Effect.isEffect(begun)) follow(run, Effect.map(begun, (ending) => bodyEnded(run, ending)))
-      else bodyEnded(run, begun)
+      if (Effect.isEffect(begun)) {
+        follow(run, Effect.map(begun, (ending) => bodyEnded(run, ending)))
+        const ms = now() - run.startedAtMs
+        if (ms >= LIMIT_MS) held(def.name, ms)
+      } else {
+        if (begun.ms >= LIMIT_MS) held(def.name, begun.ms)
+        bodyEnded(run, begun)
+      }
     })
   const asTask = (run: Running): Body.As => {
     const { attempt, id, key, run: number } = run.command
@@ -230,6 +248,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     if (run.interrupted || !isGivesEffect(outcome)) return ended(run, outcome._tag === "Exited" ? exited(run, outcome) : outcome)
     giveEffects.add(def.digest)
     if (giveEffects.size > KNOWN_EFFECTS) giveEffects.delete(giveEffects.values().next().value!)
+    run.startedAtMs = now()
     call(run, def)
   }
   const bodyEnded = (run: Running, ending: Body.Ending): void =>
@@ -304,6 +323,11 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       if (running.get(id)?.threaded === true) threads.terminate(id)
     },
     executing: () => running.size,
+    inProcess: () => {
+      const names: Array<string> = []
+      for (const { begun, command, threaded } of running.values()) if (begun && !threaded) names.push(defOf(command.code)?.name ?? command.key)
+      return names
+    },
     failed: Effect.andThen(FiberSet.join(fibers), Effect.never)
   }
 })

@@ -5,6 +5,7 @@
  *   ├─ surroundings  one-for-one, 3 restarts in 5 minutes
  *   │  ├─ clock
  *   │  ├─ progress      what bodies say of it, to the scheduler
+ *   │  ├─ blocked       warns of a body that held the event loop
  *   │  └─ peers      serves results, a fiber group for each connection
  *   ├─ executor      one fiber for each task, threads, layers of contracts, the client of bodies
  *   ├─ gather        one fiber for each peer that is asked
@@ -36,6 +37,7 @@ import * as SteadyTime from "../SteadyTime.ts"
 import { Notices } from "../nanny/Notices.ts"
 import * as Ticking from "../Ticking.ts"
 import * as Supervisor from "../supervision/Supervisor.ts"
+import * as BlockedLoop from "./BlockedLoop.ts"
 import * as Carrying from "./Carrying.ts"
 import * as Code from "./Code.ts"
 import * as Connection from "./Connection.ts"
@@ -94,7 +96,8 @@ export const make = Effect.fnUntraced(function*(
   const ticking = Ticking.make(now, () => mailbox.offer({ _tag: "Ticked", at: now() }))
   const registered = Latch.makeUnsafe(false)
   const progress = ProgressReports.make((row) => connection.contact.report(row))
-  const executor = makePart((): Effect.Effect<Executor.Executor, never, Services | Scope.Scope> => makeExecutor(config, options, connection.contact, store, mailbox, progress))
+  const blocked = host.cpuMs && BlockedLoop.make({ worker: config.name, cpuMs: host.cpuMs, isOwn: config.nanny !== null, bodies: () => executor.current()?.inProcess() ?? [] })
+  const executor = makePart((): Effect.Effect<Executor.Executor, never, Services | Scope.Scope> => makeExecutor(config, options, connection.contact, store, mailbox, progress, blocked?.held))
   const gather = makePart((): Effect.Effect<Gather.Gather, never, Hashing | Scope.Scope> => makeGather(config, sockets, connection.contact, store, mailbox))
   const carrying = Carrying.make({
     store,
@@ -126,6 +129,7 @@ export const make = Effect.fnUntraced(function*(
     children: [
       { id: "clock", start: ticking.run },
       { id: "progress", start: progress.run },
+      ...(blocked === undefined ? [] : [{ id: "blocked", start: blocked.run }]),
       { id: "peers", start: PeerServer.run(config, store, listening.server, mailbox.offer) }
     ]
   })
@@ -170,12 +174,13 @@ const makeExecutor = Effect.fnUntraced(function*(
   contact: Connection.Contact,
   store: DataStore.DataStore,
   mailbox: Mailbox.Mailbox,
-  progress: Executor.Progress
+  progress: Executor.Progress,
+  held: BlockedLoop.BlockedLoop["held"] | undefined
 ) {
   const client = yield* (yield* TaskClients).make(config)
   const code = yield* Code.make({ worker: config.name, tasks: config.tasks, layer: options.tasks, allow: config.code, around: options.around, client })
   const threads = yield* Threads.make({ nthreads: config.nthreads })
-  return yield* Executor.make({ worker: config.name, store, code, threads, client, progress, defOf: contact.defOf, emit: mailbox.offer })
+  return yield* Executor.make({ worker: config.name, store, code, threads, client, held, progress, defOf: contact.defOf, emit: mailbox.offer })
 })
 
 const makeGather = Effect.fnUntraced(function*(
@@ -211,5 +216,5 @@ const makePart = <A extends { readonly failed: Effect.Effect<never> }, R>(make: 
     if (current === undefined) throw new Error("a part of the worker was used before it was started")
     return current
   }
-  return { start, started, part }
+  return { start, started, part, current: () => current }
 }

@@ -64,7 +64,7 @@ export const make = Effect.fnUntraced(function*(options: Options = {}) {
     NodeModules.layer,
     NodeThreads.layer({ codeModule: urlFor([tasksUrl]), worker: "w" }),
     Layer.succeed(Notices, { write: (notice) => Effect.sync(() => void notices.push(notice)) }),
-    Layer.succeed(Host, { pid: 4242, memoryBytes: options.memoryBytes ?? Effect.succeed(1_000) }),
+    Layer.succeed(Host, { pid: 4242, memoryBytes: options.memoryBytes ?? Effect.succeed(1_000), cpuMs: undefined }),
     Layer.effect(Sockets, Effect.map(Sockets, breakable)).pipe(Layer.provide(NodeSockets.layer), Layer.provide(Layer.succeedContext(context)))
   )
   const start = (name: string, more: Partial<WorkerConfig.WorkerConfigEncoded> = {}) =>

@@ -22,7 +22,7 @@ const start = Effect.fnUntraced(function*(count: number) {
   const scheduler = yield* FakeScheduler.make(yield* network.listen("scheduler"))
   const services = Layer.mergeAll(
     NodeHashing.layer,
-    Layer.succeed(Host, { pid: 4242, memoryBytes: Effect.succeed(1_000) }),
+    Layer.succeed(Host, { pid: 4242, memoryBytes: Effect.succeed(1_000), cpuMs: undefined }),
     Layer.provide(NodeSockets.layer, Layer.succeedContext(context))
   )
   const workers = yield* Effect.provide(
@@ -131,7 +131,7 @@ describe("zero workers", () => {
     Effect.gen(function*() {
       const services = Layer.mergeAll(
         NodeHashing.layer,
-        Layer.succeed(Host, { pid: 1, memoryBytes: Effect.succeed(0) }),
+        Layer.succeed(Host, { pid: 1, memoryBytes: Effect.succeed(0), cpuMs: undefined }),
         Layer.provide(NodeSockets.layer, Network.layer)
       )
       const options = { count: 2, name: "zero", scheduler: "nonsense", listen: "inproc://data", host: "here" }
