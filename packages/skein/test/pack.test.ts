@@ -97,5 +97,7 @@ describe("the packages, installed", () => {
     assert.deepStrictEqual(globSync("node_modules/{skein,@skein/*}/node_modules", { cwd: app }), [])
     const { stdout: version } = await run(join(app, "node_modules/.bin/skein"), ["--version"])
     assert.strictEqual(version, "skein v0.1.0\n")
+    writeFileSync(join(app, "program.ts"), `import { Client } from "skein"\nimport { Effect } from "effect"\nexport default Effect.map(Client, (client) => client.cluster.schedulerAddress.startsWith("unix:"))\n`)
+    assert.deepStrictEqual(await run(join(app, "node_modules/.bin/skein"), ["run", "program.ts", "--workers", "0", "--json"]), { stdout: "true\n", stderr: "" })
   }, 120_000)
 })
