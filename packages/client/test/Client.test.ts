@@ -127,6 +127,7 @@ describe("submit", () => {
       assert.deepInclude(yield* reasonOf(client.submit((b: Uint8Array) => b.length, new Uint8Array(9 << 20))), { _tag: "TooLarge" })
       assert.deepInclude(yield* reasonOf(client.with({ timeout: "soon" as "1 second" }).submit(inc, 1)), { _tag: "BadOption", option: "timeout" })
       assert.deepInclude(yield* reasonOf(client.with({ key: "" }).with({ priority: 1 }).submit(inc, 1)), { _tag: "BadOption", option: "key" })
+      assert.deepInclude(yield* reasonOf(client.with({ isolation: "thread" }).submit(Task.make("Contract", {}))), { _tag: "BadOption", option: "isolation" })
       const gone = yield* client.submit(inc, 1)
       yield* gone.release
       assert.deepInclude(yield* reasonOf(client.submit(inc, gone)), { _tag: "FutureReleased", key: gone.key })

@@ -24,6 +24,8 @@ export interface Code {
   readonly codecs: ResultCodecs
   /** The contract, whose payload is looked at; undefined for functions. */
   readonly contract: Task.Any | undefined
+  /** What it needs is built in the worker's own process: it cannot have a thread. */
+  readonly fiberOnly: boolean
 }
 
 export interface CodeOptions {
@@ -102,7 +104,8 @@ const ofEntry = (entry: FnEntry, module: CodeModule | null, options: CodeOptions
     },
     defaults: entry.defaults,
     codecs: codecsOfFn(entry),
-    contract: undefined
+    contract: undefined,
+    fiberOnly: entry.services !== undefined
   })
 }
 
@@ -122,7 +125,8 @@ const ofContract = (task: Task.Any, { sha256 }: CodeOptions): Code => {
     },
     defaults,
     codecs: codecsOfTask(task),
-    contract: task
+    contract: task,
+    fiberOnly: true
   }
 }
 
@@ -149,7 +153,8 @@ const ofFunction = (f: Function, options: CodeOptions): Found => {
     },
     defaults: {},
     codecs: {},
-    contract: undefined
+    contract: undefined,
+    fiberOnly: false
   })
 }
 

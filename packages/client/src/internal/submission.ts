@@ -149,7 +149,8 @@ export const makeSubmission = (core: Core) => {
     if (core.references.lost !== undefined) return Result.fail(core.references.lost)
     const code = core.codeOf(task)
     if (Result.isFailure(code)) return Result.fail(code.failure)
-    const { defaults } = code.success
+    const { defaults, fiberOnly } = code.success
+    if (fiberOnly && (said.success.isolation ?? defaults.isolation) === "thread") return Result.fail(noThread)
     const terms = termsOf(defaults, said.success)
     if (Result.isFailure(terms)) return Result.fail(terms.failure)
     return Result.succeed({ code: code.success, options: { ...defaults, ...said.success, ...(terms.success === undefined ? {} : { terms: terms.success }) } })
@@ -277,6 +278,10 @@ export const makeSubmission = (core: Core) => {
   return { submit, map, mapArgs, batch, future, fireAndForget }
 }
 
+const noThread = new BadOption({
+  option: "isolation",
+  expected: "\"fiber\" for this task: layers of contracts and `services` are built in the worker's own process, where no thread finds what they give"
+})
 const notArguments = new PayloadInvalid({ path: [], expected: "a list of arguments, as each item of `mapArgs` is" })
 
 /** Most tasks have no rules, and then there is nothing to say. */

@@ -85,6 +85,12 @@ describe("a function is sent as its text", () => {
     assert.strictEqual(defOf(Task.fn("served too", (n: number) => Effect.map(Db, ({ size }) => n * size), { services: Layer.succeed(Db, { size: 2 }) })).isolation, "fiber")
   })
 
+  it("and has no thread, if what it needs is built in the worker's process", () => {
+    const fiberOnly = (task: object) => Result.getOrThrow(codes()(task)).fiberOnly
+    const served = Task.fn("servedHere", (n: number) => Effect.map(Db, ({ size }) => n * size), { services: Layer.succeed(Db, { size: 2 }) })
+    assert.deepStrictEqual([fiberOnly(served), fiberOnly(Task.make("Contract", {})), fiberOnly(Task.fn("plain", (n: number) => n)), fiberOnly((n: number) => n)], [true, true, false, false])
+  })
+
   it("and is looked at once, however often it is submitted", () => {
     let looked = 0
     const codeOf = makeCodes({ sha256: (bytes) => (looked++, NodeHashing.node.sha256(bytes)), packageAt: () => undefined })

@@ -311,6 +311,11 @@ describe("Code", () => {
   starts.ts:9 starts a cluster; what comes after it is not reached on workers.
   fix 1  define "late" above line 9
   fix 2  move tasks to tasks.ts and import them`)
+      // Its exports are never reached, and so no layer among them.
+      assert.strictEqual((yield* Effect.flip(code.body(contract(1)))).message, `SKEIN1002 w0 does not know task "Fetch" (version 1)
+  It knows no layer of it.
+  starts.ts:9 starts a cluster; a layer is found once its module has been imported to the end, so it belongs into another.
+  fix    start workers with the module that exports its layer: \`tasks\` of the cluster, or  skein worker ADDRESS --tasks FILE`)
     }).pipe(Effect.provide(Live)))
 
   it("says which syntax Node cannot run, and what to write instead", () => {

@@ -49,6 +49,9 @@ const program = Effect.gen(function*() {
   say("thirty", yield* Future.run(client.submit(thirty, 2)))
   say("refused", (yield* Effect.flip(client.submit((n: number) => triple(n) * rate, 1))).message)
   say("area", (yield* Effect.flip(client.submit(new Shapes().area, 1))).message)
+  const paint = Task.fn("paint", (n: number) => `${names.size} ${n}`, { module: new URL("./colors.ts", import.meta.url).href })
+  const unpainted = yield* Effect.flip((yield* client.submit(paint, 1)).result)
+  say("paint", [unpainted.code, unpainted.message.replace(unpainted.key, "KEY")])
   const late = Task.fn("late", Effect.fn(function*(n: number) {
     return yield* Effect.succeed(n)
   }))
