@@ -69,3 +69,22 @@ describe("a wall clock that is set back an hour", () => {
       yield* cluster.shutdown
     })))
 })
+
+describe("a task that waits behind a body that does not end", () => {
+  it("moves to a worker that has nothing to do, however short all others of its kind were", () =>
+    underSeeds(Effect.fnUntraced(function*(cluster) {
+      const [client] = cluster.clients
+      const result = client!.run(Effect.gen(function*() {
+        const service = (yield* Client).with({ isolation: "fiber" })
+        const spec = (id: number) => ({ id, durationMs: 0, bytes: 0, body: { _tag: "Succeeds" as const } })
+        yield* (yield* service.submit(inFiber, spec(1), [])).result
+        yield* service.submit(inFiber, { ...spec(2), body: { _tag: "NeverEnds" as const } }, [])
+        const waits = yield* service.submit(inFiber, spec(3), [])
+        yield* Effect.sleep(10)
+        yield* Effect.orDie(cluster.scale(2))
+        return yield* Effect.timeout(waits.await, 1_000)
+      }))
+      assert.isTrue(Exit.isSuccess(yield* result.exit))
+      yield* cluster.shutdown
+    })))
+})
