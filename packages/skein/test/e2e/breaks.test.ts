@@ -1,11 +1,14 @@
 /**
- * What happens where neither a process nor a connection ends in good order, nor at
- * once: a line that is cut again and again, a worker that stands still. On one
- * cluster of processes over TCP.
+ * What happens where neither a process nor a connection ends in good order: a line
+ * that is cut again and again, a worker that stands still, a nanny that is killed.
+ * On one cluster of processes over TCP, for starting it takes longest.
  */
 import { assert, beforeAll, describe, it } from "@effect/vitest"
-import { Effect, Result } from "effect"
+import { Effect, Redacted, Result } from "effect"
+import { writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
 import { Client } from "skein"
+import * as Directory from "@skein/cluster/Directory"
 import { start } from "@skein/cluster/Processes"
 import * as internals from "./internals.ts"
 import { settings } from "./settings.ts"
@@ -20,7 +23,10 @@ const CUTS = 100
 /** So many tasks are wanted at once. */
 const PART = 500
 
-const overTcp = settings.find(({ options }) => options.processes === true && options.protocol === "tcp")!.options
+const command = new URL("../../../../apps/cli/src/main.ts", import.meta.url)
+const taskFile = new URL("./tasks.ts", import.meta.url)
+/** Nobody waits for the full five seconds for a worker that is away. */
+const overTcp = { ...settings.find(({ options }) => options.processes === true && options.protocol === "tcp")!.options, worker: { resumeTimeout: "1 second" }, silenceLogs: "None" } as const
 const zero = { released: 0, waiting: 0, noWorker: 0, queued: 0, processing: 0, memory: 0, erred: 0 }
 
 beforeAll(() => Effect.runPromise(internals.image), WITHIN)
@@ -37,10 +43,28 @@ const doubles = Effect.fnUntraced(function*(numbers: ReadonlyArray<number>) {
 const nothingLeft = Effect.flatMap(Client, (client) =>
   client.inspect.counts.pipe(Effect.repeat({ until: (counts) => Object.values(counts).every((count) => count === 0) }), Effect.timeout("20 seconds")))
 
+/** Of a nanny that is killed, the worker goes at once, and all its tasks are computed elsewhere. */
+const killedNanny = Effect.fnUntraced(function*(parts: { readonly address: string; readonly token: Redacted.Redacted<string> }) {
+  const client = yield* Client
+  const others = (yield* client.inspect.workers).map(({ pid }) => pid)
+  const token = yield* os.marker
+  writeFileSync(token.file, Redacted.value(parts.token))
+  const nanny = yield* os.program(command, ["worker", parts.address, "--token-file", token.file, "--threads", "1", "--resume-timeout", "1s", "--tasks", fileURLToPath(taskFile)])
+  yield* nanny.line
+  const worker = (yield* client.inspect.workers).find(({ pid }) => !others.includes(pid))!
+  const there = yield* client.with({ workers: [worker.name], allowOtherWorkers: true }).map(tasks.double, Array.from({ length: 500 }, (_, n) => n))
+  yield* client.wait(there, { until: "first" })
+  process.kill(nanny.pid, "SIGKILL")
+  assert.deepStrictEqual(yield* client.gather(there), Array.from({ length: 500 }, (_, n) => 2 * n))
+  yield* Effect.forEach(there, (future) => future.release, { discard: true })
+  yield* Effect.repeat(client.inspect.workers, { until: (workers) => workers.every(({ pid }) => others.includes(pid)) })
+  assert.isFalse(os.isAlive(worker.pid))
+})
+
 describe("a cluster over TCP", () => {
-  it.live("gives every result while a connection is cut 100 times and while a worker stands still, and leaves nothing", () =>
+  it.live("gives every result while a connection is cut 100 times, a worker stands still and a nanny is killed, and leaves nothing", () =>
     Effect.gen(function*() {
-      const { Directory, Hashing, machine, NodeProcesses, plan, Sockets } = internals
+      const { Hashing, machine, NodeProcesses, plan, Sockets } = internals
       const before = { processes: os.descendants(), directories: os.clusterDirectories() }
       yield* Effect.scoped(Effect.gen(function*() {
         const parts = yield* start({ ...Result.getOrThrow(plan(overTcp, machine())), layer: undefined })
@@ -76,11 +100,14 @@ describe("a cluster over TCP", () => {
           yield* client.waitForWorkers(2)
           assert.deepStrictEqual(new Set((yield* client.inspect.workers).map(({ pid }) => pid)), new Set([short!.pid, long!.pid]))
           yield* doubles(Array.from({ length: 200 }, (_, n) => n))
+          yield* killedNanny(parts)
           yield* nothingLeft
           assert.deepStrictEqual(yield* client.inspect.counts, zero)
         }).pipe(Effect.provide(clientAt(parts.address)))
-      })).pipe(Effect.provide([Directory, Hashing, NodeProcesses, Sockets]))
+      })).pipe(Effect.provide([internals.Directory, Hashing, NodeProcesses, Sockets]))
       assert.deepStrictEqual(os.descendants().filter((pid) => !before.processes.includes(pid)), [])
+      // Who is killed cannot tidy up: the folder of that nanny goes when the next one of anybody's is made.
+      yield* Effect.scoped(Effect.flatMap(Directory.Directory, ({ make }) => make)).pipe(Effect.provide(internals.Directory))
       assert.deepStrictEqual(os.clusterDirectories().filter((name) => !before.directories.includes(name)), [])
     }), WITHIN)
 })
