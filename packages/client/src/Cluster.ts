@@ -41,7 +41,10 @@ export interface ClusterService {
   scale(workers: number): Effect.Effect<void, ClusterError | SchedulerLost>
   /** As many workers as the work needs, until the scope ends. Fails with "Unsupported" in this version. */
   adapt(options: AdaptOptions): Effect.Effect<void, ClusterError | SchedulerLost, Scope.Scope>
-  /** "scheduler", each worker's name, "cluster" → the last 1,000 lines, oldest first. */
+  /**
+   * "scheduler", each worker's name, "cluster" → the last 1,000 lines, oldest first. Of a cluster that was started elsewhere as many as
+   * fit into one message, and none of workers without a nanny.
+   */
   readonly logs: Effect.Effect<ReadonlyMap<string, ReadonlyArray<string>>, SchedulerLost>
   /** Workers by name or address; their data would move to others first. Fails with "Unsupported" in this version. */
   retire(workers: ReadonlyArray<string>): Effect.Effect<void, ClusterError | SchedulerLost>
@@ -71,7 +74,8 @@ export const clusterOf = (core: Core, manager?: Manager): ClusterService => ({
   dashboardLink: Option.none(),
   scale: manager?.scale ?? (() => unsupported("scale", "Its workers were started elsewhere: start more there, or end some")),
   adapt: () => unsupported("adapt", "Call `scale` for now: clusters that grow and shrink by themselves come with the next stage"),
-  logs: manager?.logs ?? Effect.succeed(new Map()),
+  logs: manager?.logs ?? Effect.map(ask(core, (scheduler) => scheduler.Logs()), (parts) =>
+    new Map([["cluster", []], ...parts.map(({ lines, name }) => [name, lines] as const)])),
   retire: () => unsupported("retire", "Call `scale` for now: results that move to other workers come with the next stage"),
   restart: restart(core, manager),
   shutdown: manager?.shutdown ?? Effect.ignore(ask(core, (scheduler) => scheduler.ShutDown()))

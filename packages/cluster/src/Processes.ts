@@ -54,7 +54,7 @@ export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<P
     log,
     line
   })
-  const speaking = Effect.orDie(line.run({ name: "local-cluster", address, token, timeoutMs: 30_000, endProcess: workers.endProcess }))
+  const speaking = Effect.orDie(line.run({ name: plan.name, address, token, timeoutMs: 30_000, endProcess: workers.endProcess, logs: workers.logs }))
   yield* Effect.forkScoped(supervised({ id: "nanny line", start: speaking, restart: "transient" }, 0))
   // The scheduler's own failure says more than that of the workers that cannot find it.
   yield* Effect.raceFirst(

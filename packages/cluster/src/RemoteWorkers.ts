@@ -86,6 +86,7 @@ export const start = Effect.fnUntraced(function*(
     token,
     timeoutMs: options.deathMs ?? Infinity,
     endProcess: workers.endProcess,
+    logs: workers.logs,
     onOpen: opened.open
   }))
   const sessions = Effect.forever(Effect.andThen(session, Effect.sleep(AGAIN_MS))).pipe(

@@ -13,6 +13,7 @@ import { Graph } from "./Graph.ts"
 import { Key, Ref, RunId, TaskId, WorkerId } from "./Ids.ts"
 import * as packed from "./internal/rows/packed.ts"
 import { Resources } from "./Resources.ts"
+import { Logs } from "./NannyRpcs.ts"
 import { tell } from "./Tell.ts"
 
 /** What became of one key that somebody wanted to cancel; `shared`: others want it too, so it goes on. */
@@ -171,6 +172,8 @@ export class ClientRpcs extends RpcGroup.make(
   Rpc.make("Restart", { payload: { workers: Schema.NullOr(Schema.Number) }, success: Schema.Boolean }),
   /** Sends all workers away, and ends the scheduler. Whoever manages the workers may start them again. */
   Rpc.make("ShutDown", {}),
+  /** The last lines of the scheduler and of each worker that has a nanny, as many as there is room for. */
+  Rpc.make("Logs", { success: Logs }),
   Rpc.make("Workers", { success: Schema.Array(WorkerSummary) }),
   Rpc.make("Counts", { success: Schema.Record(TaskStatus, Schema.Number) }),
   /** In parts, of which each is as the scheduler is then. Of long lists in a row the first 10,000 names are told. */

@@ -4,6 +4,7 @@
  * A nanny's exit report is final: it is how a death is noticed at once, and who is to blame for it.
  */
 import * as Schema from "effect/Schema"
+import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { ProcessId, RunId } from "./Ids.ts"
 import { tell } from "./Tell.ts"
@@ -27,6 +28,10 @@ export const ExitReport = Schema.Struct({
 })
 export type ExitReport = typeof ExitReport.Type
 
+/** Lines by the name of whoever wrote them, oldest first. */
+export const Logs = Schema.Array(Schema.Struct({ name: Schema.String, lines: Schema.Array(Schema.String) }))
+export type Logs = typeof Logs.Type
+
 /** What nannies say to the scheduler. */
 export class NannyRpcs extends RpcGroup.make(
   /** This process is watched by the nannies of this session. Told before it can register. */
@@ -37,5 +42,7 @@ export class NannyRpcs extends RpcGroup.make(
 /** What the scheduler says to nannies. */
 export class NannyCommandRpcs extends RpcGroup.make(
   /** End the process: a cancelled task cannot be stopped in any other way. */
-  tell("EndProcess", { process: ProcessId, reason: Schema.String })
+  tell("EndProcess", { process: ProcessId, reason: Schema.String }),
+  /** The last lines of each of their processes, also of some that have gone. */
+  Rpc.make("Logs", { success: Logs })
 ) {}

@@ -150,6 +150,7 @@ const makeScheduler = Effect.fnUntraced(function*(session: Session.Session) {
       ShutDown: () => Effect.void,
       Retry: ({ refs }) => note({ _tag: "Retry", refs }),
       Cancel: ({ force, note: why, refs }) => Effect.andThen(note({ _tag: "Cancel", refs, note: why, force }), Effect.suspend(() => scheduler.cancel(refs))),
+      Logs: () => Effect.succeed([]),
       Locate: ({ ref }) => Effect.andThen(note({ _tag: "Locate", ref }), Effect.suspend(() => scheduler.locate(ref))),
       Scatter: ({ broadcast, rows, workers }) =>
         Effect.andThen(note({ _tag: "Scatter", rows, workers, broadcast }), Effect.suspend(() => scheduler.scatter(rows))),

@@ -13,6 +13,7 @@ import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { ProcessId } from "@skein/protocol/Ids"
 import { type ExitReport, NannyCommandRpcs, NannyRpcs } from "@skein/protocol/NannyRpcs"
+import { fitting } from "@skein/runtime/scheduler/Logs"
 import { Sockets } from "@skein/runtime/worker/Sockets"
 import * as Duplex from "@skein/transport/Duplex"
 import type { Hashing } from "@skein/transport/Hashing"
@@ -35,6 +36,8 @@ export interface NannyLine {
     readonly onOpen?: Effect.Effect<unknown>
     /** The scheduler wants this process ended. */
     readonly endProcess: (process: ProcessId, reason: string) => Effect.Effect<void>
+    /** Each worker's name → its lines. */
+    readonly logs: Effect.Effect<ReadonlyArray<readonly [string, ReadonlyArray<string>]>>
   }) => Effect.Effect<void, Session.ConnectFailed, Hashing | Scope.Scope | Sockets>
 }
 
@@ -62,12 +65,13 @@ export const make: Effect.Effect<NannyLine> = Effect.gen(function*() {
       watched.delete(report.process)
       return say({ _tag: "Exited", report })
     }),
-    run: Effect.fnUntraced(function*({ address, endProcess, name, onOpen = Effect.void, timeoutMs, token }) {
+    run: Effect.fnUntraced(function*({ address, endProcess, logs, name, onOpen = Effect.void, timeoutMs, token }) {
       // Whoever asks has read this address.
       const socket = yield* Effect.orDie((yield* Sockets).connect(address))
       const session = yield* Session.dial({ socket, greeting: { role: "nanny", name, ...(token === undefined ? {} : { token }) }, timeoutMs })
       const handlers = yield* NannyCommandRpcs.toHandlers(NannyCommandRpcs.of({
-        EndProcess: ({ process, reason }) => endProcess(process, reason)
+        EndProcess: ({ process, reason }) => endProcess(process, reason),
+        Logs: () => Effect.map(logs, (all) => fitting(all.map(([name, lines]) => ({ name, lines }))))
       }))
       const scheduler = yield* Effect.provideContext(Duplex.make(session, { serve: NannyCommandRpcs, call: NannyRpcs }), handlers)
       yield* begin

@@ -138,6 +138,7 @@ const handlersOf = (desk: Desk, peer: ClientPeer, border: Border.Border, relay: 
       ),
     // Who asked may be gone before it is done.
     ShutDown: () => Effect.andThen(border.take(() => {}), Effect.uninterruptible(desk.shutDown)),
+    Logs: () => Effect.andThen(border.take(() => {}), desk.logs),
     Workers: () => look(inspecting.workers),
     Counts: () => look(inspecting.counts),
     Tasks: ({ from, keys }) => look(() => inspecting.tasks(keys, begin(from))),

@@ -2,6 +2,7 @@
 import type * as Effect from "effect/Effect"
 import type { SubmittedTask } from "@skein/protocol/Graph"
 import type { Millis } from "@skein/protocol/Ids"
+import type { Logs } from "@skein/protocol/NannyRpcs"
 import type { Asking } from "./Asking.ts"
 import type { Tables } from "./Handlers.ts"
 import type { Inspecting } from "./Inspecting.ts"
@@ -20,6 +21,7 @@ export interface Desk {
   readonly inspecting: Inspecting
   readonly progress: Progress
   readonly relaying: Relaying
+  readonly logs: Effect.Effect<Logs>
   /** Ends the cluster; completes when its workers have gone, a moment before the scheduler goes. */
   readonly shutDown: Effect.Effect<void>
   /** Called with the tasks of each submission, before its event. */

@@ -37,6 +37,7 @@ export const nannySession = Effect.fnUntraced(function*(desk: Desk, session: Ses
     Effect.forEach(rows, (wanted) => rpc === undefined ? Effect.void : rpc.EndProcess(wanted), { discard: true }))
   const peer: NannyPeer = {
     end: session.end,
+    logs: Effect.suspend(() => rpc === undefined ? Effect.succeed([]) : Effect.orElseSucceed(rpc.Logs(), () => [])),
     processes: new Set(),
     endProcess: (process, reason) => reached.send({ process, reason })
   }

@@ -11,6 +11,7 @@ import type * as Effect from "effect/Effect"
 import type { Leaving } from "@skein/core/scheduler/Event"
 import type { CodeDef } from "@skein/protocol/Code"
 import type { ClientId, CodeId, CodeRef, Millis, ProcessId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import type { Logs } from "@skein/protocol/NannyRpcs"
 import type { Registration } from "@skein/protocol/WorkerRpcs"
 import type { Code } from "./CodeTable.ts"
 import type { Refs } from "./KeyTable.ts"
@@ -68,6 +69,8 @@ export interface ClientPeer extends Reached<ClientRow> {
 
 /** One session of the nannies of a process. */
 export interface NannyPeer extends Peer {
+  /** Lines of its processes, by worker. */
+  readonly logs: Effect.Effect<Logs>
   /** The processes that it watches. */
   readonly processes: Set<ProcessId>
   /** Has a process ended. Never waits. */
@@ -88,6 +91,8 @@ export interface Registry {
   readonly workerOf: (process: ProcessId) => WorkerPeer | undefined
   /** Who watches a process. */
   readonly nannyOf: (process: ProcessId) => NannyPeer | undefined
+  /** Those that watch a process. */
+  readonly nannies: () => Iterable<NannyPeer>
   /** How many workers would be started again if they ended. */
   readonly watchedWorkers: () => number
   readonly watch: (process: ProcessId, nanny: NannyPeer) => void
@@ -133,6 +138,7 @@ export const make = (): Registry => {
     removeClient: (client) => clients.delete(client),
     workerOf: (process) => byProcess.get(process),
     nannyOf: (process) => watchers.get(process),
+    nannies: () => new Set(watchers.values()),
     watchedWorkers: () => {
       let count = 0
       for (const { registration } of workers.values()) if (watchers.has(registration.process)) count++

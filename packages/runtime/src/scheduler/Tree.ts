@@ -25,6 +25,7 @@ import type * as Scope from "effect/Scope"
 import type * as SocketServer from "effect/socket/SocketServer"
 import { empty, type State } from "@skein/core/scheduler/State"
 import { Hashing } from "@skein/transport/Hashing"
+import * as OwnLog from "../OwnLog.ts"
 import * as SteadyTime from "../SteadyTime.ts"
 import * as Supervisor from "../supervision/Supervisor.ts"
 import * as Asking from "./Asking.ts"
@@ -36,6 +37,7 @@ import * as Idle from "./Idle.ts"
 import * as Inspecting from "./Inspecting.ts"
 import type { Journal } from "./Journal.ts"
 import * as KeyTable from "./KeyTable.ts"
+import * as Logs from "./Logs.ts"
 import * as Mailbox from "./Mailbox.ts"
 import * as Memory from "./Memory.ts"
 import * as Progress from "./Progress.ts"
@@ -82,13 +84,14 @@ export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server:
   const memory = yield* Memory.Memory
   const watch = memory === undefined ? undefined : Memory.make({ memory, mailbox, now, state: scheduler.state, refused: carrying.refused })
   const shutDown = ShutDown.make(registry)
+  const log = OwnLog.make()
   const relaying = Relaying.make({
     sockets: Option.getOrUndefined(yield* Effect.serviceOption(Sockets)),
     token: config.token,
     locate: inspecting.locate,
     hashing: yield* Hashing
   })
-  const desk: Desk = { config, tables, registry, mailbox, asking, now, submitted: watch?.submitted ?? (() => {}), inspecting, progress, relaying, shutDown: shutDown.begin }
+  const desk: Desk = { config, tables, registry, mailbox, asking, now, submitted: watch?.submitted ?? (() => {}), inspecting, progress, relaying, logs: Logs.gather(log.lines, registry), shutDown: shutDown.begin }
 
   const started = Latch.makeUnsafe(false)
   const surroundings = Supervisor.supervise({
@@ -118,7 +121,7 @@ export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server:
     Effect.logInfo(`scheduler ${config.name} ends: there was nothing to do for ${idleTimeoutMs / 1_000} s`)
   )
   const tree: Tree = {
-    run: Effect.raceAllFirst([supervised, idle, shutDown.ended]),
+    run: log.keep(Effect.raceAllFirst([supervised, idle, shutDown.ended])),
     started,
     state: scheduler.state,
     desk

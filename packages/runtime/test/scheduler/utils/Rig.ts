@@ -146,7 +146,8 @@ export const nanny = Effect.fnUntraced(function*(rig: Reach, name = "nanny") {
   const session = yield* dialAs(rig, "nanny", name)
   const wanted = yield* Queue.unbounded<{ readonly process: string; readonly reason: string }>()
   const handlers = yield* NannyCommandRpcs.toHandlers(NannyCommandRpcs.of({
-    EndProcess: (row) => Effect.asVoid(Queue.offer(wanted, row))
+    EndProcess: (row) => Effect.asVoid(Queue.offer(wanted, row)),
+    Logs: () => Effect.succeed([{ name: `a worker of ${name}`, lines: ["one", "two"] }])
   }))
   const rpc = yield* Effect.provideContext(Duplex.make(session, { serve: NannyCommandRpcs, call: NannyRpcs }), handlers)
   return { rpc, session, wanted }
