@@ -162,3 +162,13 @@ export class Point extends Schema.Class<Point>("Point")({ x: Schema.Number, y: S
 export const point = Task.fn("point", (x: number, y: number) => ({ x, y }))
 /** Like `inc`, and called by nobody else. */
 export const once = Task.fn("once", (n: number) => n + 1)
+
+/** Counts in a thread, and says so at each step; steps take 20 ms. */
+export const countsInThread = Task.fn("countsInThread", async (to: number) => {
+  const task = TaskContext.current()
+  for (let n = 1; n <= to; n++) {
+    task?.progress(n, to, `step ${n}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  return to
+}, { isolation: "thread" })
