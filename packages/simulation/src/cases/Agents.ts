@@ -110,7 +110,14 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
   }
   const submitOne = Effect.fnUntraced(function*(service: Client["Service"], task: CaseTask) {
     const inputs = task.dependencies.map((id) => held.get(id)!.future)
-    const face = service.with({ key: keyOf(task.id), retries: task.retries, priority: task.priority, isolation: task.isolation })
+    const face = service.with({
+      key: keyOf(task.id),
+      retries: task.retries,
+      priority: task.priority,
+      isolation: task.isolation,
+      ...(task.gpus === undefined ? {} : { resources: { GPU: task.gpus } }),
+      ...(task.on === undefined ? {} : { workers: [`worker-${task.on.worker}`], allowOtherWorkers: !task.on.strictly })
+    })
     const future = task.isolation === "fiber"
       ? yield* face.submit(inFiber, specOf(task), inputs)
       : yield* face.submit(inThread, specOf(task), inputs)

@@ -133,6 +133,8 @@ interface Features {
   readonly retries: boolean
   readonly priorities: boolean
   readonly large: boolean
+  /** Whether some occupy GPUs, and some are best on certain workers. */
+  readonly terms: boolean
   /** Share of tasks that run in threads. */
   readonly threads: number
   /** The longest task, ms. */
@@ -172,6 +174,7 @@ const drawFeatures = (draws: Draws): Features => {
     retries: on("retries"),
     priorities: on("priorities"),
     large: on("large"),
+    terms: on("terms"),
     threads: on("threads") ? draws.pick([0.1, 0.5, 1], "threads") : 0,
     longestMs: draws.logUniform(5, 5_000, "longest")
   }
@@ -192,8 +195,13 @@ const drawTask = (draws: Draws, features: Features, id: number, client: number, 
     : features.dies && draws.chance(0.01, "dies", id)
     ? { _tag: "Dies" }
     : { _tag: "Succeeds" },
-  isolation: draws.chance(features.threads, "thread", id) ? "thread" : "fiber"
+  isolation: draws.chance(features.threads, "thread", id) ? "thread" : "fiber",
+  ...(features.terms ? termsOf(draws.int(0, 29, "terms", id)) : {})
 })
+
+/** Of one draw in thirty, for there are many tasks. Only wishes: a worker that is meant may not come back, for clusters shrink. */
+const termsOf = (drawn: number): Pick<CaseTask, "gpus" | "on"> =>
+  drawn < 3 ? { gpus: 1 } : drawn < 5 ? { gpus: 2 } : drawn < 9 ? { on: { worker: drawn - 5, strictly: false } } : {}
 
 /**
  * What few tasks do, because each costs much: ending its process four times, and holding a slot until it is cancelled. The latter
