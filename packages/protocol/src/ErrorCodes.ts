@@ -22,7 +22,7 @@ export const submitCodes = {
   NameUnknown: "SKEIN1011",
   ClientClosed: "SKEIN1012",
   BadOption: "SKEIN1013",
-  Unreachable: "SKEIN1015",
+  Unreachable: "SKEIN1016",
   SchedulerLost: "SKEIN2010"
 } as const
 

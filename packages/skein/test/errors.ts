@@ -4,6 +4,7 @@
 import { Duration, Option } from "effect"
 import * as Errors from "@skein/protocol/Errors"
 import * as Failure from "@skein/protocol/Failure"
+import * as BlockedLoop from "@skein/runtime/worker/BlockedLoop"
 import * as CodeUnknown from "@skein/runtime/worker/CodeUnknown"
 import { ModuleFailed } from "@skein/runtime/worker/Modules"
 import * as Simulation from "@skein/simulation/Errors"
@@ -41,6 +42,7 @@ export const texts: Readonly<Record<string, string>> = {
   SKEIN1013: submit(new Errors.BadOption({ option: "priority", expected: "a number" })),
   SKEIN1014: Errors.AwaitedInBatch.of("load-55aa").message,
   SKEIN1015: unknown("save", { _tag: "Services", problem: "NoDb: the database does not answer" }),
+  SKEIN1016: submit(new Errors.Unreachable({ values: 3, detail: "tcp://10.0.0.7:40211: connect EHOSTUNREACH 10.0.0.7:40211" })),
   SKEIN2001: connect("Refused", "tcp://127.0.0.1:8786", "nothing listens there, 8 tries in 30 s"),
   SKEIN2002: connect("Tls", scheduler),
   SKEIN2004: connect("Version", scheduler, "          session protocol\n  here    3\n  there   4"),
@@ -59,6 +61,7 @@ export const texts: Readonly<Record<string, string>> = {
   SKEIN3001: task(new Failure.NoEligibleWorker({ wanted: "{ GPU: 1 }", offers: ["worker-0 { }", "worker-1 { GPU: 0 of 1 free }"] })),
   SKEIN3002: task(new Failure.KilledWorker({ attempts: [attempt, { ...attempt, worker: "worker-0", ended: "memory-limit", detail: "95 % of its memory limit" }] })),
   SKEIN3003: task(new Failure.TaskCancelled({ by: "etl-nightly", note: Option.some("superseded") })),
+  SKEIN3004: BlockedLoop.warning("worker-1", ["hashAll"], 12_400),
   SKEIN3005: task(new Failure.TaskTimeout({ limit: Duration.seconds(30), attempts: [{ ...attempt, ended: "timeout", detail: "30 s" }] })),
   SKEIN3006: task(new Failure.DataLost()),
   SKEIN4001: unknown("late", { _tag: "NotMade", module: "file:///home/ann/main.ts", start: { url: "file:///home/ann/main.ts", line: 19, column: 3 } }),
