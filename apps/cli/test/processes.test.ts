@@ -27,13 +27,15 @@ const childrenOf = (of: number): ReadonlyArray<number> =>
   })
 
 describe("skein scheduler and skein worker", () => {
-  it.live("workers are found by the scheduler's file, take no code as text, come back when they are killed, and leave nothing behind", () =>
+  it.live("workers are found by the scheduler's file, take no code as text, outlive a scheduler, come back when they are killed, and leave nothing behind", () =>
     Effect.gen(function*() {
       const at = yield* folder
       writeFileSync(join(at, "token"), "a secret\n")
-      const scheduler = yield* started(at, "scheduler", "--port", "0", "--token-file", "token", "--scheduler-file", "s.json", "--json")
-      const { address } = JSON.parse(yield* scheduler.line) as { readonly address: string }
-      assert.deepStrictEqual(JSON.parse(yield* scheduler.line), { address, schedulerFile: "s.json" })
+      const serve = (port: string) => started(at, "scheduler", "--port", port, "--token-file", "token", "--scheduler-file", "s.json", "--json")
+      const connect = (address: string) => Effect.flatMap(Layer.build(Client.layer({ address, token: Redacted.make("a secret") })), (context) => Effect.provideContext(Client, context))
+      const first = yield* serve("0")
+      const { address } = JSON.parse(yield* first.line) as { readonly address: string }
+      assert.deepStrictEqual(JSON.parse(yield* first.line), { address, schedulerFile: "s.json" })
       assert.deepStrictEqual(JSON.parse(readFileSync(join(at, "s.json"), "utf8")), { type: "skein-scheduler", address, token: "a secret" })
       assert.strictEqual(statSync(join(at, "s.json")).mode & 0o777, 0o600)
 
@@ -41,7 +43,7 @@ describe("skein scheduler and skein worker", () => {
         at, "worker", "--scheduler-file", "s.json", "--workers", "2", "--threads", "1", "--name", "w", "--resources", "GPU=1", "--tasks", tasks, "--code", "modules-only", "--json"
       )
       assert.deepStrictEqual(JSON.parse(yield* worker.line), { scheduler: address, workers: ["w-0", "w-1"] })
-      const client = yield* Effect.provideContext(Client, yield* Layer.build(Client.layer({ address, token: Redacted.make("a secret") })))
+      const client = yield* connect(address)
       const before = yield* client.inspect.workers
       assert.deepStrictEqual(before.map(({ name, nanny, nthreads, resources }) => ({ name, nthreads, resources, isNursed: nanny._tag })).sort((a, b) => a.name < b.name ? -1 : 1), [
         { name: "w-0", nthreads: 1, resources: { GPU: 1 }, isNursed: "Some" },
@@ -51,9 +53,17 @@ describe("skein scheduler and skein worker", () => {
       const refused = yield* Effect.flip((yield* client.submit((n: number) => n + 2, 1)).result)
       assert.match(refused.message, /^SKEIN1002 anonymous-\w+ did not run: w-\d does not know task "anonymous"\n {2}It takes tasks from its own modules only \(`--code modules-only`\), and none of them makes this one\.\n {2}fix {4}start the worker with the module that does: {2}skein worker ADDRESS --code modules-only --tasks FILE$/)
 
+      first.child.kill("SIGKILL")
+      yield* first.ended
+      const scheduler = yield* serve(new URL(address).port)
+      yield* scheduler.line
+      const anew = yield* connect(address)
+      yield* anew.waitForWorkers(2)
+      assert.deepStrictEqual((yield* anew.inspect.workers).map(({ pid }) => pid).sort(), before.map(({ pid }) => pid).sort())
+
       const [killed] = before
       yield* Effect.sync(() => process.kill(killed!.pid, "SIGKILL"))
-      const after = yield* Effect.repeat(client.inspect.workers, {
+      const after = yield* Effect.repeat(anew.inspect.workers, {
         until: (workers) => workers.length === 2 && workers.every(({ pid }) => pid !== killed!.pid)
       })
       assert.deepStrictEqual(after.map(({ name }) => name).sort(), ["w-0", "w-1"])
@@ -62,7 +72,7 @@ describe("skein scheduler and skein worker", () => {
       assert.includeMembers([...pids], after.map(({ pid }) => pid))
       const { code } = yield* signalled(worker, "SIGINT")
       assert.deepStrictEqual({ code, left: after.filter(({ pid }) => existsSync(`/proc/${pid}`)) }, { code: 130, left: [] })
-      assert.deepStrictEqual(yield* client.inspect.workers, [])
+      assert.deepStrictEqual(yield* anew.inspect.workers, [])
       assert.strictEqual((yield* signalled(scheduler, "SIGTERM")).code, 143)
       assert.deepStrictEqual(readdirSync(at), ["token"])
     }).pipe(Effect.scoped), WITHIN)

@@ -24,6 +24,7 @@ import * as Address from "@skein/transport/Address"
 import { Network } from "@skein/transport/Memory"
 import * as Hashing from "@skein/transport/node/Hashing"
 import { Directory, socketIn } from "./Directory.ts"
+import * as LocalAddress from "./node/LocalAddress.ts"
 import * as Machine from "./node/Machine.ts"
 import * as PrivateDirectory from "./node/PrivateDirectory.ts"
 import { badOption } from "./Options.ts"
@@ -68,8 +69,9 @@ const start = Effect.fnUntraced(function*(options: SchedulerOptions, path: strin
     workerGraceMs: RESUME_LIMIT_MS
   }))
   const files = yield* Directory
-  const { address, server } = yield* Effect.mapError((yield* Sockets).listen(path === undefined ? yield* addressOf(listening) : Address.print(Address.unix(path))), (failed) =>
+  const { address: bound, server } = yield* Effect.mapError((yield* Sockets).listen(path === undefined ? yield* addressOf(listening) : Address.print(Address.unix(path))), (failed) =>
     ClusterError.because(failed.detail.includes("EADDRINUSE") ? "PortTaken" : "WorkersFailed", { detail: failed.message }))
+  const address = yield* LocalAddress.dialled(bound)
   const tree = yield* Effect.provideService(Tree.start(config, server), Memory, NodeMemory.make())
   if (schedulerFile !== undefined) yield* Effect.mapError(files.keepFile(schedulerFile, File.format(address, token)), (failed) => failed)
   yield* Effect.forkScoped(Effect.tapCause(tree.ended, (cause) => Effect.logError(`the scheduler at ${address} has ended`, cause)))

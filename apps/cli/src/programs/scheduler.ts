@@ -26,5 +26,4 @@ const untilEnded = Effect.fnUntraced(function*(json: boolean, schedulerFile: str
   yield* Console.log(json ? JSON.stringify({ address, schedulerFile: schedulerFile ?? null }) : `the scheduler listens at ${address}`)
   const ended = yield* Effect.exit((yield* SchedulerHere).ended)
   if (Exit.isFailure(ended)) return yield* new Found({ message: `✖ the scheduler at ${address} has ended; its log says why` })
-  yield* Effect.logInfo(`the scheduler at ${address} ends: it has been idle for as long as it may`)
 })

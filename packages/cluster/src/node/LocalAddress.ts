@@ -10,6 +10,8 @@
 import { createSocket } from "node:dgram"
 import { lookup } from "node:dns"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Address from "@skein/transport/Address"
 
 /** The address from which this machine would speak to that host; fails with what the system says. */
 export const towards = (host: string, port: number): Effect.Effect<string, Error> =>
@@ -34,3 +36,19 @@ export const towards = (host: string, port: number): Effect.Effect<string, Error
       isOver = true
     })
   })
+
+/** As others dial what listens here: who listens at all addresses is found at the one that leads out of this machine, if any does. */
+export const dialled = (address: string): Effect.Effect<string> =>
+  Effect.suspend(() => {
+    const parsed = Result.getOrThrow(Address.parse(address))
+    const outside = parsed._tag === "Tcp" ? everywhere[parsed.host] : undefined
+    if (parsed._tag !== "Tcp" || outside === undefined) return Effect.succeed(address)
+    const own = Effect.orElseSucceed(towards(outside.host, 80), () => outside.loopback)
+    return Effect.map(own, (host) => Address.print(Address.tcp(host, parsed.port)))
+  })
+
+/** What stands for all addresses of a machine, and a host outside of each, to which nothing is sent. Dask asks for the way to the same. */
+const everywhere: Readonly<Record<string, { readonly host: string; readonly loopback: string }>> = {
+  "0.0.0.0": { host: "8.8.8.8", loopback: "127.0.0.1" },
+  "::": { host: "2001:4860:4860::8888", loopback: "::1" }
+}
