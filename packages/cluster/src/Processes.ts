@@ -65,18 +65,17 @@ export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<P
   yield* log.add(`${plan.name}: ${plan.workers} workers and the scheduler are up at ${address}`)
   const gone = Effect.asVoid(scheduler.awaitStatus(({ _tag }) => _tag === "GivenUp" || _tag === "Stopped"))
   // Workers would look for it, and their nannies start them again to do so.
-  yield* Effect.forkScoped(Effect.andThen(gone, workers.stop))
+  yield* Effect.forkScoped(Effect.andThen(gone, workers.stop("the scheduler has ended")))
   return {
     address,
     token,
-    // New workers would look for a scheduler that has ended, one life after the other.
-    scale: (count) => Effect.raceFirst(workers.scale(count), Effect.andThen(gone, ClusterError.because("WorkersFailed", { detail: "the scheduler has ended" }))),
+    scale: workers.scale,
     logs: Effect.all({ own: log.all, scheduler: linesOf(scheduler), workers: workers.logs }).pipe(
       Effect.map(({ own, scheduler, workers }) => new Map([["cluster", own], ["scheduler", scheduler], ...workers]))
     ),
     // Their nannies start them again.
     revive: Effect.void,
-    shutdown: Effect.andThen(workers.stop, scheduler.stop),
+    shutdown: Effect.andThen(workers.stop("the cluster is being shut down"), scheduler.stop),
     gone
   }
 })

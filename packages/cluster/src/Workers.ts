@@ -50,8 +50,8 @@ export interface Workers {
   readonly scale: (count: number) => Effect.Effect<void, ClusterError>
   /** Waits until none of them runs and none is started again, each sent away by its scheduler; fails with the first that was given up by then. */
   readonly ended: Effect.Effect<void, ClusterError>
-  /** Ends all, also those that are still coming up. */
-  readonly stop: Effect.Effect<void>
+  /** Ends all, also those that are still coming up; whoever scales then, or later, fails with why. */
+  readonly stop: (why: string) => Effect.Effect<void>
   /** Each worker's name → its last 1,000 lines, oldest first; of those that have gone, the latest 32. */
   readonly logs: Effect.Effect<ReadonlyArray<readonly [string, ReadonlyArray<string>]>>
   /** Ends the life of this id, if it is one of theirs; the worker is started again. */
@@ -104,8 +104,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       )
     ),
     // What is being scaled may never come up.
-    stop: Effect.andThen(
-      Deferred.fail(stopping, ClusterError.because("WorkersFailed", { detail: "the cluster is being shut down" })),
+    stop: (why) => Effect.andThen(
+      Deferred.fail(stopping, ClusterError.because("WorkersFailed", { detail: why })),
       alone.withPermits(1)(Effect.suspend(() => Effect.forEach([...nannies.values()], remove, { concurrency: "unbounded", discard: true })))
     ),
     logs: Effect.suspend(() => Effect.forEach([...nannies.values()], (nanny) => Effect.map(linesOf(nanny), (lines) => [nanny.name, lines] as const))).pipe(
