@@ -17,6 +17,8 @@ import { Platform } from "@skein/client/Platform"
 import { Kind, encode, packet } from "@skein/transport/Framing"
 import * as Handshake from "@skein/transport/Handshake"
 import * as Hashing from "@skein/transport/node/Hashing"
+import type { RunId, TaskId } from "@skein/protocol/Ids"
+import { fake } from "./utils/FakeScheduler.ts"
 
 /** The text of why there is no client; how often it was tried is of no interest. */
 const refusal = Effect.fnUntraced(function*(options: ClientOptions) {
@@ -153,6 +155,24 @@ describe("who cannot connect is told", () => {
         yield* refusal({ address: "nowhere" }),
         "SKEIN2008 \"nowhere\" is no address (a host and a port are wanted)\n" +
           "  fix  `host:8786`, `tcp://host:8786` or `unix:/path`; for a cluster of your own, `LocalCluster.layer()` or `Client.layerAuto()`"
+      )
+    }))
+})
+
+describe("who scatters is told", () => {
+  it.effect("that the values reach no worker", () =>
+    Effect.gen(function*() {
+      const { client, scheduler } = yield* fake()
+      scheduler.scatter = (rows) => Effect.succeed(rows.map((_, id) => ({ id: id as TaskId, run: 1 as RunId, addresses: ["inproc://elsewhere"] })))
+      const scattering = yield* Effect.forkChild(Effect.flip(client.scatterAll([1, 2])), { startImmediately: true })
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual(
+        (yield* Fiber.join(scattering)).message,
+        "SKEIN1016 2 scattered values have reached no worker\n" +
+          "  Could not exchange values with inproc://elsewhere (Connect): nobody listens at inproc://elsewhere\n" +
+          "  Scattered values go to workers directly, not through the scheduler.\n" +
+          "  fix 1  let this machine connect to the addresses that `client.inspect.workers` shows\n" +
+          "  fix 2  have a task make or load the data, and pass its future"
       )
     }))
 })

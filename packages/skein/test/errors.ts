@@ -42,7 +42,7 @@ export const texts: Readonly<Record<string, string>> = {
   SKEIN1013: submit(new Errors.BadOption({ option: "priority", expected: "a number" })),
   SKEIN1014: Errors.AwaitedInBatch.of("load-55aa").message,
   SKEIN1015: unknown("save", { _tag: "Services", problem: "NoDb: the database does not answer" }),
-  SKEIN1016: submit(new Errors.Unreachable({ values: 3, detail: "tcp://10.0.0.7:40211: connect EHOSTUNREACH 10.0.0.7:40211" })),
+  SKEIN1016: submit(new Errors.Unreachable({ values: 3, detail: "Could not exchange values with tcp://10.0.0.7:40211 (Connect): connect EHOSTUNREACH 10.0.0.7:40211" })),
   SKEIN2001: connect("Refused", "tcp://127.0.0.1:8786", "nothing listens there, 8 tries in 30 s"),
   SKEIN2002: connect("Tls", scheduler),
   SKEIN2004: connect("Version", scheduler, "          session protocol\n  here    3\n  there   4"),
