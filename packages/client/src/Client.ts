@@ -20,7 +20,7 @@ import { checkSubmit, type SubmitOptions } from "@skein/protocol/TaskOptions"
 import type { Hashing } from "@skein/transport/Hashing"
 import { asCompleted, type Completed, type Completions, completions } from "./AsCompleted.ts"
 import { type ClientOptions, clientSettings } from "./ClientOptions.ts"
-import { Cluster, type ClusterService, clusterOf, type Manager, MoreClients } from "./Cluster.ts"
+import { Cluster, type ClusterService, clusterOf, type Manager, MoreClients, unsupported } from "./Cluster.ts"
 import { type Configurable, configured } from "./Configured.ts"
 import { connect } from "./Connection.ts"
 import { explain } from "./Explain.ts"
@@ -96,6 +96,10 @@ export interface ClientService {
       : { readonly [K in keyof T]: Future<T[K]> },
     SubmitError
   >
+  /** More copies of results on other workers. Fails with "Unsupported" in this version. */
+  replicate(futures: Iterable<Future.Any>, options?: { readonly n?: number; readonly workers?: ReadonlyArray<string> }): Effect.Effect<void, TaskError | ClusterError>
+  /** Moves results from full workers to others. Fails with "Unsupported" in this version. */
+  rebalance(futures?: Iterable<Future.Any>): Effect.Effect<void, TaskError | ClusterError>
   /** Completes once nothing of them runs any more; those that other clients want go on, without `force`. */
   cancel(futures: Iterable<Future.Any>, options?: CancelOptions): Effect.Effect<void, SchedulerLost>
   /**
@@ -215,6 +219,8 @@ export const makeService = (core: Core, manager?: Manager): ClientService => {
     // What a key's value is only its user knows, or the schema.
     future: <A, E = never>(key: string, schema?: Schema.Codec<A>) => submission.future(key, schema, by) as Effect.Effect<Future<A, E>>,
     retry: (futures) => Effect.suspend(() => retryAll(core, ownFutures(core, futures))),
+    replicate: () => unsupported("replicate", "Workers that use a result keep a copy already; copies on request come with the next stage"),
+    rebalance: () => unsupported("rebalance", "New tasks go to the workers that have room; results that move to other workers come with the next stage"),
     cluster,
     scoped: Effect.map(scopeHoldings, (scope) => face({ ...by, scope: by.scope === undefined ? scope : both(by.scope, scope) })),
     connection: core.connection,

@@ -81,7 +81,8 @@ export const clusterOf = (core: Core, manager?: Manager): ClusterService => ({
   shutdown: manager?.shutdown ?? Effect.ignore(ask(core, (scheduler) => scheduler.ShutDown()))
 })
 
-const unsupported = (option: string, detail: string) => Effect.fail(ClusterError.because("Unsupported", { option, detail }))
+/** Something that clusters of this version cannot do, and what to do instead. */
+export const unsupported = (option: string, detail: string): Effect.Effect<never, ClusterError> => Effect.fail(ClusterError.because("Unsupported", { option, detail }))
 
 const restart = (core: Core, manager: Manager | undefined): Effect.Effect<void, ClusterError | SchedulerLost> =>
   // What was submitted before is cancelled too.

@@ -145,6 +145,14 @@ describe("Worker.layer", () => {
         (yield* Effect.flip(client.cluster.scale(2))).message,
         "SKEIN4006 this cluster has no `scale`\n  Its workers were started elsewhere: start more there, or end some"
       )
+      const later: ReadonlyArray<Effect.Effect<void, Error, Scope.Scope>> = [client.cluster.adapt({ maximum: 3 }), client.cluster.retire(["here"]), client.replicate([]), client.rebalance()]
+      assert.deepStrictEqual(yield* Effect.forEach(later, (effect) => Effect.map(Effect.flip(Effect.scoped(effect)), ({ message }) => message)), [
+        "SKEIN4006 this cluster has no `adapt`\n  Call `scale` for now: clusters that grow and shrink by themselves come with the next stage",
+        "SKEIN4006 this cluster has no `retire`\n  Call `scale` for now: results that move to other workers come with the next stage",
+        "SKEIN4006 this cluster has no `replicate`\n  Workers that use a result keep a copy already; copies on request come with the next stage",
+        "SKEIN4006 this cluster has no `rebalance`\n  New tasks go to the workers that have room; results that move to other workers come with the next stage"
+      ])
+      assert.deepStrictEqual([...(yield* client.cluster.logs).keys()], ["cluster", "scheduler"])
     }).pipe(Effect.provide(Layer.provideMerge(Layer.merge(Worker.layerHere(one), beside), Scheduler.layer({ protocol: "inproc" })))), WITHIN)
 
   it.live("looks for a scheduler as long as it may, and says that there is none (test_local.py::test_death_timeout_raises)", () =>
