@@ -126,7 +126,7 @@ describe("the scheduler's reducer", () => {
     if (status?._tag !== "Erred" || status.failure._tag !== "Killed") return
     assert.deepStrictEqual(
       status.failure.attempts.map(({ endedAtMs, ended, startedAtMs, worker }) => ({ endedAtMs, ended, startedAtMs, worker })),
-      [{ worker: "a", startedAtMs: 50, endedAtMs: 75, ended: "heartbeat" }]
+      [{ worker: "a", startedAtMs: 50, endedAtMs: 5_075, ended: "heartbeat" }]
     )
   })
 

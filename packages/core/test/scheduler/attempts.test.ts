@@ -213,3 +213,28 @@ describe("allowed failures", () => {
     }])
   })
 })
+
+describe("workers that fall silent", () => {
+  const silent = { _tag: "Silent", silentMs: 5_000 } as const
+
+  it("are blamed on what had reached them, and not on what was given to them since", () => {
+    const teller = new Teller("test", { allowedFailures: 1 }).joins("ann")
+    for (const name of ["a", "b", "c", "d"]) teller.worker(name)
+    teller.wants("ann", [{ name: "x" }]).pass(8_000)
+    const deaths = () => tasks(teller)[0]?.deaths.length
+    // A partition: all at once.
+    for (let n = 1; n <= 3; n++) {
+      teller.lost(workerOf(teller), silent)
+      assert.deepStrictEqual([view(teller)?.status, deaths()], ["processing", 1])
+      teller.pass(1)
+    }
+    teller.pass(4_998).lost(workerOf(teller), silent)
+    assert.strictEqual(deaths(), 1)
+  })
+
+  it("are blamed on a task that keeps them silent, again and again", () => {
+    const teller = new Teller("test", { allowedFailures: 1 }).joins("ann").worker("a").worker("b").wants("ann", [{ name: "x" }])
+    for (let n = 0; n < 2; n++) teller.pass(5_000).lost(workerOf(teller), silent)
+    assert.strictEqual(view(teller)?.status, "erred")
+  })
+})

@@ -112,7 +112,9 @@ export class Teller {
     })
   }
 
-  lost(worker: string, leaving: Leaving = { _tag: "Silent", silentMs: 5_000 }): this {
+  /** By default nobody has heard of it for five seconds. */
+  lost(worker: string, leaving?: Leaving): this {
+    if (leaving === undefined) return this.pass(5_000).lost(worker, { _tag: "Silent", silentMs: 5_000 })
     return this.tell({ _tag: "WorkerLeft", at: this.at, worker: this.idOf(worker), leaving })
   }
 

@@ -230,6 +230,20 @@ describe("a task that ends what runs it", () => {
   }), few)
 })
 
+describe("workers that cannot be reached", () => {
+  it.sim("are given up after a while, and their tasks are computed elsewhere (test_scheduler.py::test_worker_time_to_live)", () => Effect.gen(function*() {
+    const client = yield* Client
+    const sim = yield* Sim
+    const future = yield* client.submit(sleeps, 1_000)
+    yield* Effect.sleep(100)
+    const [{ workers } = { workers: [] }] = yield* client.inspect.tasks([future])
+    const from = yield* now
+    yield* sim.pause(workers[0]!, "10 minutes")
+    assert.strictEqual(yield* future.result, 1_000)
+    assert.isBelow((yield* now) - from, 15_000)
+  }), few)
+})
+
 describe("progress", () => {
   const heard = (future: Future<number, never>) => Stream.runCollect(Stream.map(future.progress, ({ done, note, total }) => [done, Option.getOrUndefined(total), note] as const))
 

@@ -39,13 +39,15 @@ const nobody: Verdict = { blamed: [], isCertain: false }
  *
  * A nanny's report names the suspects that were executing. Those are guilty,
  * and all others innocent; if it names none, no suspect is guilty but one that
- * gave up its slot and may have run on. Without a report any task may be.
+ * gave up its slot and may have run on. Without a report any task may be that has
+ * reached the worker.
  */
 export const judge = (draft: Draft, worker: Worker, leaving: Leaving): Verdict => {
   // An end that we asked for because a cancelled task would not stop is nobody's fault.
   if (leaving._tag === "Closed" || worker.ending) return nobody
   const assigned = processingOn(draft, worker)
-  if (leaving._tag === "Silent") return accuse(worker, assigned)
+  // What it was given since it was last heard of has not reached it: where many fall silent at once, a task would be given to one after the other.
+  if (leaving._tag === "Silent") return accuse(worker, assigned.filter(({ since }) => since <= draft.at - leaving.silentMs))
   const { report } = leaving
   if (report.ended === "closed") return nobody
   const started = assigned.filter(({ run, task }) => task.suspect && report.started.includes(run))
@@ -104,8 +106,8 @@ const accuse = (worker: Worker, assigned: ReadonlyArray<{ readonly task: Task }>
 const processingOn = (
   draft: Draft,
   worker: Worker
-): ReadonlyArray<{ readonly task: Task; readonly run: Processing["run"]; readonly seceded: boolean }> =>
+): ReadonlyArray<{ readonly task: Task } & Pick<Processing, "run" | "seceded" | "since">> =>
   IntSet.toArray(worker.processing).flatMap((id) => {
     const task = draft.task(id)
-    return task?.status._tag === "Processing" ? [{ task, run: task.status.run, seceded: task.status.seceded }] : []
+    return task?.status._tag === "Processing" ? [{ task, run: task.status.run, seceded: task.status.seceded, since: task.status.since }] : []
   })
