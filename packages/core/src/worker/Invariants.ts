@@ -5,8 +5,9 @@
  * They are those of Dask's `validate_state` (W1–W5 and W8 of our list of
  * promises), with what is new here: slots kept while stopping, suspects alone,
  * and deadlines. Not here, with the reason:
- * - resources and constrained tasks (W7), pausing (W9), spilled bytes (half of
- *   W6), actors: nothing of these is built yet;
+ * - resources and constrained tasks (W7): the scheduler gives a worker no more
+ *   than it offers, so workers know nothing of them (scheduler/internal/demands.ts);
+ * - pausing (W9), spilled bytes (half of W6), actors: nothing of these is built yet;
  * - "a cancelled or resumed task …": there are no such statuses;
  * - "every local key is known to the scheduler" (W10), "the result is in the
  *   data store": truths about two parties, for the simulation to check;

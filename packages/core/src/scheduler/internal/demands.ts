@@ -12,8 +12,9 @@
  * in Dask, and one that is being stopped has not stopped. So a worker is never
  * given more than it offers, and need not know of resources at all: it has no
  * queue for them, and what it was given it may start at any time. The price is a
- * round trip between two tasks that use the same resource; and a thread that is
- * idle meanwhile takes other work.
+ * round trip between two tasks that use the same resource; a thread that is idle
+ * meanwhile takes other work. And a worker that has lost its session begins anew
+ * with all it offers, though bodies of its former life may take a moment to stop.
  *
  * Source: dask.distributed `scheduler.py`, `valid_workers`, and
  * `worker_state_machine.py`, `_resource_restrictions_satisfied`. There the
