@@ -1,9 +1,8 @@
-// What the public interface must infer and refuse, asserted exactly: errors, futures, tasks, client. `Eq` is exact.
-// A copy of the design's types/core.ts without what is not built yet.
-import { Cause, Context, Effect, Exit, Layer, Option, Schema, Stream } from "effect"
+// What the public interface must infer and refuse, asserted exactly: errors, futures, tasks, client, cluster. `Eq` is exact.
+// A copy of the design's types/core.ts: the public names must keep it compiling.
+import { Cause, Config, Context, Effect, Exit, Layer, Option, Schema, Scope, Stream } from "effect"
 import { Rpc } from "effect/rpc"
-import { Client, TaskContext, type ClientService, Cluster, ClusterError, type Completed, type Completions, ConnectError, type FnTask, Future, type FutureStatus, type Inspect, KilledWorker, LocalCluster,
-  SchedulerLost, SubmitError, type SubmitOptions, Task, type TaskDefaults, TaskDefect, TaskError, TaskOrigin, TaskTimeout, type WorkerInfo } from "skein"
+import { Client, type ClientService, type ClusterService, Cluster, ClusterError, type Completed, type Completions, ConnectError, type FnTask, Future, type FutureStatus, type Inspect, KeyConflict, KilledWorker, LocalCluster, type LocalClusterOptions, Overloaded, Scheduler, SchedulerLost, SubmitError, type SubmitOptions, Task, TaskContext, type TaskDefaults, TaskDefect, TaskError, TaskOrigin, TaskTimeout, type WorkerInfo, Worker } from "skein"
 type Eq<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false
 const same = <A, B>(_: Eq<A, B>) => {}
 type Ok<T> = T extends Effect.Effect<infer A, any, any> ? A : never
@@ -19,9 +18,9 @@ interface Tree { readonly value: number; readonly children: ReadonlyArray<Tree> 
 declare const tree: Tree
 interface Node1 { parent?: Node1; next: Node1 | null; value: string; map: Map<string, Node1> }
 declare const node: Node1
-class Money { protected y = 2; amount = 1; plus(o: Money) { return o } }
+class Money { private y = 2; amount = 1; plus(o: Money) { return o } }
 const inc = Task.fn("inc", (n: number) => n + 1)
-const opt = Task.fn("opt", Effect.fnUntraced(function*(file: string, _encoding?: string) { if (file === "") return yield* new NotFound({ url: file }); return 1 }))
+const opt = Task.fn("opt", Effect.fnUntraced(function*(file: string, encoding?: string) { if (file === "") return yield* new NotFound({ url: file }); return 1 }))
 
 // 1. local calls
 same<ReturnType<typeof inc>, number>(true)
@@ -41,16 +40,16 @@ const a10 = c.submit((xs: number[]) => xs, ro); same<Ok<typeof a10>, Future<numb
 const a11 = c.submit((n: number) => n > 1 ? Effect.fail(new NotFound({ url: "" })) : n > 0 ? Effect.fail(new Other({ x: 1 })) : Effect.succeed(n), 1); same<Ok<typeof a11>, Future<number, NotFound | Other>>(true)
 const a12 = c.submit((t: Tree) => t.value, tree); same<Ok<typeof a12>, Future<number, never>>(true)
 const a13 = c.submit((t: Tree) => t.value, { value: fn, children: [tree] }); same<Ok<typeof a13>, Future<number, NotFound>>(true)
-const a14 = c.submit((_t: Node1) => 1, node); same<Ok<typeof a14>, Future<number, never>>(true)
+const a14 = c.submit((t: Node1) => 1, node); same<Ok<typeof a14>, Future<number, never>>(true)
 const a15 = c.submit((n: number) => n, JSON.parse("1")); same<Ok<typeof a15>, Future<number, never>>(true)
 const a16 = c.submit((m: Map<string, number>) => m.size, new Map([["a", fn]])); same<Ok<typeof a16>, Future<number, NotFound>>(true)
 const a17 = c.submit((m: ReadonlySet<number>) => m.size, new Set([fn])); same<Ok<typeof a17>, Future<number, NotFound>>(true)
 const a18 = c.submit((m: Money) => m, new Money()); same<Ok<typeof a18>, Future<Money, never>>(true)
-const a19 = c.submit((_b: Record<string, number>) => 1, { a: fn, b: 2 }); same<Ok<typeof a19>, Future<number, NotFound>>(true)
+const a19 = c.submit((b: Record<string, number>) => 1, { a: fn, b: 2 }); same<Ok<typeof a19>, Future<number, NotFound>>(true)
 const a20 = c.submit(() => 1); same<Ok<typeof a20>, Future<number, never>>(true)
 const a21 = c.submit((k: "a" | "b") => k, "a"); same<Ok<typeof a21>, Future<"a" | "b", never>>(true)
-const a23 = c.submit((s: string) => Effect.gen(function*() { const cl = yield* Client; const t = yield* TaskContext; return s.length + t.attempt + cl.id.length }), "x"); same<Ok<typeof a23>, Future<number, never>>(true)
 const a22 = c.submit(async (n: number) => n, fn); same<Ok<typeof a22>, Future<number, NotFound>>(true)
+const a23 = c.submit((s: string) => Effect.gen(function*() { const cl = yield* Client; const t = yield* TaskContext; return s.length + t.attempt }), "x"); same<Ok<typeof a23>, Future<number, never>>(true)
 const a24 = c.submit((x: [number, string]) => x, [fn, fs]); same<Ok<typeof a24>, Future<[number, string], NotFound | Other>>(true)
 // @ts-expect-error a service no worker provides
 c.submit((n: number) => Effect.flatMap(Db, (d) => d.q("")), 1)
@@ -66,7 +65,7 @@ c.submit(inc, "1")
 // @ts-expect-error wrong future
 c.submit(inc, fs)
 // known limit, before and now: an extra property of a literal is not refused
-c.submit((_o: { x: number; y?: string }) => 1, { x: fn, yy: 1 })
+c.submit((o: { x: number; y?: string }) => 1, { x: fn, yy: 1 })
 // @ts-expect-error missing argument
 c.submit((o: { x: number }) => 1)
 // @ts-expect-error one too many
@@ -78,11 +77,15 @@ const m3 = c.map((x) => [x], [fn, 1]); same<Ok<typeof m3>, ReadonlyArray<Future<
 const m4 = c.map((x) => x[0]! + x[1]!, [[fn, 1], [2, fn]]); same<Ok<typeof m4>, ReadonlyArray<Future<number, NotFound>>>(true)
 const m5 = c.map(inc, new Set([1])); same<Ok<typeof m5>, ReadonlyArray<Future<number, never>>>(true)
 const m6 = c.map(inc, ro, { keys: (n, i) => `k-${n}-${i}`, priority: (n) => -n }); same<Ok<typeof m6>, ReadonlyArray<Future<number, never>>>(true)
+const m7 = c.mapArgs((a: number, b: string) => a + b.length, [[fn, "x"], [1, fs]]); same<Ok<typeof m7>, ReadonlyArray<Future<number, NotFound | Other>>>(true)
 const m8 = c.map((t: Tree) => t.value, [tree]); same<Ok<typeof m8>, ReadonlyArray<Future<number, never>>>(true)
 // @ts-expect-error
 c.map(inc, ["x"])
+// @ts-expect-error
+c.mapArgs((a: number, b: string) => a, [[1, 2]])
 // 4. generic code
 export function treeReduce<A, E>(x: ReadonlyArray<Future<A, E>>, f: (a: A, b: A) => A): Effect.Effect<Future<A, E>, SubmitError> { return c.submit(f, x[0]!, x[1]!) }
+export function treeReduceT<A, E, E2, R extends TaskContext>(x: ReadonlyArray<Future<A, E>>, f: FnTask<[A, A], A, E2, R>): Effect.Effect<Future<A, E | E2>, SubmitError> { return c.submit(f, x[0]!, x[1]!) }
 export const parMap = <A, B, E>(task: FnTask<[A], B, E>) => (items: ReadonlyArray<A>): Effect.Effect<ReadonlyArray<B>, E | TaskError | SubmitError, Client> =>
   Effect.gen(function*() { const cl = yield* Client; return yield* cl.gather(yield* cl.map(task, items)) })
 export const parMapFn = <A, B, E>(f: (a: A) => Effect.Effect<B, E>) => (items: ReadonlyArray<A>): Effect.Effect<ReadonlyArray<Future<B, E>>, SubmitError, Client> => Effect.flatMap(Client, (cl) => cl.map(f, items))
@@ -135,24 +138,29 @@ c.submit(Resize, { url: "a" })
 c.submit(Resize, { url: "a", width: 1, widht: 2 })
 const ResizeLive = Resize.toLayer(({ url, width, dpi }) => Effect.flatMap(Db, (d) => d.q(url)).pipe(Effect.as(new Uint8Array(width * dpi))))
 same<typeof ResizeLive, Layer.Layer<Task.Handler<"Resize">, never, Db>>(true)
-export const live: Layer.Layer<never, never, Db> = ResizeLive
-const Built = Sum.toLayer(Effect.gen(function*() { yield* Db; yield* Effect.acquireRelease(Effect.void, () => Effect.void); return (xs) => Effect.succeed(xs.length) }))
-export const built: Layer.Layer<never, never, Db> = Built
+const live: Layer.Layer<never, never, Db> = ResizeLive
+const Built = Sum.toLayer(Effect.gen(function*() { const d = yield* Db; yield* Effect.acquireRelease(Effect.void, () => Effect.void); return (xs) => Effect.succeed(xs.length) }))
+const built: Layer.Layer<never, never, Db> = Built
 same<typeof Built, Layer.Layer<Task.Handler<"Sum">, never, Db>>(true)
-export const both: Layer.Layer<Task.Handler<"Resize"> | Task.Handler<"Sum">, never, Db> = Layer.mergeAll(ResizeLive, Built)
+const both: Layer.Layer<Task.Handler<"Resize"> | Task.Handler<"Sum">, never, Db> = Layer.mergeAll(ResizeLive, Built)
 // @ts-expect-error the implementation of another contract
 const misnamed: Layer.Layer<Task.Handler<"Resize">, never, Db> = Built
 // @ts-expect-error one is forgotten
 const forgotten: Layer.Layer<Task.Handler<"Resize"> | Task.Handler<"Sum">, never, Db> = ResizeLive
-const usesClient = Sum.toLayer(Effect.map(Client, (client) => (xs) => Effect.scoped(Effect.flatMap(TaskContext, (t) => Effect.as(client.inspect.counts, xs.length + t.attempt)).pipe(Effect.orDie)))); same<typeof usesClient, Layer.Layer<Task.Handler<"Sum">>>(true)
+const failing = Sum.toLayer(Effect.flatMap(Db, () => new Bad({ n: 1 }))); same<typeof failing, Layer.Layer<Task.Handler<"Sum">, Bad, Db>>(true)
+const usesClient = Sum.toLayer(Effect.map(Client, (client) => (xs) => Effect.scoped(Effect.flatMap(TaskContext, (t) => Effect.as(client.scoped, xs.length + t.attempt))))); same<typeof usesClient, Layer.Layer<Task.Handler<"Sum">>>(true)
 // @ts-expect-error there is no running task while the body is built
 const tooEarly: Layer.Layer<Task.Handler<"Sum">> = Sum.toLayer(Effect.map(TaskContext, (t) => (xs) => Effect.succeed(t.attempt)))
-const failing = Sum.toLayer(Effect.flatMap(Db, () => new Bad({ n: 1 }))); same<typeof failing, Layer.Layer<Task.Handler<"Sum">, Bad, Db>>(true)
 // @ts-expect-error Db is not provided
-export const open: Layer.Layer<Client | Cluster, any> = LocalCluster.layer({ processes: false, tasks: ResizeLive })
+const open: Layer.Layer<Client | Cluster, any> = LocalCluster.layer({ processes: false, tasks: ResizeLive })
 const l1 = LocalCluster.layer({ processes: false, tasks: failing }); same<typeof l1, Layer.Layer<Client | Cluster, ClusterError | ConnectError | Bad, Db>>(true)
 const l2 = LocalCluster.layer({ workers: 2, tasks: new URL("file:///tasks.ts") }); same<typeof l2, Layer.Layer<Client | Cluster, ClusterError | ConnectError>>(true)
 const l3 = LocalCluster.layer(); same<typeof l3, Layer.Layer<Client | Cluster, ClusterError | ConnectError>>(true)
+const l4 = Worker.layer({ address: "tcp://a:1", tasks: failing }); same<typeof l4, Layer.Layer<Worker, ConnectError | Bad, Db>>(true)
+const l5 = Worker.layerHere({ fibers: 8, tasks: ["./a.ts"] }); same<typeof l5, Layer.Layer<Worker, ConnectError, Scheduler>>(true)
+const l6 = Worker.layerHere({ tasks: failing }); same<typeof l6, Layer.Layer<Worker, ConnectError | Bad, Scheduler | Db>>(true)
+const l7 = Client.layerAuto({ processes: false, tasks: failing }); same<typeof l7, Layer.Layer<Client, ConnectError | ClusterError | Config.ConfigError | Bad, Db>>(true)
+const l8 = Client.layerConfig(); same<Layer.Error<typeof l8>, ConnectError | Config.ConfigError>(true)
 // definitions and submissions
 // @ts-expect-error a definition has no key
 Task.make("K", { payload: { n: Schema.Int }, key: "k" })
@@ -160,6 +168,10 @@ Task.make("K", { payload: { n: Schema.Int }, key: "k" })
 Task.fn("k", (n: number) => n, { workers: ["a"] })
 const d1 = c.with({ key: "k", workers: ["a"], allowOtherWorkers: true, annotations: { a: 1 }, priority: 1, retries: 2 }).map(inc, [1]); same<Ok<typeof d1>, ReadonlyArray<Future<number, never>>>(true)
 export const wider: SubmitOptions = {} as TaskDefaults
+// regions
+const helper = Effect.flatMap(Client, (client) => client.submit(inc, 1))
+const region = Effect.provide(helper, Client.layerScoped); same<typeof region, Effect.Effect<Future<number>, SubmitError, Client>>(true)
+same<ClientService["scoped"], Effect.Effect<ClientService, never, Scope.Scope>>(true)
 // codecs of functions
 class Point extends Schema.Class<Point>("Point")({ x: Schema.Number }) {}
 const f1 = Task.fn("f1", (p: Point) => [p], { success: Schema.Array(Point), retries: 1 }); same<ReturnType<typeof f1>, Point[]>(true)
@@ -192,8 +204,22 @@ same<Future<number>["status"], Effect.Effect<FutureStatus, SchedulerLost>>(true)
 same<Err<ReturnType<Future<number>["cancel"]>>, SchedulerLost>(true)
 same<Err<Future<number>["retry"]>, SchedulerLost>(true)
 same<Err<Future<number>["release"]>, never>(true)
+same<Err<ReturnType<ClientService["cancel" | "retry" | "fireAndForget" | "explain" | "withProgress"]>>, SchedulerLost>(true)
+same<Err<ReturnType<ClientService["replicate" | "rebalance"]>>, TaskError | ClusterError>(true)
 same<Err<ReturnType<ClientService["waitForWorkers"]>>, ClusterError | SchedulerLost>(true)
+same<Err<Inspect["workers" | "clients" | "scheduler" | "idle" | "saturated" | "durationsMs" | "counts" | "hasWhat" | "processing"]>, SchedulerLost>(true)
+same<Err<ReturnType<Inspect["tasks" | "whoHas" | "nbytes" | "story"]>>, SchedulerLost>(true)
+same<Err<ReturnType<ClusterService["scale" | "adapt" | "retire"]> | ClusterService["restart"]>, ClusterError | SchedulerLost>(true)
+same<Err<ClusterService["logs"]>, SchedulerLost>(true)
+same<Ok<ReturnType<ClientService["cluster"]["retire"]>>, void>(true)
 same<Ok<Inspect["workers"]>, ReadonlyArray<WorkerInfo>>(true)
-same<Err<ReturnType<ClientService["cancel" | "retry" | "withProgress"]>>, SchedulerLost>(true)
-same<Err<Inspect["workers" | "counts"]>, SchedulerLost>(true)
-same<Err<ReturnType<Inspect["tasks" | "story"]>>, SchedulerLost>(true)
+same<"workers" extends keyof ClusterService ? true : false, false>(true)
+same<"dashboardLink" extends keyof ClientService ? true : false, false>(true)
+same<NonNullable<LocalClusterOptions["protocol"]>, "tcp" | "unix" | "inproc">(true)
+// 10. streams
+declare const src: Stream.Stream<number, "src">
+const st1 = c.mapStream(inc, src); same<typeof st1, Stream.Stream<number, "src" | TaskError | SubmitError>>(true)
+const st2 = c.mapStream((n) => n * 2, src); same<typeof st2, Stream.Stream<number, "src" | TaskError | SubmitError>>(true)
+const st3 = c.mapStream(inc, Stream.mapEffect(src, (n) => c.submit(inc, n))); same<typeof st3, Stream.Stream<number, "src" | TaskError | SubmitError>>(true)
+const st4 = c.mapStream(Resize, Stream.map(src, (width) => ({ url: "a", width }))); same<typeof st4, Stream.Stream<Uint8Array<ArrayBufferLike>, Bad | "src" | TaskError | SubmitError>>(true)
+const st5 = c.mapStream(opt, Stream.make("a")); same<typeof st5, Stream.Stream<number, NotFound | TaskError | SubmitError>>(true)
