@@ -12,21 +12,13 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
-import { constants, homedir, setPriority } from "node:os"
+import { constants, setPriority } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
+import { cacheFolder, compileCache } from "./caches.ts"
 import { imageIn, type MadeOf, madeOfIn } from "./image/files.ts"
 import { siblingOf } from "./sibling.ts"
-
-/** Where children's code is kept. */
-export const cacheFolder = (): string => join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "skein")
-
-/**
- * Where compiled sources are kept, unless the environment says so itself: without types to strip and code to compile children are
- * up in a quarter of the time. In the home directory, for code in a shared one could be anybody's.
- */
-export const compileCache = (): Record<string, string> => ({ NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? join(cacheFolder(), "compile-cache") })
 
 /** Images kept: of this many sets of entries, versions of Node and checkouts. */
 const KEPT = 8
@@ -68,7 +60,7 @@ const startMaker = (folder: string, entries: ReadonlyArray<string>, detached: bo
   const maker = spawn(process.execPath, ["--no-warnings", fileURLToPath(siblingOf(import.meta.url, "./image/main.ts")), folder, ...entries], {
     detached,
     stdio: "ignore",
-    env: { ...process.env, ...compileCache() }
+    env: { ...process.env, NODE_COMPILE_CACHE: compileCache() }
   })
   return maker.on("error", () => {})
 }

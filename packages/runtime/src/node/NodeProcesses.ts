@@ -26,6 +26,7 @@ import {
   SpawnFailed
 } from "../nanny/ChildProcess.ts"
 import { makeSplitter } from "../nanny/Lines.ts"
+import { compileCache } from "./caches.ts"
 import * as Image from "./Image.ts"
 
 /** How long the output of a dead process is read on, in case a grandchild holds its pipes. */
@@ -65,7 +66,7 @@ const start = (
       resume(new SpawnFailed({ entry: spec.entry, detail: error instanceof Error ? error.message : String(error) }))
     try {
       const node = spawn(process.execPath, [...spec.nodeArgs, ...preload(image), fileURLToPath(spec.entry)], {
-        env: { ...Image.compileCache(), ...hugePages, ...allowedEnv(process.env), ...spec.env },
+        env: { NODE_COMPILE_CACHE: compileCache(), ...hugePages, ...allowedEnv(process.env), ...spec.env },
         stdio: ["pipe", "pipe", "pipe", "pipe"],
         detached: true
       })

@@ -9,6 +9,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writ
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
+import { cacheFolder } from "@skein/runtime/node/caches"
 import * as Image from "../../src/node/Image.ts"
 
 /** A folder for programs, and a cache of its own, for as long as the effect runs. */
@@ -87,7 +88,7 @@ describe("Image", () => {
 
   it.effect("the oldest ones go", () =>
     withFolder(Effect.fnUntraced(function*(folder) {
-      const images = join(Image.cacheFolder(), "images")
+      const images = join(cacheFolder(), "images")
       for (let age = 1; age <= 12; age++) {
         mkdirSync(join(images, `old-${age}`), { recursive: true })
         utimesSync(join(images, `old-${age}`), 1e9 - age, 1e9 - age)
