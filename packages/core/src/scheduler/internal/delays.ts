@@ -19,11 +19,14 @@ import type { Draft } from "./draft.ts"
 /**
  * Milliseconds between the nth failed attempt and the next.
  *
- *   delayMs * factor^(n - 1), at most maxDelayMs
+ *   delayMs * factor^(n - 1), at most maxDelayMs, and never more than half a lifetime
  */
 export const delayAfter = ({ delayMs, factor, maxDelayMs }: AttemptRules, nth: number): number =>
   // Not 0 * ∞.
-  delayMs === 0 ? 0 : Math.min(maxDelayMs, delayMs * factor ** (nth - 1))
+  delayMs === 0 ? 0 : Math.min(maxDelayMs, LONGEST_MS, delayMs * factor ** (nth - 1))
+
+/** A time that clocks and timers can be told. */
+const LONGEST_MS = 2 ** 40
 
 /** Whether everything a waiting task needs is there, and the time has come. */
 export const isReadyToPlace = (draft: Draft, { id, status }: Task): boolean =>

@@ -10,19 +10,17 @@
  * `handle_task_erred`, `remove_worker`, `handle_request_refresh_who_has` and the
  * others named below; there a stale report is told by its worker and stimulus.
  */
-import type { Attempt, Failure } from "@skein/protocol/Failure"
 import type { RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Held } from "@skein/protocol/WorkerRpcs"
-import * as Option from "effect/Option"
 import * as IntSet from "../../../persistent/IntSet.ts"
 import * as Vector from "../../../persistent/Vector.ts"
 import type { Of } from "../../Event.ts"
-import { ATTEMPTS_KEPT, type Load, type Processing, type Task, type Worker } from "../../State.ts"
+import type { Load, Processing, Task, Worker } from "../../State.ts"
 import { answerAwaitedWorkers } from "../asks.ts"
 import { endTakingBack } from "../assignment.ts"
+import { attemptOf, attemptsBefore, raised, tryAgain } from "../attempts.ts"
 import { attemptEndedBy, blame, judge } from "../blame.ts"
 import { answerAwaitedPlaces, arrivalOf, arrivingOf, missArrival, missArrivals } from "../data.ts"
-import { delayAfter } from "../delays.ts"
 import { amountsOf, noAmounts } from "../demands.ts"
 import { type Draft, isId } from "../draft.ts"
 import { isHeld, isNeeded } from "../edges.ts"
@@ -244,38 +242,6 @@ const present = (
 }
 
 const isRunning = (task: Task): task is Task & { readonly status: Processing } => task.status._tag === "Processing"
-
-/** One of its retries is used up, and the task is to be computed again, perhaps not at once. `stop`: something of the attempt still runs. */
-const tryAgain = (draft: Draft, task: Task, attempt: Attempt, stop: boolean): void => {
-  transition(draft, task.id, { _tag: "Released", stop })
-  const edited = draft.editTask(task)
-  edited.attempt++
-  edited.retriesLeft--
-  draft.setTried(task.id, [...draft.triedOf(task.id), attempt].slice(-ATTEMPTS_KEPT))
-  const delayMs = task.rules === undefined ? 0 : delayAfter(task.rules, edited.retries - edited.retriesLeft)
-  if (delayMs > 0) draft.setDelay(task.id, draft.at + delayMs)
-  draft.toCompute.push(task.id)
-}
-
-/** An attempt that its worker says has ended, after so many milliseconds. */
-const attemptOf = (draft: Draft, worker: WorkerId, ms: number, ended: Attempt["ended"], detail: string): Attempt => ({
-  worker: draft.worker(worker)?.name ?? "",
-  startedAtMs: draft.at - (ms > 0 && ms < Infinity ? ms : 0),
-  endedAtMs: draft.at,
-  ended,
-  detail,
-  peakMemoryBytes: Option.none(),
-  logTail: []
-})
-
-/** All that are remembered, whichever way they ended, in their order. */
-const attemptsBefore = (draft: Draft, task: Task): ReadonlyArray<Attempt> =>
-  [...draft.triedOf(task.id), ...task.deaths].sort((a, b) => a.endedAtMs - b.endedAtMs)
-
-const raised = (draft: Draft, task: Task, body: Uint8Array): Failure => {
-  const before = attemptsBefore(draft, task)
-  return before.length === 0 ? { _tag: "Raised", body } : { _tag: "Raised", body, before }
-}
 
 /** The run has ended by itself, without a result: the task is to be computed again. */
 const startAgain = (draft: Draft, id: TaskId): void => {
