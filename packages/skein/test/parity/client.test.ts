@@ -209,52 +209,6 @@ const conformance = (it: Vitest.MethodsNonLive<Client | Cluster>) => {
       assert.strictEqual(second, first)
     })), WITHIN)
 
-  it.effect("a key stays until the last client that wants it has left (test_client.py::test_multi_client)", onCluster((client) =>
-    Effect.gen(function*() {
-      const x = yield* client.submit(tasks.inc, 1)
-      yield* Effect.scoped(Effect.gen(function*() {
-        const other = yield* another
-        const y = yield* other.submit(tasks.inc, 2)
-        const both = yield* client.submit(tasks.inc, 2)
-        assert.strictEqual(both.key, y.key)
-        yield* client.wait([x, both])
-        yield* Effect.all([x.release, both.release], { discard: true })
-        assert.deepStrictEqual((yield* other.inspect.tasks()).map(({ key, status }) => [key, status]), [[y.key, "memory"]])
-        assert.strictEqual(yield* y.result, 3)
-      }))
-      yield* nothingLeft
-    })), WITHIN)
-
-  it.effect("what is fired is computed though nobody holds it (test_client.py::test_fire_and_forget)", onCluster((client) =>
-    Effect.gen(function*() {
-      const before = tasks.timesCounted()
-      const future = yield* client.submit(tasks.countedLater, "fired")
-      yield* client.fireAndForget(future)
-      yield* future.release
-      yield* nothingLeft
-      assert.strictEqual(tasks.timesCounted(), before + 1)
-    })), WITHIN)
-
-  it.effect("what is fired and fails is told to the log, and leaves nothing (test_client.py::test_fire_and_forget_err)", onCluster((client) =>
-    Effect.gen(function*() {
-      const future = yield* client.submit(tasks.throws, "unseen")
-      yield* client.fireAndForget(future)
-      yield* future.release
-      yield* nothingLeft
-      const logs = yield* Effect.repeat(client.cluster.logs, { until: (logs) => logs.get("scheduler")!.some((line) => line.includes("fire and forget")) })
-      assert.isTrue(logs.get("scheduler")!.some((line) => line.includes(future.key) && line.includes("unseen")))
-    })), WITHIN)
-
-  it.effect("a call leaves nothing of what it needed (test_client.py::test_get_releases_data)", onCluster((client) =>
-    Effect.gen(function*() {
-      const value = yield* Effect.scoped(Effect.gen(function*() {
-        const x = yield* held(client.submit(tasks.inc, 1))
-        return yield* Future.run(client.submit(tasks.inc, x))
-      }))
-      assert.strictEqual(value, 3)
-      yield* nothingLeft
-    })), WITHIN)
-
   it.effect("what is held stays in memory, and what only it was made of does not (test_client.py::test_persist)", onCluster((client) =>
     Effect.gen(function*() {
       const inputs = yield* client.map(tasks.inc, numbers(10))

@@ -34,14 +34,6 @@ export const counted = Task.fn("counted", Effect.fnUntraced(function*(_name: str
 }))
 const computed: { times: number } = (globalThis as { parity?: { times: number } }).parity ??= { times: 0 }
 
-/** The same after a turn. */
-export const countedLater = Task.fn("countedLater", Effect.fnUntraced(function*(_name: string) {
-  yield* Effect.sleep("5 millis")
-  return ++computed.times
-}))
-/** How often those two have been computed; all workers of the tests are in one process. */
-export const timesCounted = (): number => computed.times
-
 /** Gives how many of them there are at once, at most. */
 export const atOnce = Task.fn("atOnce", Effect.fnUntraced(function*(_n: number) {
   const now = ++running.now
