@@ -39,7 +39,7 @@ const untilLost = Effect.fnUntraced(function*({ json, schedulerFile }: LocalFlag
   const client = yield* Client
   const { schedulerAddress } = yield* Cluster
   const workers = yield* client.inspect.workers
-  const names = workers.map(({ name }) => name)
+  const names = workers.map(({ name }) => name).sort()
   const nthreads = workers[0]?.nthreads ?? 0
   yield* Console.log(json
     ? JSON.stringify({ scheduler: schedulerAddress, schedulerFile: resolve(schedulerFile), workers: names })
