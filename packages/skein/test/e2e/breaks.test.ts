@@ -7,7 +7,7 @@ import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Result } from "effect"
 import { writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { Client } from "skein"
+import { Client, Worker } from "skein"
 import * as Directory from "@skein/cluster/Directory"
 import { start } from "@skein/cluster/Processes"
 import * as internals from "./internals.ts"
@@ -71,13 +71,14 @@ describe("a cluster over TCP", () => {
         const clientAt = (address: string) => Client.layer({ address, token: parts.token })
 
         const proxy = yield* cuttingProxy(parts.address, { seed: 4, bytes: [200, 5_000] })
+        // The client and one of the workers, whose connections are cut.
+        const worker = Worker.layer({ address: proxy.address, token: parts.token, threads: 1, tasks: taskFile })
         yield* Effect.gen(function*() {
-          for (let from = 0; from < TASKS; from += PART) {
-            proxy.cutMore(CUTS * PART / TASKS)
+          for (let from = 0; from < TASKS || proxy.cuts() < CUTS; from += PART) {
+            if (from < TASKS) proxy.cutMore(CUTS * PART / TASKS)
             yield* doubles(Array.from({ length: PART }, (_, n) => from + n))
           }
-        }).pipe(Effect.provide(clientAt(proxy.address)))
-        assert.strictEqual(proxy.cuts(), CUTS)
+        }).pipe(Effect.provide([clientAt(proxy.address), worker]))
         yield* proxy.quiet
 
         yield* Effect.gen(function*() {

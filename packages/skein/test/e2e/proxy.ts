@@ -38,6 +38,8 @@ export const cuttingProxy = Effect.fnUntraced(function*(to: string, options: { r
   const sockets = new Set<Socket>()
   const waiting = new Set<() => void>()
   let cuts = 0
+  /** Cuts that are done or under way, and as many as there may be. */
+  let begun = 0
   let allowed = 0
   const carry = (near: Socket) => {
     const far = connect(Number(target.port), target.hostname)
@@ -55,7 +57,10 @@ export const cuttingProxy = Effect.fnUntraced(function*(to: string, options: { r
         end()
         if (sockets.size === 0) for (const resume of waiting) resume()
       }).on("data", (bytes: Buffer) => {
-        if (cuts < allowed) left ??= least + Math.floor(draw() * (most - least))
+        if (left === undefined && begun < allowed) {
+          begun++
+          left = least + Math.floor(draw() * (most - least))
+        }
         if (left !== undefined && left <= 0) return
         into.write(left === undefined ? bytes : bytes.subarray(0, left))
         if (left === undefined) return
