@@ -13,6 +13,7 @@ import { ClusterError } from "@skein/protocol/Errors"
 import * as File from "@skein/protocol/SchedulerFile"
 import * as TaskImport from "@skein/protocol/TaskImport"
 import * as NodeMemory from "@skein/runtime/node/NodeMemory"
+import * as NodeVersions from "@skein/runtime/node/NodeVersions"
 import { Journal } from "@skein/runtime/scheduler/Journal"
 import { Memory } from "@skein/runtime/scheduler/Memory"
 import * as SchedulerConfig from "@skein/runtime/scheduler/SchedulerConfig"
@@ -72,7 +73,7 @@ const start = Effect.fnUntraced(function*(options: SchedulerOptions, path: strin
   const { address: bound, server } = yield* Effect.mapError((yield* Sockets).listen(path === undefined ? yield* addressOf(listening) : Address.print(Address.unix(path))), (failed) =>
     ClusterError.because(failed.detail.includes("EADDRINUSE") ? "PortTaken" : "WorkersFailed", { detail: failed.message }))
   const address = yield* LocalAddress.dialled(bound)
-  const tree = yield* Effect.provideService(Tree.start(config, server), Memory, NodeMemory.make())
+  const tree = yield* Effect.provide(Effect.provideService(Tree.start(config, server), Memory, NodeMemory.make()), NodeVersions.layer)
   if (schedulerFile !== undefined) yield* Effect.mapError(files.keepFile(schedulerFile, File.format(address, token)), (failed) => failed)
   yield* Effect.forkScoped(Effect.tapCause(tree.ended, (cause) => Effect.logError(`the scheduler at ${address} has ended`, cause)))
   return Context.make(Scheduler, { address, dashboardLink: Option.none() }).pipe(Context.add(SchedulerHere, { token, ended: tree.ended }))

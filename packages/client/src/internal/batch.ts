@@ -180,6 +180,7 @@ export class Batch {
 
   private letGo(): void {
     this.unsent.clear()
+    this.made.length = 0
     for (const held of this.kept) this.core.references.release(held)
     this.kept.clear()
     this.tellChanged()

@@ -84,6 +84,8 @@ export interface Fake {
 
 export interface FakeOptions extends ClientOptions {
   readonly terminal?: { readonly isTerminal: boolean; readonly columns?: number }
+  /** What tells of collected futures. @default `collect` alone */
+  readonly collecting?: Collecting
   /** What the client's files hold, by path. @default there are none */
   readonly files?: ReadonlyMap<string, string>
 }
@@ -99,7 +101,7 @@ export const peer = (worker: number, address: string): ClientReport => ({ _tag: 
 export const bytesOf = (value: unknown): Uint8Array => Result.getOrThrow(Value.encode(value))
 
 /** A client, and the scheduler it talks to. */
-export const fake = Effect.fnUntraced(function*({ files = new Map<string, string>(), terminal = { isTerminal: false }, ...options }: FakeOptions = {}): Effect.fn.Return<Fake, unknown, Scope.Scope> {
+export const fake = Effect.fnUntraced(function*({ collecting, files = new Map<string, string>(), terminal = { isTerminal: false }, ...options }: FakeOptions = {}): Effect.fn.Return<Fake, unknown, Scope.Scope> {
   const network = Memory.makeNetwork()
   const accepted = yield* Deferred.make<FakeScheduler>()
   yield* Session.serve(yield* network.listen("scheduler"), {
@@ -121,7 +123,7 @@ export const fake = Effect.fnUntraced(function*({ files = new Map<string, string
   const client = yield* makeClient(options.schedulerFile === undefined ? { address: "inproc://scheduler", token, ...options } : options).pipe(
     Effect.provideService(Platform, platform),
     Effect.provideService(Hashing, NodeHashing.node),
-    Effect.provideService(Collecting, { watch: (_, onCollected) => void watched.push(onCollected) })
+    Effect.provideService(Collecting, collecting ?? { watch: (_, onCollected) => void watched.push(onCollected) })
   )
   const scheduler = yield* Deferred.await(accepted)
   const collect = (which: (index: number) => boolean = () => true) => {
@@ -148,9 +150,9 @@ const makeScheduler = Effect.fnUntraced(function*(session: Session.Session) {
       Relay: ({ id, run }) => Stream.suspend(() => scheduler.relay(id, run)),
       Restart: () => Effect.succeed(false),
       ShutDown: () => Effect.void,
+      Logs: () => Effect.succeed([]),
       Retry: ({ refs }) => note({ _tag: "Retry", refs }),
       Cancel: ({ force, note: why, refs }) => Effect.andThen(note({ _tag: "Cancel", refs, note: why, force }), Effect.suspend(() => scheduler.cancel(refs))),
-      Logs: () => Effect.succeed([]),
       Locate: ({ ref }) => Effect.andThen(note({ _tag: "Locate", ref }), Effect.suspend(() => scheduler.locate(ref))),
       Scatter: ({ broadcast, rows, workers }) =>
         Effect.andThen(note({ _tag: "Scatter", rows, workers, broadcast }), Effect.suspend(() => scheduler.scatter(rows))),

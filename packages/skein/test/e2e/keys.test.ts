@@ -135,7 +135,7 @@ const keys = (it: Vitest.MethodsNonLive<Client | Cluster>) => {
     const about = yield* inspect.scheduler
     assert.deepInclude(about, { address: client.address, nthreads: 2 })
     assert.isNumber(about.startedAtMs)
-    assert.containsAllKeys(about.versions, ["skein", "protocol"])
+    assert.containsAllKeys(about.versions, ["skein", "protocol", "node"])
     const [worker] = (yield* inspect.whoHas([x])).get("x")!
     assert.deepStrictEqual((yield* inspect.hasWhat).get(worker!), ["x"])
     assert.isAbove((yield* inspect.nbytes(["x"])).get("x")!, 0)

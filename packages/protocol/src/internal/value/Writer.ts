@@ -37,6 +37,8 @@ const KEPT_BYTES = 1 << 16
 const SMALL_ARRAY = 64
 
 let spare: Writer | undefined
+/** Of a writer that writes nothing. */
+const idle: Writing = { hole: undefined, named: () => undefined, limitBytes: 0 }
 
 export class Writer extends Output {
   private depth = 0
@@ -61,6 +63,8 @@ export class Writer extends Output {
     if (writer.bytes.length > KEPT_BYTES) return writer.bytes.subarray(0, writer.at)
     const bytes = writer.bytes.slice(0, writer.at)
     writer.at = 0
+    // What the caller gave may hold futures, which nothing may keep alive.
+    writer.options = idle
     spare = writer
     return bytes
   }
