@@ -210,8 +210,9 @@ export const Failure = Schema.TaggedUnion({
   Raised: { body: Schema.Uint8Array, before: Schema.optionalKey(Schema.Array(Attempt)) },
   /** `by`: the client's name. */
   Cancelled: { by: Schema.String, note: Schema.NullOr(Schema.String) },
-  Killed: attempts,
-  TimedOut: { limitMs: Schema.Number, ...attempts },
+  /** `attempt`: the number of the last, of which not all may be remembered. */
+  Killed: { ...attempts, attempt: Schema.optionalKey(Schema.Number) },
+  TimedOut: { limitMs: Schema.Number, ...attempts, attempt: Schema.optionalKey(Schema.Number) },
   Unrunnable: { wanted: Schema.String, offers: Schema.Array(Schema.String) },
   /** The scheduler has no room for it, and may have some after `retryMs`. */
   Refused: { retryMs: Schema.Number },

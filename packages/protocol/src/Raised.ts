@@ -80,9 +80,9 @@ export const decodeFailure = (failure: Failure, at: RaisedAt): Cause.Cause<unkno
     case "Cancelled":
       return error(new TaskCancelled({ by: failure.by, note: Option.fromNullishOr(failure.note) }))
     case "Killed":
-      return error(new KilledWorker({ attempts: failure.attempts }), lastOf(failure.attempts))
+      return error(new KilledWorker({ attempts: failure.attempts }), lastOf(failure))
     case "TimedOut":
-      return error(new TaskTimeout({ limit: Duration.millis(failure.limitMs), attempts: failure.attempts }), lastOf(failure.attempts))
+      return error(new TaskTimeout({ limit: Duration.millis(failure.limitMs), attempts: failure.attempts }), lastOf(failure))
     case "Unrunnable":
       return error(new NoEligibleWorker({ wanted: failure.wanted, offers: failure.offers }))
     case "Refused":
@@ -125,7 +125,10 @@ const annotated = (cause: Cause.Cause<unknown>, at: RaisedAt, by: Partial<Raised
     { overwrite: true }
   )
 
-const lastOf = (attempts: ReadonlyArray<Attempt>): Partial<RaisedBy> => ({ worker: attempts.at(-1)?.worker ?? "", attempt: attempts.length })
+const lastOf = ({ attempt, attempts }: Extract<Failure, { readonly _tag: "Killed" | "TimedOut" }>): Partial<RaisedBy> => ({
+  worker: attempts.at(-1)?.worker ?? "",
+  attempt: attempt ?? attempts.length
+})
 
 const attemptOf = (by: RaisedBy, thrown: unknown): Attempt => ({
   worker: by.worker,

@@ -144,6 +144,35 @@ describe("retries", () => {
 const hurriesTo = Task.fn("hurriesTo", (n: number) => Effect.flatMap(attemptOf, (attempt) =>
   attempt >= n ? Effect.succeed(n) : Effect.andThen(Effect.sleep(50), Effect.fail("again"))))
 
+/** Fails in a thread; and where its worker may end first. */
+const failsInThread = Task.fn("failsInThread", Effect.fnUntraced(function*() {
+  return yield* Effect.fail("typed")
+}), { isolation: "thread" })
+const failsLate = Task.fn("failsLate", () => Effect.andThen(Effect.sleep(1_000), Effect.fail("late")))
+
+describe("the origin of a failure", () => {
+  it.sim("is told from a thread, after retries, after the end of a worker, and to whoever depends on it", () => Effect.gen(function*() {
+    const client = yield* Client
+    const sim = yield* Sim
+    const inThread = yield* client.with({ retries: 1 }).submit(failsInThread)
+    const late = yield* client.submit(failsLate)
+    yield* Effect.sleep(100)
+    const [{ workers } = { workers: [] }] = yield* client.inspect.tasks([late])
+    yield* sim.kill(workers[0]!)
+    yield* late.await
+    const timed = yield* client.with({ timeout: 10, retries: 12 }).submit(sleeps, 3_600_000)
+    const expected = [[inThread, "failsInThread", 2], [late, "failsLate", 2], [timed, "sleeps", 13]] as const
+    for (const [future, name, number] of expected) {
+      for (const asked of [future, yield* client.submit(inc, future as never)]) {
+        const { attempt, key, remoteStack, task, worker } = originOf(yield* failureOf<unknown, unknown>(asked))
+        assert.deepStrictEqual({ attempt, key, task }, { attempt: number, key: future.key, task: name })
+        assert.match(worker, /^worker-\d$/)
+        assert.isString(remoteStack)
+      }
+    }
+  }), { seeds: 2, seed: 1, workers: 2 })
+})
+
 describe("a timeout", () => {
   it.sim("ends a fiber and a thread that run on, and says so with each attempt", () => Effect.gen(function*() {
     const client = yield* Client

@@ -64,10 +64,10 @@ export const blame = (draft: Draft, id: TaskId, attempt: Attempt, isCertain: boo
   if (task === undefined) return
   const { allowedFailures } = draft.config
   const edited = draft.editTask(task)
-  edited.attempt++
+  const number = edited.attempt++
   edited.deaths = [...task.deaths, attempt].slice(-(allowedFailures + 1))
   if (isCertain && edited.deaths.length > allowedFailures) {
-    const failure = { _tag: "Killed", attempts: edited.deaths } as const
+    const failure = { _tag: "Killed", attempt: number, attempts: edited.deaths } as const
     return transition(draft, id, { _tag: "Erred", failure, origin: id, stop: false })
   }
   transition(draft, id, { _tag: "Released", stop: false })

@@ -136,8 +136,8 @@ export const onTasksTimedOut = (draft: Draft, event: Of<"TasksTimedOut">): void 
     if (task.retriesLeft > 0) {
       tryAgain(draft, task, attempt, true)
     } else {
-      draft.editTask(task).attempt++
-      const failure = { _tag: "TimedOut", limitMs, attempts: [...attemptsBefore(draft, task), attempt] } as const
+      const number = draft.editTask(task).attempt++
+      const failure = { _tag: "TimedOut", limitMs, attempt: number, attempts: [...attemptsBefore(draft, task), attempt] } as const
       transition(draft, id, { _tag: "Erred", failure, origin: id, stop: true })
     }
   }
