@@ -29,6 +29,7 @@ import type { Parts } from "./internal/parts.ts"
 import { makeFilter } from "./internal/printing.ts"
 import { listenAddress, schedulerConfig, workerConfig } from "./internal/workerConfig.ts"
 import * as Entries from "./node/Entries.ts"
+import * as LocalAddress from "./node/LocalAddress.ts"
 import type { LogsFrom, Plan } from "./Options.ts"
 import * as Workers from "./Workers.ts"
 
@@ -45,7 +46,7 @@ export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<P
   const line = yield* NannyLine.make
   // Closed last to first: the line, for nobody need hear of ends that are wished, the workers, the scheduler.
   const scheduler = yield* startScheduler(plan, directory, token, onLine("scheduler"))
-  const address = plan.listening._tag === "Unix" ? listenAddress(plan, directory, "scheduler", 0) : yield* whenReady(scheduler)
+  const address = plan.listening._tag === "Unix" ? listenAddress(plan, directory, "scheduler", 0) : yield* Effect.flatMap(whenReady(scheduler), LocalAddress.dialled)
   const workers = yield* Workers.make({
     nameOf: (index) => `worker-${index}`,
     configOf: (name) => ({ ...workerConfig({ plan, directory, token, address }, name), nanny: plan.name }),

@@ -106,8 +106,12 @@ const readSettings = (options: LocalWorkerOptions, machine: Machine): Result.Res
     }
     const resumeMs = (yield* millis("resumeTimeout", options.resumeTimeout)) ?? 5_000
     if (resumeMs > RESUME_LIMIT_MS) yield* wrong("resumeTimeout", "must be a minute at most: no scheduler waits longer")
+    const host = yield* boundHost(options, machine)
+    if (contactAddress === undefined && (host === "0.0.0.0" || host === "::")) {
+      yield* wrong("host", `is every address of this machine, and peers have to dial one: name that, or give \`contactAddress\``)
+    }
     return {
-      host: yield* boundHost(options, machine),
+      host,
       port: yield* port("port", options.port ?? 0),
       contactAddress: contactAddress === undefined ? null : Address.print(Result.getOrThrow(Address.parse(contactAddress))),
       localDirectory: yield* text("localDirectory", options.localDirectory),

@@ -87,6 +87,17 @@ describe("options of a local cluster at work", () => {
       assert.deepStrictEqual(lines, ["[worker-0] level=WARN message=warned"])
     }), WITHIN)
 
+  it.live("at every address of the machine it tells the one that others can dial, and so do its workers (test_local.py::test_remote_access)", () =>
+    Effect.gen(function*() {
+      const client = yield* Client
+      const [worker] = yield* client.inspect.workers
+      for (const address of [client.cluster.schedulerAddress, worker?.address]) {
+        assert.match(address ?? "", /^tcp:\/\/[\d.]+:\d+$/)
+        assert.notInclude(address, "0.0.0.0")
+      }
+      assert.strictEqual(yield* resultOf(client.submit((n: number) => n + 1, 1)), 2)
+    }).pipe(Effect.provide(LocalCluster.layer({ processes: false, host: "0.0.0.0", workers: 1, threadsPerWorker: 1 }))), WITHIN)
+
   it.live("two clusters inside one program do not meet (test_local.py::test_transports_inproc, ::test_no_workers)", () =>
     Effect.gen(function*() {
       const options: LocalClusterOptions = { processes: false, protocol: "inproc", workers: 0 }

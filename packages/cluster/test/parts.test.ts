@@ -186,6 +186,10 @@ describe("Worker.layer", () => {
       )
       assert.strictEqual(
         yield* message({ host: "0.0.0.0" }),
+        because("`host` is every address of this machine, and peers have to dial one: name that, or give `contactAddress`")
+      )
+      assert.strictEqual(
+        yield* message({ host: "0.0.0.0", contactAddress: "here.example:9000" }),
         because("`token` is missing: others can reach 0.0.0.0, and could read what this worker holds. Give the scheduler a token, and the worker the same, or listen on 127.0.0.1")
       )
     }))

@@ -2,6 +2,7 @@
  * What a worker of a local cluster is told, whether it is a process or fibers.
  */
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as Address from "@skein/transport/Address"
 import { socketIn } from "../Directory.ts"
 import type { Plan } from "../Options.ts"
@@ -30,7 +31,7 @@ export const listenAddress = ({ listening }: Plan, directory: string, name: stri
 /** The fields of `WorkerConfig` that do not depend on who watches the worker. */
 export const workerConfig = ({ address, directory, plan, token }: Surroundings, name: string) => {
   const { listening, worker } = plan
-  const host = listening._tag === "Tcp" ? worker.host ?? listening.host : "localhost"
+  const host = listening._tag === "Tcp" ? worker.host ?? besides(listening.host, address) : "localhost"
   return {
     scheduler: address,
     token: Redacted.value(token),
@@ -47,6 +48,13 @@ export const workerConfig = ({ address, directory, plan, token }: Surroundings, 
     logLevel: logLevel(plan),
     tasks: [...plan.modules]
   }
+}
+
+/** Where its workers listen if a scheduler listens at this host: where that means every address, at the one at which it is dialled. */
+const besides = (host: string, address: string): string => {
+  if (host !== "0.0.0.0" && host !== "::") return host
+  const dialled = Result.getOrThrow(Address.parse(address))
+  return dialled._tag === "Tcp" ? dialled.host : host
 }
 
 /** The fields of `SchedulerConfig` that do not depend on where it listens. */
