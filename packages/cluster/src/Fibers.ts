@@ -19,6 +19,7 @@ import * as SchedulerFile from "@skein/protocol/SchedulerFile"
 import { Journal } from "@skein/runtime/scheduler/Journal"
 import * as SchedulerConfig from "@skein/runtime/scheduler/SchedulerConfig"
 import * as SchedulerTree from "@skein/runtime/scheduler/Tree"
+import * as NodeVersions from "@skein/runtime/node/NodeVersions"
 import * as NodeSockets from "@skein/runtime/worker/node/NodeSockets"
 import { Sockets } from "@skein/runtime/worker/Sockets"
 import * as WorkerConfig from "@skein/runtime/worker/WorkerConfig"
@@ -31,6 +32,7 @@ import type { Parts } from "./internal/parts.ts"
 import * as WorkerHere from "./internal/workerHere.ts"
 import { listenAddress, schedulerConfig, type Surroundings, workerConfig } from "./internal/workerConfig.ts"
 import * as Environment from "./node/Environment.ts"
+import * as LocalAddress from "./node/LocalAddress.ts"
 import { checkCount, type Plan } from "./Options.ts"
 
 type Services = Directory | Hashing | Network | Scope.Scope
@@ -69,8 +71,8 @@ const startScheduler = Effect.fnUntraced(function*(plan: Plan, directory: string
     const sockets = yield* Sockets
     const listening = yield* Effect.mapError(sockets.listen(listenAddress(plan, directory, "scheduler", port)), (failed) =>
       ClusterError.because(failed.detail.includes("EADDRINUSE") ? "PortTaken" : "WorkersFailed", { detail: failed.message }))
-    const tree = yield* Effect.provide(SchedulerTree.start(config, listening.server), Journal.layerNoop)
-    return { address: listening.address, ended: tree.ended }
+    const tree = yield* Effect.provide(SchedulerTree.start(config, listening.server), [Journal.layerNoop, NodeVersions.layer])
+    return { address: yield* LocalAddress.dialled(listening.address), ended: tree.ended }
   }).pipe(Effect.provide(NodeSockets.layer), Scope.provide(scope))
   return { address, gone: Effect.asVoid(Effect.exit(ended)), stop: Scope.close(scope, Exit.void) }
 })
