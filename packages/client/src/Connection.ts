@@ -17,6 +17,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import { ClientReportRpcs, ClientRpcs } from "@skein/protocol/ClientRpcs"
 import { ConnectError } from "@skein/protocol/Errors"
 import { SchedulerLost } from "@skein/protocol/Failure"
+import { learnExports } from "@skein/protocol/Portable"
 import * as BulkClient from "@skein/transport/BulkClient"
 import * as Duplex from "@skein/transport/Duplex"
 import type { Greeting } from "@skein/transport/Handshake"
@@ -135,6 +136,7 @@ const assemble = Effect.fnUntraced(function*(settings: Located, gone: Effect.Eff
     scheduler,
     connection: connectionOf(Deferred.await(opened)),
     bulk: makeFetching(bulk, scheduler, settings.directToWorkers),
+    learn: makeLearning(platform.exportsOf),
     codeOf: makeCodes({ sha256: hashing.sha256, packageAt: platform.packageAt, sourceOf: platform.sourceOf }),
     digest: (bytes) => hashing.sha256Hex(bytes).slice(0, 32),
     fresh: () => `${unique.slice(12)}-${calls++}`,
@@ -144,6 +146,23 @@ const assemble = Effect.fnUntraced(function*(settings: Located, gone: Effect.Eff
   }
   return { core, open }
 })
+
+/** How long a module that is still being evaluated is waited for: it may be the program, which waits for us. */
+const LEARN_WITHIN = "1 second"
+/** Modules that are remembered as looked at. */
+const MODULES_KEPT = 10_000
+
+const makeLearning = (exportsOf: Platform["Service"]["exportsOf"]): Core["learn"] => {
+  const looked = new Set<string>()
+  return (module) =>
+    Effect.suspend(() => {
+      if (exportsOf === undefined || looked.has(module)) return Effect.void
+      if (looked.size >= MODULES_KEPT) looked.clear()
+      looked.add(module)
+      // A module that cannot be had brings no classes; what comes of that is said of the value.
+      return exportsOf(module).pipe(Effect.timeout(LEARN_WITHIN), Effect.map(learnExports), Effect.ignore)
+    })
+}
 
 const notOpened = ({ message }: ConnectError): Session.SessionEnded => Session.SessionEnded.of("refused", message)
 

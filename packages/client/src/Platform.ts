@@ -37,6 +37,11 @@ export class Platform extends Context.Service<Platform, {
   /** What a file holds; none if there is no such file. */
   readonly readText: (path: string) => Effect.Effect<Option.Option<string>, { readonly message: string }>
   readonly terminal: Terminal
+  /**
+   * The exports of a module of this program, by URL. One that is still being evaluated may never complete, for it may wait for us.
+   * @default modules cannot be looked at
+   */
+  readonly exportsOf?: (url: string) => Effect.Effect<Readonly<Record<string, unknown>>, unknown>
   /** Where a function stands, if anybody knows. Costs milliseconds. @default nobody knows */
   readonly sourceOf?: (f: Function) => FunctionSource | undefined
 }>()("@skein/client/Platform") {}

@@ -278,8 +278,7 @@ describe("mapArgs", () => {
       const failed = yield* Effect.flip(client.mapArgs(add, [5 as unknown as [number, number]]))
       assert.strictEqual(
         failed.message,
-        "SKEIN1003 the arguments are not valid\n  at the value itself: expected a list of arguments, as each item of `mapArgs` is\n" +
-          "  Arguments are copied to another process, so they must be data: values, not things with behaviour.\n  fix  send the data it is made of"
+        "SKEIN1003 the arguments are not valid\n  at the value itself: expected a list of arguments, as each item of `mapArgs` is\n  fix  give it what is expected"
       )
     }))
 })

@@ -38,12 +38,21 @@ export class NotShippable extends Schema.TaggedError<NotShippable>()("NotShippab
 /** A payload or argument is not what the task takes, or cannot travel. */
 export class PayloadInvalid extends Schema.TaggedError<PayloadInvalid>()("PayloadInvalid", {
   path: Schema.Array(Schema.String),
-  expected: Schema.String
+  expected: Schema.String,
+  /** The task's name. */
+  task: Schema.optionalKey(Schema.String),
+  /** It is a contract's payload. Where that was made: a URL, line and column; "" if that is not known. */
+  contract: Schema.optionalKey(Schema.String)
 }) {
   override get message() {
-    return `the arguments are not valid\n  at ${showPath(this.path)}: expected ${this.expected}\n` +
-      "  Arguments are copied to another process, so they must be data: values, not things with behaviour.\n" +
-      "  fix  send the data it is made of"
+    const what = this.task === undefined ? "the arguments are not valid" : this.contract === undefined ? `the arguments of ${this.task} are not valid` : `the payload of ${this.task} is not valid`
+    const where = this.contract === undefined || this.contract === "" ? "" : `\n  contract: ${this.contract}`
+    const head = `${what}\n  at ${showPath(this.path)}: expected ${this.expected}${where}\n`
+    if (!/^data, found /.test(this.expected)) return `${head}  fix  give it what ${this.contract === undefined ? "is expected" : "its contract takes"}`
+    return `${head}  Arguments are copied to another process, so they must be data: values, not things with behaviour.\n` +
+      (/not registered\)$/.test(this.expected)
+        ? "  fix 1  send the data it is made of\n  fix 2  say how instances travel, in a module that workers import too: `Portable.register(TheClass, schema)`"
+        : "  fix  send the data it is made of")
   }
 }
 

@@ -121,7 +121,7 @@ export class ResultInvalid extends Schema.TaggedError<ResultInvalid>()("ResultIn
     return `finished but its result cannot leave ${this.worker}\n  at ${showPath(this.path)}: ${this.found} has no encoding\n` +
       "  Results are stored and may be moved between workers, so they must be data.\n" +
       "  fix 1  return what you need from it\n" +
-      "  fix 2  add a Schema: `Task.make(name, { success })` or `Task.fn(name, body, { success })`"
+      "  fix 2  add a Schema: `Task.make(name, { success })` or `Task.fn(name, body, { success })`; of a class, `Portable.register(TheClass, schema)`"
   }
 }
 

@@ -18,7 +18,7 @@ import type * as Scope from "effect/Scope"
 import { CODE_LIMIT } from "./Code.ts"
 import { BadOption } from "./Errors.ts"
 import { showPath } from "./Failure.ts"
-import { callerPlace } from "./internal/callSite.ts"
+import { callerPlace, type Place } from "./internal/callSite.ts"
 import { type CheckedOptions, checkDefaults, type TaskDefaults } from "./TaskOptions.ts"
 import type { TaskContext } from "./TaskContext.ts"
 import * as Registry from "./TaskRegistry.ts"
@@ -119,6 +119,8 @@ export interface FnOptions<T, RL = never, S extends AnyCodec = AnyCodec, F exten
 export interface Contract {
   readonly version: number
   readonly defaults: CheckedOptions
+  /** Where it was made; null if that is not known. */
+  readonly place: Place | null
 }
 
 /** One implementation of a contract, as a worker finds it in the context that its layer builds. */
@@ -141,7 +143,7 @@ const make = <
   const { error, payload, success, version = 1, ...defaults } = contract
   checkName(name)
   if (!Number.isSafeInteger(version) || version < 0) throw new BadOption({ option: "version", expected: "a whole number from 0" })
-  const own: Contract = { version, defaults: Result.getOrThrow(checkDefaults(defaults)) }
+  const own: Contract = { version, defaults: Result.getOrThrow(checkDefaults(defaults)), place: callerPlace(ownFiles) }
   // The casts say what the defaults of the type parameters say: a schema left out is Void, or Never.
   const task = {
     [TaskTypeId]: own,

@@ -28,12 +28,15 @@ import * as Value from "./Value.ts"
 export interface ResultCodecs {
   readonly success?: { readonly name: string; readonly codec: Registry.Codec }
   readonly error?: { readonly name: string; readonly codec: Registry.Codec }
+  /** URL of the module that the task was made in, which may export the classes of what it gives. */
+  readonly module?: string
 }
 
 /** Those of a task made by `Task.fn`. */
 export const codecsOfFn = (entry: Registry.FnEntry): ResultCodecs => ({
   ...(entry.success === undefined ? {} : { success: { name: fnCodecName(entry.name, "success"), codec: entry.success } }),
-  ...(entry.error === undefined ? {} : { error: { name: fnCodecName(entry.name, "error"), codec: entry.error } })
+  ...(entry.error === undefined ? {} : { error: { name: fnCodecName(entry.name, "error"), codec: entry.error } }),
+  ...(entry.module === null ? {} : { module: entry.module })
 })
 
 /** Those of a contract. */
@@ -141,7 +144,20 @@ export const raisedOf = (cause: Cause.Cause<unknown>, codecs: ResultCodecs): Opt
 /** The value of the schema's type that `input` makes, defaults filled in; or what is wrong with it, and where. */
 const validated = (schema: Schema.Top, input: unknown, at: ReadonlyArray<string> = []): Result.Result<unknown, PayloadInvalid> => {
   const made = Effect.runSyncExit(schema.makeEffect(input, { parseOptions: { onExcessProperty: "error" } }))
-  return Exit.isSuccess(made) ? Result.succeed(made.value) : Result.fail(invalidCause(made.cause, at))
+  if (Exit.isSuccess(made)) return Result.succeed(made.value)
+  const { expected, path } = invalidCause(made.cause, at)
+  return Result.fail(new PayloadInvalid({ path, expected: `${expected}${got(input, path.slice(at.length))}` }))
+}
+
+/** What stands there instead, if that is short and no secret: what was to be hidden is not shown for being of the wrong kind. */
+const got = (input: unknown, path: ReadonlyArray<string>): string => {
+  let part = input
+  for (const name of path) {
+    if (typeof part !== "object" || part === null || !Object.hasOwn(part, name)) return ""
+    part = (part as Readonly<Record<string, unknown>>)[name]
+  }
+  if (typeof part === "number" || typeof part === "boolean" || part === null || part === undefined) return `, got ${String(part)}`
+  return typeof part === "bigint" ? `, got ${part}n` : ""
 }
 
 const invalidCause = (cause: Cause.Cause<unknown>, at: ReadonlyArray<string>): PayloadInvalid => {

@@ -212,7 +212,9 @@ describe("Task.make", () => {
 
   it("its version is a whole number and its options are looked at", () => {
     assert.throws(() => Task.make("T", { version: 1.5 }), /version/)
-    assert.deepStrictEqual(contractOf(Task.make("T", { retries: 2 })), { version: 1, defaults: { retries: 2 } })
+    const { defaults, place, version } = contractOf(Task.make("T", { retries: 2 }))!
+    assert.deepStrictEqual([version, defaults], [1, { retries: 2 }])
+    assert.match(place?.url ?? "", /Task\.test\.ts$/)
   })
 })
 
@@ -235,7 +237,7 @@ describe("results and failures", () => {
 
   it("that cannot travel say where and why", () => {
     const plain = encodeResult({ a: new (class Socket {})() }, {})
-    assert.deepStrictEqual(Result.isFailure(plain) && plain.failure, { _tag: "ResultInvalid", path: ["a"], found: "an instance of Socket, a class that is not registered" })
+    assert.deepStrictEqual(Result.isFailure(plain) && plain.failure, { _tag: "ResultInvalid", path: ["a"], found: "an instance of Socket (a class that is not registered)" })
     const typed = encodeResult({ x: "1" }, codecsOfTask(Resize))
     assert.isTrue(Result.isFailure(typed) && typed.failure._tag === "ResultInvalid")
   })

@@ -153,22 +153,22 @@ describe("what is not data is refused, with the path to it", () => {
   const samples: ReadonlyArray<readonly [name: string, value: unknown, path: ReadonlyArray<string>, found: RegExp]> = [
     ["a function", { a: [0, () => 1] }, ["a", "1"], /^a function/],
     ["a class", { a: Money }, ["a"], /^the class Money$/],
-    ["a symbol of this process", [Symbol("s")], ["0"], /^the symbol "s", which is this process's own/],
+    ["a symbol of this process", [Symbol("s")], ["0"], /^the symbol "s" \(this process's own/],
     ["a symbol as a name", { a: { [Symbol("s")]: 1 } }, ["a"], /symbol/],
-    ["an instance of a class", { b: new Map([["k", new Money()]]) }, ["b", "k"], /^an instance of Money, a class that is not registered$/],
+    ["an instance of a class", { b: new Map([["k", new Money()]]) }, ["b", "k"], /^an instance of Money \(a class that is not registered\)$/],
     ["a promise", { p: Promise.resolve(1) }, ["p"], /^a Promise$/],
     ["a generator", [(function*() {})()], ["0"], /generator/],
     ["an effect", { e: Effect.sync(() => 1) }, ["e"], /^an Effect/],
     ["what contains itself", { a: cyclic }, ["a", "self"], /^something that contains itself$/],
     ["a map that contains itself", cyclicMap, ["m"], /^something that contains itself$/],
     ["what is nested too deep", deep, Array.from({ length: 64 }, () => "inner"), /^something nested more than 64 deep$/],
-    ["a bare shared buffer", { s: new SharedArrayBuffer(1) }, ["s"], /^memory shared with other threads; send a copy/],
+    ["a bare shared buffer", { s: new SharedArrayBuffer(1) }, ["s"], /^memory shared with other threads \(send a copy/],
     ["a stream", [Stream.make(1)], ["0"], /^a Stream$/],
     ["a ReadableStream", [new ReadableStream()], ["0"], /^an instance of ReadableStream/],
     ["an iterator", { i: [1].values() }, ["i"], /iterator/],
     ["a WeakMap", { w: new WeakMap() }, ["w"], /^a WeakMap$/],
-    ["a boxed number", { n: new Number(1) }, ["n"], /^a Number object; send its valueOf\(\)$/],
-    ["a secret", { r: Redacted.make("hunter2") }, ["r"], /^a Redacted value, whose secret stays where it is/],
+    ["a boxed number", { n: new Number(1) }, ["n"], /^a Number object \(send its valueOf\(\)\)$/],
+    ["a secret", { r: Redacted.make("hunter2") }, ["r"], /^a Redacted value \(its secret stays where it is/],
     ["a queue", { q: Effect.runSync(Queue.unbounded<number>()) }, ["q"], /^an Effect Queue$/],
     ["an instance of a subclass of Map", { m: new (class Sorted extends Map<string, number> {})() }, ["m"], /^an instance of Sorted/],
     ["a map with a field of its own", Object.assign(new Map(), { hint: 1 }), [], /^a Map with the field "hint"$/],
@@ -285,7 +285,7 @@ describe("instances of classes", () => {
   })
 
   it("of any class arrive once that is registered, and are refused before", () => {
-    assert.match(refusal(new Money(1)).found, /^an instance of Money, a class that is not registered$/)
+    assert.strictEqual(refusal(new Money(1)).found, "an instance of Money (a class that is not registered)")
     Portable.register(Money, money)
     const back = arrived(new Map([["m", new Money(5)]])) as Map<string, Money>
     assert.instanceOf(back.get("m"), Money)

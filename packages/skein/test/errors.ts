@@ -29,10 +29,15 @@ const scheduler = "tcp://10.0.0.4:8786"
 export const texts: Readonly<Record<string, string>> = {
   SKEIN1001: submit(new Errors.NotShippable({ names: ["encode", "quality"], task: "encodeAll" })),
   SKEIN1002: unknown("resize", { _tag: "NoModule" }),
-  SKEIN1003: submit(new Errors.PayloadInvalid({ path: ["width"], expected: "an integer, got 12.5" })),
-  SKEIN1004: task(new Failure.ResultInvalid({ path: ["connection", "socket"], found: "a Socket", worker: "worker-1" })),
+  SKEIN1003: submit(new Errors.PayloadInvalid({
+    path: ["width"],
+    expected: "an integer, got 12.5",
+    task: "Resize",
+    contract: "file:///home/ann/tasks.ts:24:23"
+  })),
+  SKEIN1004: task(new Failure.ResultInvalid({ path: ["connection", "socket"], found: "an instance of Socket (a class that is not registered)", worker: "worker-1" })),
   SKEIN1005: submit(new Errors.ForeignFuture({ key: "load-55aa", cluster: "tcp://a:8786" })),
-  SKEIN1006: submit(new Errors.TooLarge({ bytes: 222_298_112, limitBytes: 10 * 2 ** 20 })),
+  SKEIN1006: submit(new Errors.TooLarge({ bytes: 222_298_112, limitBytes: 8 * 2 ** 20, largest: { path: ["0"], bytes: 222_298_000 } })),
   SKEIN1007: submit(new Errors.KeyConflict({ key: "train", heldBy: "etl-nightly" })),
   SKEIN1008: submit(new Errors.FutureReleased({ key: "load-55aa" })),
   SKEIN1009: submit(new Errors.Overloaded({ retryAfter: Duration.seconds(2) })),

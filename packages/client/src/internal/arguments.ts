@@ -4,6 +4,7 @@
 import * as Result from "effect/Result"
 import { ForeignFuture, FutureReleased, PayloadInvalid, type SubmitReason, TooLarge } from "@skein/protocol/Errors"
 import { ARGS_LIMIT } from "@skein/protocol/Graph"
+import { contractOf } from "@skein/protocol/Task"
 import { payloadArgs } from "@skein/protocol/TaskValues"
 import * as Value from "@skein/protocol/Value"
 import { Future } from "../Future.ts"
@@ -42,7 +43,7 @@ export const encodeArgs = (core: Core, code: Code, args: ReadonlyArray<unknown>)
   let list = args
   if (code.contract !== undefined) {
     const payload = payloadArgs(code.contract, args[0], Future.isFuture)
-    if (Result.isFailure(payload)) return Result.fail(payload.failure)
+    if (Result.isFailure(payload)) return Result.fail(invalid(code, payload.failure.path, payload.failure.expected))
     list = payload.success
   }
   const bytes = Value.encodeList(list, { hole })
@@ -50,12 +51,18 @@ export const encodeArgs = (core: Core, code: Code, args: ReadonlyArray<unknown>)
   if (Result.isFailure(bytes)) {
     // A payload stands behind the word that says how it was made.
     const path = code.contract === undefined ? bytes.failure.path : bytes.failure.path.slice(1)
-    return Result.fail(new PayloadInvalid({ path, expected: `data, found ${bytes.failure.found}` }))
+    return Result.fail(invalid(code, path, `data, found ${bytes.failure.found}`))
   }
   if (bytes.success.length > ARGS_LIMIT) {
     return Result.fail(new TooLarge({ bytes: bytes.success.length, limitBytes: ARGS_LIMIT, largest: largestOf(code.contract === undefined ? args : args[0], hole) }))
   }
   return Result.succeed({ bytes: bytes.success, dependencies })
+}
+
+const invalid = ({ contract, def }: Code, path: ReadonlyArray<string>, expected: string): PayloadInvalid => {
+  if (contract === undefined) return new PayloadInvalid({ path, expected, task: def.name })
+  const place = contractOf(contract)?.place ?? null
+  return new PayloadInvalid({ path, expected, task: def.name, contract: place === null ? "" : `${place.url}:${place.line}:${place.column}` })
 }
 
 /** The argument, or the field of a payload, that takes the most. */

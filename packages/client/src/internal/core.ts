@@ -37,6 +37,8 @@ export interface Core {
   readonly connection: Stream.Stream<Status>
   readonly bulk: BulkClient.BulkClient["Service"]
   readonly codeOf: (task: object) => Result.Result<Code, NotShippable | BadOption>
+  /** Completes when the classes that this module exports are known, as far as that can be had. A module is looked at once. */
+  readonly learn: (module: string) => Effect.Effect<void>
   /** In hexadecimal, 128 bits. */
   readonly digest: (bytes: Uint8Array) => string
   /** A text that no other client and no other call has. */

@@ -12,6 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { TaskDefect, TaskError } from "@skein/protocol/Failure"
+import { classNamed } from "@skein/protocol/Portable"
 import { codec, type Codec } from "@skein/protocol/TaskRegistry"
 import { named } from "@skein/protocol/TaskValues"
 import * as Value from "@skein/protocol/Value"
@@ -35,12 +36,36 @@ export const valueOf = (core: Core, future: Wanting): Effect.Effect<unknown, unk
     Effect.catchTag("SchedulerLost", (lost) => Effect.failCause(lostCause(lost, held))),
     Effect.flatMap((state) =>
       state._tag === "Failed"
-        ? Effect.failCause(state.cause())
+        // An error of a class is more than one of its name.
+        ? Effect.andThen(learn(core, held), Effect.suspend(() => Effect.failCause(state.cause())))
         : state.value !== undefined
-        ? decode(future, state.value)
+        ? revive(core, future, state.value)
         : fetched(core, future, state)
     )
   )
+}
+
+/** The value of its encoding. If it is of a class that is not known here, its task's module may export that. */
+const revive = (core: Core, future: Wanting, bytes: Uint8Array, own = false): Effect.Effect<unknown, TaskError> => {
+  const exit = decode(future, bytes, own)
+  if (Exit.isSuccess(exit) || !namesUnknown(future, bytes)) return exit
+  return Effect.andThen(learn(core, future.handle.held), Effect.suspend(() => decode(future, bytes, own)))
+}
+
+/** Classes that the module of the key's task exports are known from now on. */
+const learn = (core: Core, { codecs: { module } }: Held): Effect.Effect<void> => module === undefined ? Effect.void : core.learn(module)
+
+/** Whether something in it is of a class that is not known here. */
+const namesUnknown = ({ handle: { held } }: Wanting, bytes: Uint8Array): boolean => {
+  let unknown = false
+  Value.decode(bytes, {
+    named: (name, encoded) => {
+      const isKnown = held.codecs.success?.name === name || held.codecs.error?.name === name || codec(name) !== undefined
+      if (!isKnown && classNamed(name) !== undefined) unknown = true
+      return encoded
+    }
+  })
+  return unknown
 }
 
 /** The value of its encoding. `own`: nobody else sees the bytes, so large arrays need not be copied once more. */
@@ -71,7 +96,7 @@ const fetched = (core: Core, future: Wanting, first: InMemory): Effect.Effect<un
       for (const address of where.addresses) {
         const answer = yield* Effect.result(core.bulk.fetch(address, [{ id: where.id, run: where.run }]))
         if (Result.isFailure(answer)) failed = answer.failure.message
-        else if (answer.success[0]?._tag === "Found") return yield* decode(future, answer.success[0].bytes, true)
+        else if (answer.success[0]?._tag === "Found") return yield* revive(core, future, answer.success[0].bytes, true)
         else failed = `${address} answered "${answer.success[0]?._tag ?? "nothing"}"`
       }
       if (round > 0) yield* Effect.sleep(Math.min(1000, 10 * 2 ** round))
@@ -139,9 +164,13 @@ export const valuesOf = Effect.fnUntraced(function*(core: Core, futures: Readonl
     const found = bytes.get(held)
     const here = found ?? (held.state._tag === "InMemory" ? held.state.value : undefined)
     bytes.delete(held)
-    if (here !== undefined) exits[at] = decode(future, here, here === found)
-    else if (held.state._tag === "Failed") exits[at] = Exit.failCause(held.state.cause())
-    else others.push(at)
+    if (here !== undefined) {
+      const exit = exits[at] = decode(future, here, here === found)
+      if (Exit.isFailure(exit) && namesUnknown(future, here)) exits[at] = yield* Effect.exit(revive(core, future, here, here === found))
+    } else if (held.state._tag === "Failed") {
+      yield* learn(core, held)
+      exits[at] = Exit.failCause(held.state.cause())
+    } else others.push(at)
   }
   yield* Effect.forEach(others, (at) =>
     Effect.map(Effect.exit(valueOf(core, futures[at]!)), (exit) => {

@@ -41,6 +41,15 @@ const readText = (path: string) =>
     }
   })
 
+/** Loaded already, as a rule: then this costs nothing. */
+const exportsOf = (url: string) =>
+  Effect.callback<Readonly<Record<string, unknown>>, unknown>((resume) => {
+    ;(import(url) as Promise<Readonly<Record<string, unknown>>>).then(
+      (exports) => resume(Effect.succeed(exports)),
+      (thrown: unknown) => resume(Effect.fail(thrown))
+    )
+  })
+
 /** Node's; `inproc://` addresses are those of the `Network` in scope, if there is one: so it is built anew at each use. */
 export const layer: Layer.Layer<Platform | Hashing> = Layer.fresh(Layer.merge(
   Layer.effect(
@@ -52,6 +61,7 @@ export const layer: Layer.Layer<Platform | Hashing> = Layer.fresh(Layer.merge(
         packageAt,
         sourceOf: functionSource,
         readText,
+        exportsOf,
         terminal
       })
     })

@@ -13,6 +13,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
+import { learnExports } from "@skein/protocol/Portable"
 import { type Handler, handlersIn } from "@skein/protocol/Task"
 import * as TaskImport from "@skein/protocol/TaskImport"
 import * as Registry from "@skein/protocol/TaskRegistry"
@@ -97,6 +98,7 @@ export const make = Effect.fnUntraced(function*(options: Options, modules: Modul
   const load = (url: string) =>
     Effect.gen(function*() {
       const exports = yield* modules.load(url)
+      learnExports(exports)
       // Before it is known to have ended, or nobody would wait for the layers.
       if (options.tasks.includes(url)) {
         for (const [name, layer] of Object.entries(exports)) {

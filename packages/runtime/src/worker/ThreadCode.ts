@@ -121,7 +121,10 @@ const registration = (module: string, find: () => Body.Body | undefined): Promis
       TaskImport.onStart((start) => hasStarted(start))
     ]
     importModule(module).then(
-      () => over(null),
+      (exports) => {
+        learnExports(exports)
+        over(null)
+      },
       (cause: unknown) => settle({ _tag: "ModuleFailed", module, failed: new ModuleFailed({ url: module, cause }) })
     )
     // It may have been imported before, as far as that goes.

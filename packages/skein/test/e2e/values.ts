@@ -110,7 +110,18 @@ export const makesPoint = Task.fn("makesPoint", (x: number) => new Point({ x, wh
 export const failsTooFar = Task.fn("failsTooFar", Effect.fnUntraced(function*(by: bigint) {
   return yield* new TooFar({ by })
 }))
-/** A secret, which may not leave its worker; and a future, which is its own worker's. */
+/** Of classes that no client has met: of one that this module exports, and of one that it keeps to itself. */
+export class Place extends Schema.Class<Place>("values/Place")({ x: Schema.Number }) {
+  get twice() {
+    return 2 * this.x
+  }
+}
+export const makesPlace = Task.fn("makesPlace", (x: number) => new Place({ x }), { module: import.meta.url })
+class Hidden extends Schema.Class<Hidden>("values/Hidden")({ x: Schema.Number }) {}
+export const makesHidden = Task.fn("makesHidden", (x: number) => new Hidden({ x }), { module: import.meta.url })
+/** A contract that takes whole numbers. */
+export const Resize = Task.make("Resize", { payload: { width: Schema.Int }, success: Schema.Int })
+/** What cannot leave its worker. */
 export const returns = Task.fn("returns", Effect.fnUntraced(function*(what: "function" | "promise in a map" | "cycle") {
   const cycle: { self?: unknown } = {}
   cycle.self = cycle

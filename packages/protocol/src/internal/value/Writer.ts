@@ -335,7 +335,7 @@ export class Writer extends Output {
       return this.view8(ArrayBufferKind, new Uint8Array(value))
     }
     const { buffer, byteLength, byteOffset } = value
-    if (!(buffer instanceof ArrayBuffer)) throw new Refused(this.where(), "a view on memory shared with other threads; send a copy: `.slice()`")
+    if (!(buffer instanceof ArrayBuffer)) throw new Refused(this.where(), "a view on memory shared with other threads (send a copy: `.slice()`)")
     const kind = byteKinds.findIndex((constructor) => constructor.prototype === prototype)
     const known = kind >= 0
       ? kind
@@ -349,7 +349,7 @@ export class Writer extends Output {
   }
 
   private view8(kind: number, bytes: Uint8Array): void {
-    if (!(bytes.buffer instanceof ArrayBuffer)) throw new Refused(this.where(), "a view on memory shared with other threads; send a copy: `.slice()`")
+    if (!(bytes.buffer instanceof ArrayBuffer)) throw new Refused(this.where(), "a view on memory shared with other threads (send a copy: `.slice()`)")
     // One growth for all of it: growing twice would copy twice.
     this.room(16 + bytes.length)
     if (bytes.length >= LONG_BYTES) for (let before = this.at + headOf(bytes.length); before % 8 !== 0; before++) this.byte(Tag.Pad)
