@@ -26,6 +26,7 @@ import { connect } from "./Connection.ts"
 import { explain } from "./Explain.ts"
 import type { CancelOptions, Future } from "./Future.ts"
 import { gather, gatherExits } from "./Gather.ts"
+import { inlineCore } from "./Inline.ts"
 import type { ErrorsOf, Gathered, Inputs } from "./Input.ts"
 import { type Inspect, makeInspect } from "./Inspect.ts"
 import { ask, type Core } from "./internal/core.ts"
@@ -148,6 +149,19 @@ export class Client extends Context.Service<Client, ClientService>()("skein/Clie
     const connected = Effect.flatMap(configured(options), (merged) => make(merged))
     return Layer.provide(Layer.effect(Client, TaskImport.notForTasks(connected)), NodePlatform.layer)
   }
+
+  /**
+   * No cluster: bodies run where they are submitted, each in a fiber of this program; for unit tests. They need not travel, so closures
+   * will do, but values are copied as ever. Contracts find their layer around the fiber that submits them. There is one worker, called
+   * "inline", without slots: `workers`, `resources` and `isolation` choose nothing there.
+   */
+  static readonly layerInline: Layer.Layer<Client> = Layer.fresh(Layer.suspend(() => {
+    const client = Effect.map(inlineCore((core) => {
+      const client = makeService(core)
+      return { context: Context.make(Client, client), client }
+    }), (core) => makeService(core))
+    return Layer.provide(Layer.effect(Client, TaskImport.notForTasks(client)), NodePlatform.layer)
+  }))
 
   /** A region: what is submitted through `Client` inside `Effect.provide(Client.layerScoped)` is released at its end. Fresh at every use. */
   static readonly layerScoped: Layer.Layer<Client, never, Client> = Layer.fresh(
