@@ -74,7 +74,7 @@ const start = Effect.fnUntraced(function*(options: SchedulerOptions, path: strin
     ClusterError.because(failed.detail.includes("EADDRINUSE") ? "PortTaken" : "WorkersFailed", { detail: failed.message }))
   const address = yield* LocalAddress.dialled(bound)
   const tree = yield* Effect.provide(Effect.provideService(Tree.start(config, server), Memory, NodeMemory.make()), NodeVersions.layer)
-  if (schedulerFile !== undefined) yield* Effect.mapError(files.keepFile(schedulerFile, File.format(address, token)), (failed) => failed)
+  if (schedulerFile !== undefined) yield* files.keepFile(schedulerFile, File.format(address, token))
   yield* Effect.forkScoped(Effect.tapCause(tree.ended, (cause) => Effect.logError(`the scheduler at ${address} has ended`, cause)))
   return Context.make(Scheduler, { address, dashboardLink: Option.none() }).pipe(Context.add(SchedulerHere, { token, ended: tree.ended }))
 })
