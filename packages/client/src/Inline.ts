@@ -78,6 +78,8 @@ export const inlineCore = Effect.fnUntraced(function*(
       idle: () => 0
     },
     codeOf: codes.codeOf,
+    // What values are of is in this program.
+    learn: () => Effect.void,
     digest: (bytes) => hashing.sha256Hex(bytes).slice(0, 32),
     fresh: () => `${unique.slice(12)}-${calls++}`,
     collecting,

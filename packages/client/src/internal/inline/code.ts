@@ -24,8 +24,8 @@ export interface InlineBody {
 
 export interface InlineCodes {
   readonly codeOf: ReturnType<typeof makeCodes>
-  /** Of code that `codeOf` has looked up. */
-  readonly bodyOf: (def: CodeDef) => InlineBody | undefined
+  /** Of a definition that `codeOf` has given. */
+  readonly bodyOf: (def: CodeDef) => InlineBody
 }
 
 /** Reasons that concern the way, and here there is none. */
@@ -36,7 +36,7 @@ export const makeInlineCodes = Effect.fnUntraced(function*(options: CodeOptions)
   const scope = yield* Effect.scope
   const lookUp = makeCodes(options)
   const known = new WeakMap<object, Result.Result<Code, NotShippable>>()
-  const bodies = new Map<string, InlineBody>()
+  const bodies = new WeakMap<CodeDef, InlineBody>()
   const services = new WeakMap<Layer.Layer<never, unknown>, Effect.Effect<Context.Context<never>, unknown>>()
   let numbered = 0
 
@@ -64,7 +64,7 @@ export const makeInlineCodes = Effect.fnUntraced(function*(options: CodeOptions)
     const name = entry?.name ?? (f.name === "" ? "anonymous" : f.name)
     const body = entry?.returns ?? returnsOf(f)
     const def: CodeDef = { digest: `inline-${numbered++}`, name, kind: "function", text: null, module: null, moduleFirst: false, body, isolation: "fiber", version: 1 }
-    bodies.set(def.digest, entry === undefined ? { call: (args) => f(...args), codecs: {} } : bodyOfEntry(entry))
+    bodies.set(def, entry === undefined ? { call: (args) => f(...args), codecs: {} } : bodyOfEntry(entry))
     return { def, defaults: entry?.defaults ?? {}, codecs: entry === undefined ? {} : codecsOfFn(entry), contract: undefined, fiberOnly: false }
   }
   const codeOf: InlineCodes["codeOf"] = (task) => {
@@ -72,7 +72,7 @@ export const makeInlineCodes = Effect.fnUntraced(function*(options: CodeOptions)
     if (before !== undefined) return before
     const found = lookUp(task)
     if (contractOf(task) !== undefined) {
-      if (Result.isSuccess(found)) bodies.set(found.success.def.digest, ofContract(found.success, handlersAround()))
+      if (Result.isSuccess(found)) bodies.set(found.success.def, ofContract(found.success, handlersAround()))
       return found
     }
     if (Result.isFailure(found) && (found.failure._tag === "BadOption" || !ofTheWay.has(found.failure.why) || typeof task !== "function")) return found
@@ -80,7 +80,7 @@ export const makeInlineCodes = Effect.fnUntraced(function*(options: CodeOptions)
     known.set(task, own)
     return own
   }
-  const codes: InlineCodes = { codeOf, bodyOf: ({ digest }) => bodies.get(digest) }
+  const codes: InlineCodes = { codeOf, bodyOf: (def) => bodies.get(def)! }
   return codes
 })
 
