@@ -42,6 +42,8 @@ export const CaseTask = Schema.Struct({
   /** Bytes that its value holds beside the digest. */
   bytes: Count,
   retries: Count,
+  /** How long it waits after an attempt that failed. */
+  delayMs: Schema.optionalKey(Millis),
   priority: Schema.Finite,
   body: Body,
   /** An Effect in the worker's loop, or a plain function in a thread. */
@@ -67,6 +69,8 @@ export const Operation = Schema.TaggedUnion({
   Retry: { at, task: Count },
   /** The client submits the task, and all that it depends on, under the same keys: again, or as the first if it is not its own. */
   Resubmit: { at, task: Count, client: Count },
+  /** The client asks for all results that it holds, in one go. */
+  Ask: { at, client: Count, how: Schema.Literals(["gather", "gatherExits", "results"]) },
   /** The client ends its session in good order. */
   Leave: { at, client: Count },
   Scale: { at, workers: Count.check(Schema.isGreaterThanOrEqualTo(1)) }
@@ -83,6 +87,8 @@ export const Case = Schema.Struct({
     slots: Count.check(Schema.isGreaterThanOrEqualTo(1))
   }),
   clients: Count.check(Schema.isGreaterThanOrEqualTo(1)),
+  /** Whether clients submit what they are told to as one batch. @default each task by itself */
+  inBatches: Schema.optionalKey(Schema.Boolean),
   schedule: Schema.Struct({
     /** Which of the fibers that can run is next. */
     strategy: Schema.Literals(["fifo", "lifo", "uniform", "pct", "starve"]),

@@ -10,10 +10,11 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
 import { Client } from "@skein/client/Client"
 import type { Future } from "@skein/client/Future"
 import { ConnectError } from "@skein/protocol/Errors"
-import type { Case, CaseTask } from "../Case.ts"
+import type { Case, CaseTask, Operation } from "../Case.ts"
 import type { SimClient } from "../SimCluster.ts"
 import type { Running } from "../SimProcess.ts"
 import { type Answer, type Cancelled, type Ending, endingOf, keyOf } from "./History.ts"
@@ -51,6 +52,8 @@ export interface Agent {
   readonly lose: (task: number) => void
   readonly releaseAll: () => void
   readonly retry: (task: number) => void
+  /** For all results that it holds, in one go. */
+  readonly ask: (how: Extract<Operation, { readonly _tag: "Ask" }>["how"]) => void
   /** Asks for every result once more. */
   readonly askAgain: () => void
   readonly leave: () => Effect.Effect<void>
@@ -97,22 +100,23 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
   const tell = (effect: Effect.Effect<unknown, unknown, Client>) => {
     if (!isGone()) doing.push(client.run(Effect.ignore(effect)))
   }
-  const wait = (handle: Handle, asked: Answer["asked"]) =>
-    Effect.map(Effect.exit(handle.future.result), (exit) => {
-      const ending = endingOf(exit)
-      if (handle.released && ending._tag !== "Value") return
-      handle.ending = ending
-      listener.onAnswer({ at: now(), client: index, task: handle.task, handle: handle.handle, asked, ending })
-    })
+  const answered = (handle: Handle, asked: Answer["asked"], exit: Exit.Exit<Value, unknown>) => {
+    const ending = endingOf(exit)
+    if (handle.released && ending._tag !== "Value") return
+    if (asked !== "together") handle.ending = ending
+    listener.onAnswer({ at: now(), client: index, task: handle.task, handle: handle.handle, asked, ending })
+  }
+  const wait = (handle: Handle, asked: Answer["asked"]) => Effect.map(Effect.exit(handle.future.result), (exit) => answered(handle, asked, exit))
   const watch = (handle: Handle) => {
     handle.ending = undefined
     handle.waiting = client.run(wait(handle, "result"))
   }
-  const submitOne = Effect.fnUntraced(function*(service: Client["Service"], task: CaseTask) {
+  /** `made`: where what is made in a batch is kept until the batch is sent. */
+  const submitOne = Effect.fnUntraced(function*(service: Client["Service"], task: CaseTask, made?: Array<Handle>) {
     const inputs = task.dependencies.map((id) => held.get(id)!.future)
     const face = service.with({
       key: keyOf(task.id),
-      retries: task.retries,
+      retries: task.delayMs === undefined ? task.retries : { times: task.retries, delay: task.delayMs, factor: 1 },
       priority: task.priority,
       isolation: task.isolation,
       ...(task.gpus === undefined ? {} : { resources: { GPU: task.gpus } }),
@@ -126,17 +130,51 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
     if (!held.has(task.id)) listener.onSubmitted(index, task.id)
     held.set(task.id, handle)
     handles.push(handle)
-    watch(handle)
+    if (made === undefined) watch(handle)
+    else made.push(handle)
   })
   /** What a task depends on, and is not held, comes first. */
-  const ensure = (service: Client["Service"], id: number): Effect.Effect<void, unknown> =>
+  const ensure = (service: Client["Service"], id: number, made?: Array<Handle>): Effect.Effect<void, unknown> =>
     Effect.suspend(() => {
       const task = tasks.get(id)
       if (task === undefined || held.has(id)) return Effect.void
-      return Effect.andThen(ensureAll(service, task.dependencies), submitOne(service, task))
+      return Effect.andThen(ensureAll(service, task.dependencies, made), submitOne(service, task, made))
     })
-  const ensureAll = (service: Client["Service"], ids: ReadonlyArray<number>): Effect.Effect<void, unknown> =>
-    Effect.forEach(ids, (id) => ensure(service, id), { discard: true })
+  const ensureAll = (service: Client["Service"], ids: ReadonlyArray<number>, made?: Array<Handle>): Effect.Effect<void, unknown> =>
+    Effect.forEach(ids, (id) => ensure(service, id, made), { discard: true })
+  /** All of it, or nothing: then nobody holds what was made. */
+  const ensureInBatch = (service: Client["Service"], ids: ReadonlyArray<number>): Effect.Effect<void, unknown> =>
+    Effect.suspend(() => {
+      const made: Array<Handle> = []
+      return service.batch((batch) => ensureAll(batch, ids, made)).pipe(
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            for (const handle of made) {
+              if (Exit.isFailure(exit)) letGo(handle)
+              else if (!handle.released) watch(handle)
+            }
+          })
+        )
+      )
+    })
+  const askTogether = (service: Client["Service"], how: "gather" | "gatherExits" | "results"): Effect.Effect<void, unknown> =>
+    Effect.suspend(() => {
+      const asked = handles.filter(({ released }) => !released)
+      const futures = asked.map(({ future }) => future)
+      switch (how) {
+        case "gather":
+          // What it fails with is the failure of some of them.
+          return Effect.map(service.gather(futures), (values) => asked.forEach((handle, i) => answered(handle, "together", Exit.succeed(values[i]!))))
+        case "gatherExits":
+          return Effect.map(service.gatherExits(futures), (exits) => asked.forEach((handle, i) => answered(handle, "together", exits[i]!)))
+        case "results":
+          return Stream.runForEach(service.results(futures), ({ exit, future }) =>
+            Effect.sync(() => {
+              const handle = asked.find((one) => one.future === future)
+              if (handle !== undefined) answered(handle, "together", exit)
+            }))
+      }
+    })
 
   const live = (task: number) => handles.filter((handle) => handle.task === task && !handle.released)
   /** From now on the agent does nothing more with it. */
@@ -165,7 +203,9 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
     busy: () => isGone() ? 0 : busy(),
     isGone,
     refused,
-    submit: (ids) => tell(alone.withPermits(1)(Effect.flatMap(Client, (service) => ensureAll(service, ids)))),
+    submit: (ids) =>
+      tell(alone.withPermits(1)(Effect.flatMap(Client, (service) => of.inBatches === true ? ensureInBatch(service, ids) : ensureAll(service, ids)))),
+    ask: (how) => tell(Effect.flatMap(Client, (service) => askTogether(service, how))),
     resubmit: (id) =>
       tell(alone.withPermits(1)(Effect.flatMap(Client, (service) => {
         const task = tasks.get(id)

@@ -52,7 +52,7 @@ export const checkAnswer = (oracle: Oracle, { asked, client, ending, handle, tas
   if (allows(oracle, task, client, ending)) return undefined
   return {
     id: ending._tag === "Value" ? "C2" : "C3",
-    saw: `task ${task}, future ${handle} of client-${client}${asked === "again" ? ", asked again" : ""}, ended with ${showEnding(ending)}; ` +
+    saw: `task ${task}, future ${handle} of client-${client}${asked === "again" ? ", asked again" : asked === "together" ? ", asked with others" : ""}, ended with ${showEnding(ending)}; ` +
       `right would be ${showAllowed(oracle, task)}`
   }
 }

@@ -53,6 +53,7 @@ export const draw = (seed: number, profile: Profile): Case => {
     seed,
     cluster: { workers, slots },
     clients,
+    ...(draws.chance(0.3, "batches") ? { inBatches: true } : {}),
     schedule: drawSchedule(draws, [0, 0.001, 0.01, 0.05, 0.2]),
     network: drawNetwork(draws),
     tasks,
@@ -68,7 +69,7 @@ export const settled = (unsettled: Case): Case => {
   const { faults, operations, tasks } = unsettled
   const last = Math.max(0, ...faults.map(endOf), ...operations.map(({ at }) => at))
   const healAt = Math.ceil(last + QUIET_MS)
-  const work = tasks.reduce((sum, { durationMs, retries }) => sum + durationMs * (retries + 1), 0)
+  const work = tasks.reduce((sum, { delayMs = 0, durationMs, retries }) => sum + durationMs * (retries + 1) + delayMs * retries, 0)
   return { ...unsettled, healAt, endBy: Math.ceil(healAt + TIMEOUTS_MS + work) }
 }
 
@@ -131,6 +132,8 @@ interface Features {
   readonly neverEnds: boolean
   readonly blocks: boolean
   readonly retries: boolean
+  /** Whether some wait before they are tried again. */
+  readonly delays: boolean
   readonly priorities: boolean
   readonly large: boolean
   /** Whether some occupy GPUs, and some are best on certain workers. */
@@ -172,6 +175,7 @@ const drawFeatures = (draws: Draws): Features => {
     neverEnds: on("neverEnds"),
     blocks: on("blocks"),
     retries: on("retries"),
+    delays: on("delays"),
     priorities: on("priorities"),
     large: on("large"),
     terms: on("terms"),
@@ -196,8 +200,12 @@ const drawTask = (draws: Draws, features: Features, id: number, client: number, 
     ? { _tag: "Dies" }
     : { _tag: "Succeeds" },
   isolation: draws.chance(features.threads, "thread", id) ? "thread" : "fiber",
+  ...(features.retries && features.delays ? delayOf(draws.int(0, 2_000, "delay", id)) : {}),
   ...(features.terms ? termsOf(draws.int(0, 29, "terms", id)) : {})
 })
+
+/** Of one task in four. */
+const delayOf = (drawn: number): Pick<CaseTask, "delayMs"> => drawn < 500 ? { delayMs: drawn } : {}
 
 /** Of one draw in thirty, for there are many tasks. Only wishes: a worker that is meant may not come back, for clusters shrink. */
 const termsOf = (drawn: number): Pick<CaseTask, "gpus" | "on"> =>

@@ -1,6 +1,7 @@
 /**
  * What clients do beside waiting: submitting in parts, cancelling, releasing,
- * losing futures, trying again, submitting the same once more, leaving; and scaling.
+ * losing futures, trying again, submitting the same once more, asking for all
+ * results together, leaving; and scaling.
  */
 import type { CaseTask, Operation } from "../Case.ts"
 import type { Draws } from "./Draws.ts"
@@ -51,6 +52,11 @@ export const drawOperations = (options: Options): ReadonlyArray<Operation> => {
         _tag: "Resubmit", at, task: draws.pick(again, "resubmit.task", n).id, client: draws.int(0, options.clients - 1, "resubmit.client", n)
       })))
     }
+  }
+  if (on("ask")) {
+    operations.push(...several(options, "ask", 4, (at, n) => ({
+      _tag: "Ask", at, client: draws.int(0, options.clients - 1, "ask.client", n), how: draws.pick(["gather", "gatherExits", "results"] as const, "ask.how", n)
+    })))
   }
   if (options.clients > 1 && on("leave")) operations.push({ _tag: "Leave", at: timeOf(options, "leave", 0), client: options.clients - 1 })
   if (on("scale")) {

@@ -33,8 +33,8 @@ export interface Answer {
   readonly task: number
   /** Which of the client's futures on this task, from 0. */
   readonly handle: number
-  /** `result`: of a future when it was first waited for; `again`: of the same future after healing. */
-  readonly asked: "result" | "again"
+  /** `result`: of a future when it was first waited for; `again`: of the same future after healing; `together`: of many in one go. */
+  readonly asked: "result" | "again" | "together"
   readonly ending: Ending
 }
 

@@ -59,7 +59,9 @@ const places = {
     "a task was submitted by two clients",
     "a key was forgotten and submitted again",
     "a future was collected",
-    "a pending future was collected"
+    "a pending future was collected",
+    "results were asked for in one go",
+    "tasks were submitted in a batch"
   ]
 } as const
 

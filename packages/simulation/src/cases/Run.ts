@@ -184,6 +184,7 @@ const disturb = Effect.fnUntraced(function*(run: Run) {
     const own = of.tasks.filter(({ client, id }) => client === agent.index && !named.has(id)).map(({ id }) => id)
     if (own.length > 0) agent.submit(own)
   }
+  if (of.inBatches === true) run.history.marks.see("tasks were submitted in a batch")
   const actions = [
     ...of.operations.map((operation) => ({ at: operation.at, act: operate(run, operation) })),
     ...of.faults.map((fault) => ({ at: fault.at, act: inject(run, fault) }))
@@ -208,6 +209,10 @@ const operate = ({ agents, cluster, history, of }: Run, operation: Operation): E
       }
       case "Resubmit":
         agents[operation.client]?.resubmit(operation.task)
+        return Effect.void
+      case "Ask":
+        history.marks.see("results were asked for in one go")
+        agents[operation.client]?.ask(operation.how)
         return Effect.void
       case "Leave":
         if (Watch.isWorking(cluster)) history.marks.see("a client left while its tasks ran")

@@ -23,6 +23,7 @@ export const tellTask = (task: CaseTask): string =>
     task.bytes === 0 ? "" : `, ${task.bytes} bytes`,
     task.retries === 0 ? "" : `, ${count(task.retries, "retry", "retries")}`,
     task.priority === 0 ? "" : `, priority ${task.priority}`,
+    task.delayMs === undefined ? "" : `, ${task.delayMs} ms apart`,
     task.gpus === undefined ? "" : `, ${count(task.gpus, "GPU", "GPUs")}`,
     task.on === undefined ? "" : `, ${task.on.strictly ? "only" : "best"} on worker-${task.on.worker}`,
     tellBody(task.body)
@@ -61,6 +62,8 @@ export const tellOperation = (operation: Operation): string => {
       return `task ${operation.task} is to be tried again`
     case "Resubmit":
       return `client-${operation.client} submits task ${operation.task} again`
+    case "Ask":
+      return `client-${operation.client} asks for all results in one go (${operation.how})`
     case "Leave":
       return `client-${operation.client} leaves`
     case "Scale":

@@ -32,7 +32,8 @@ export const streams = {
   body: 0x1600_0000,
   gather: 0x1700_0000,
   process: 0x1800_0000,
-  terms: 0x1900_0000
+  terms: 0x1900_0000,
+  delays: 0x1a00_0000
 } as const
 
 /** One stream of draws, each for the next purpose: for making a case, where nothing is left out yet. */

@@ -20,7 +20,7 @@ export const draw = (seed: number, size: Size = "light"): Case => {
   const isCalm = stream.chance(0.1)
   const workers = size === "light" ? stream.between(1, 3) : stream.between(4, 8)
   const clients = stream.chance(0.7) ? 1 : stream.between(2, 3)
-  const tasks = drawTerms(seed, workers, drawTasks(seed, size, clients, isCalm))
+  const tasks = drawTerms(seed, workers, drawDelays(seed, drawTasks(seed, size, clients, isCalm)))
   const healAt = size === "light" ? stream.between(20, 400) : stream.between(500, 3_000)
   return {
     version: 1,
@@ -102,6 +102,13 @@ const drawTasks = (seed: number, size: Size, clients: number, isCalm: boolean): 
     }
   }
   return tasks
+}
+
+/** How long some of the tasks wait before they are tried again: of half of the cases. */
+const drawDelays = (seed: number, tasks: ReadonlyArray<CaseTask>): ReadonlyArray<CaseTask> => {
+  const stream = new Stream(seed, streams.delays)
+  const delayed = stream.chance(0.5) ? stream.share() : 0
+  return delayed === 0 ? tasks : tasks.map((task) => task.retries > 0 && stream.chance(delayed) ? { ...task, delayMs: stream.between(1, 300) } : task)
 }
 
 /** Where some of the tasks may run, and what they occupy there: of half of the cases. */

@@ -183,12 +183,13 @@ const notKnown = -1 as TaskId // says "nobody needs it", as Register's answer do
 const submitted = (world: World, client: Client, { last, rows }: Extract<Saying, { readonly _tag: "Submit" }>): Event => {
   world.keys.begin()
   const tasks = rows.map(({ dependencies, ref, task }) => {
-    const { id: number, gpus, isolation, on, priority, retries } = world.tasks.get(task)
+    const { delayMs, id: number, gpus, isolation, on, priority, retries } = world.tasks.get(task)
     const code = number % kinds as CodeId // kinds stand for code here
     const ids = dependencies.map((dependency) => client.refs.idOf(dependency)).filter((id) => typeof id === "number")
     const id = world.keys.idFor(world.tasks.keys[task] ?? breaks("commands name what was submitted", `task ${task}`), code)
     client.refs.hold(ref, id)
-    const row = { id, code, args: world.tasks.args[task] ?? nothing, dependencies: ids, priority, retries, isolation }
+    const plain = { id, code, args: world.tasks.args[task] ?? nothing, dependencies: ids, priority, retries, isolation }
+    const row = delayMs === undefined ? plain : { ...plain, rules: { timeoutMs: Infinity, delayMs, factor: 2, maxDelayMs: 1_000 } }
     return gpus === undefined && on === undefined ? row : { ...row, terms: termsOf(gpus, on, world.processes.length) }
   })
   return { _tag: "TasksSubmitted", at: world.now, client: client.id, tasks, last }
@@ -246,6 +247,10 @@ const carry = (world: World, command: Command, out: Out): void => {
       return breaks("equal tasks are no conflict", `task ${command.id} for client ${command.client}`)
     case "ReportRefused":
       return breaks("there is room for every task", `task ${command.id} for client ${command.client}`)
+    case "ReportUnknown":
+      return breaks("nobody asks for a key by its name", `task ${command.id} for client ${command.client}`)
+    case "TellDetachedFailed":
+      return breaks("every task is held", `task ${command.id} failed and nobody may hold it`)
     case "Reply":
       return answered(world, command)
     case "EndWorker": {

@@ -234,7 +234,7 @@ const checkShape = (state: Scheduler.State, task: Scheduler.Task): void => {
   switch (status._tag) {
     case "Waiting": {
       if (!isNeeded) breaks("S15 what nobody needs is let go", `task ${id} waits`)
-      if (IntSet.size(status.waitingOn) === 0) breaks("S4 a waiting task waits for something", `task ${id}`)
+      if (IntSet.size(status.waitingOn) === 0 && Vector.get(state.delays, id) === undefined) breaks("S4 a waiting task waits for something, or for its time", `task ${id}`)
       for (const dependency of dependencies) {
         const is = Vector.get(state.tasks, dependency)?.status._tag
         if (is === "Memory" === IntSet.has(status.waitingOn, dependency)) breaks("S3 a task waits for just what is not in memory", `task ${id} and ${dependency}`)
