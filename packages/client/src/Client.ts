@@ -1,7 +1,6 @@
 /**
  * What a program does its work with: submits tasks, and asks for their results.
  */
-import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -21,7 +20,6 @@ import type { Hashing } from "@skein/transport/Hashing"
 import { asCompleted, type Completed, type Completions, completions } from "./AsCompleted.ts"
 import { type ClientOptions, clientSettings } from "./ClientOptions.ts"
 import { Cluster, type ClusterService, clusterOf, type Manager, MoreClients, unsupported } from "./Cluster.ts"
-import { type Configurable, configured } from "./Configured.ts"
 import { connect } from "./Connection.ts"
 import { explain } from "./Explain.ts"
 import type { CancelOptions, Future } from "./Future.ts"
@@ -139,15 +137,6 @@ export class Client extends Context.Service<Client, ClientService>()("skein/Clie
   /** With neither address nor file: fails with BadAddress, and says to use `layerAuto` or `LocalCluster.layer`. */
   static layer(options: ClientOptions): Layer.Layer<Client, ConnectError> {
     return Layer.provide(layerOn(options), NodePlatform.layer)
-  }
-
-  /**
-   * Where the environment says: SKEIN_SCHEDULER_ADDRESS or SKEIN_SCHEDULER_FILE, and SKEIN_TOKEN. What `options` say wins. With TLS
-   * (SKEIN_TLS_…) it fails with "BadOption": not in this version.
-   */
-  static layerConfig(options: Config.Wrap<Configurable> = {}): Layer.Layer<Client, ConnectError | Config.ConfigError> {
-    const connected = Effect.flatMap(configured(options), (merged) => make(merged))
-    return Layer.provide(Layer.effect(Client, TaskImport.notForTasks(connected)), NodePlatform.layer)
   }
 
   /**

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { ConnectError } from "@skein/protocol/Errors"
-import { badOption, type ClientOptions, NOT_YET } from "./ClientOptions.ts"
+import { badOption, type ClientOptions, NOT_YET } from "@skein/client/ClientOptions"
 
 /** What can be configured. */
 export type Configurable = Pick<ClientOptions, "address" | "schedulerFile" | "name" | "token">
