@@ -74,6 +74,21 @@ describe("skein", () => {
       assert.include(err, "the file is empty; it must hold the cluster's token")
     }), WITHIN)
 
+  it.live("a worker that finds no scheduler within its death timeout ends with 3", () =>
+    Effect.gen(function*() {
+      const nobody = join(yield* folder, "s.sock")
+      const { code, err, out } = yield* said("worker", `unix:${nobody}`, "--death-timeout", "50ms")
+      assert.deepStrictEqual([code, out], [3, ""])
+      assert.match(err, /^✖ SKEIN2001 no scheduler at unix:\S+s\.sock \(.*\)\n {2}fix {2}start one, `skein scheduler`, or correct the address\n$/)
+    }), WITHIN)
+
+  it.effect("a file to run must export a program", () =>
+    Effect.gen(function*() {
+      const data = join(yield* folder, "data.mjs")
+      writeFileSync(data, "export default { n: 1 }\n")
+      yield* refuses(["run", data], `✖ ${data} has no program: its default export is an object\n  fix  export default an Effect that needs Client, Cluster or Scope, or a function that gives one`)
+    }), WITHIN)
+
   it.effect("what belongs to a cluster of one's own is refused beside another's address", () =>
     refuses(["run", "x.ts", "--address", "unix:/x", "--workers", "2"], "✖ --workers is for a cluster of the program's own, and --address or --scheduler-file name another: leave one of them out"), WITHIN)
 
