@@ -118,6 +118,46 @@ describe("values", () => {
     })))
 })
 
+describe("values that are brought", () => {
+  const taking = () => {
+    const taken = new Map<number, Uint8Array>()
+    const store: BulkServer.ServeOptions<never, never>["store"] = ({ id }, value) => Effect.sync(() => void taken.set(id, value))
+    return { taken, store }
+  }
+
+  it.live("arrive whole, under their numbers, whatever their sizes, and over one connection one after the other", () =>
+    live(Effect.gen(function*() {
+      const { store, taken } = taking()
+      const sizes = [0, 1, Bulk.chunkBytes, Bulk.chunkBytes + 1, 10 * Bulk.chunkBytes + 5]
+      const { client, dialled } = yield* bulk({ values: new Map([[9, bytes(17, 9)]]), server: { store } })
+      for (const [id, size] of sizes.entries()) yield* client.put("w", { id, run: 1 }, bytes(size, id))
+      for (const [id, size] of sizes.entries()) assert.strictEqual(Buffer.compare(taken.get(id)!, bytes(size, id)), 0)
+      assert.deepStrictEqual(yield* client.fetch("w", [{ id: 9, run: 1 }]), [Bulk.found(bytes(17, 9))])
+      assert.strictEqual(dialled(), 1)
+    })))
+
+  it.live("are refused by a server that takes none, and by one that has no room for more", () =>
+    live(Effect.gen(function*() {
+      const none = yield* bulk()
+      assert.strictEqual((yield* Effect.flip(none.client.put("w", { id: 1, run: 1 }, bytes(10, 1)))).reason, "Lost")
+      const { store, taken } = taking()
+      const small = yield* bulk({ server: { store, valueLimit: 100 } })
+      assert.strictEqual((yield* Effect.flip(small.client.put("w", { id: 1, run: 1 }, bytes(101, 1)))).reason, "Lost")
+      // What was begun and refused counts no more.
+      yield* small.client.put("w", { id: 2, run: 1 }, bytes(100, 1))
+      yield* small.client.put("w", { id: 3, run: 1 }, bytes(100, 1))
+      assert.deepStrictEqual([...taken.keys()], [2, 3])
+    })))
+
+  it.live("are taken from nobody without the token", () =>
+    live(Effect.gen(function*() {
+      const { store, taken } = taking()
+      const { client } = yield* bulk({ server: { store }, greeting: { ...worker, token: Redacted.make("wrong") } })
+      assert.strictEqual((yield* Effect.flip(client.put("w", { id: 1, run: 1 }, bytes(10, 1)))).reason, "Unauthorized")
+      assert.strictEqual(taken.size, 0)
+    })))
+})
+
 describe("a server", () => {
   it.live("that answers as many questions as it may says it is busy, and answers again afterwards", () =>
     live(Effect.gen(function*() {

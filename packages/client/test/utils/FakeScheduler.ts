@@ -83,6 +83,8 @@ export interface Fake {
 }
 
 export interface FakeOptions extends ClientOptions {
+  /** What the program's modules export, by URL. @default nobody can tell */
+  readonly exports?: (url: string) => Readonly<Record<string, unknown>>
   readonly terminal?: { readonly isTerminal: boolean; readonly columns?: number }
   /** What tells of collected futures. @default `collect` alone */
   readonly collecting?: Collecting
@@ -101,7 +103,7 @@ export const peer = (worker: number, address: string): ClientReport => ({ _tag: 
 export const bytesOf = (value: unknown): Uint8Array => Result.getOrThrow(Value.encode(value))
 
 /** A client, and the scheduler it talks to. */
-export const fake = Effect.fnUntraced(function*({ collecting, files = new Map<string, string>(), terminal = { isTerminal: false }, ...options }: FakeOptions = {}): Effect.fn.Return<Fake, unknown, Scope.Scope> {
+export const fake = Effect.fnUntraced(function*({ collecting, exports, files = new Map<string, string>(), terminal = { isTerminal: false }, ...options }: FakeOptions = {}): Effect.fn.Return<Fake, unknown, Scope.Scope> {
   const network = Memory.makeNetwork()
   const accepted = yield* Deferred.make<FakeScheduler>()
   yield* Session.serve(yield* network.listen("scheduler"), {
@@ -118,6 +120,7 @@ export const fake = Effect.fnUntraced(function*({ collecting, files = new Map<st
     connect: (address) => Effect.succeed(network.connect(address.replace("inproc://", ""))),
     packageAt: (folder) => folder.endsWith("/packages/client/") ? "@skein/client" : undefined,
     readText: (path) => Effect.sync(() => Option.fromUndefinedOr(files.get(path))),
+    ...(exports === undefined ? {} : { exportsOf: (url: string) => Effect.sync(() => exports(url)) }),
     terminal: { isTerminal: terminal.isTerminal, columns: () => terminal.columns ?? 80, write: (text) => Effect.sync(() => void written.push(text)) }
   })
   const client = yield* makeClient(options.schedulerFile === undefined ? { address: "inproc://scheduler", token, ...options } : options).pipe(

@@ -105,6 +105,7 @@ export const gathered = (
   got: ReadonlyArray<Held>,
   ...missing: ReadonlyArray<Named>
 ): Event => ({ _tag: "GatherSucceeded", at: 0, peer: worker(peer), got, missing: missing.map(task) })
+export const received = (...rows: ReadonlyArray<Held>): Event => ({ _tag: "DataReceived", at: 0, rows })
 export const busy = (peer: number): Event => ({ _tag: "GatherBusy", at: 0, peer: worker(peer) })
 export const unreachable = (peer: number): Event => ({ _tag: "GatherFailed", at: 0, peer: worker(peer) })
 export const ticked = (at: number): Event => ({ _tag: "Ticked", at })

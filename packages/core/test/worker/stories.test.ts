@@ -14,6 +14,7 @@ import {
   held,
   holders,
   input,
+  received,
   rejoined,
   Script,
   seceded,
@@ -34,6 +35,29 @@ const story = (title: string, events: ReadonlyArray<Event>, config: Partial<Conf
   })
 
 describe("worker stories", () => {
+  story("scattered data is kept, used, and dropped when it is outdated", [
+    started(),
+    received(held([3, 1])),
+    compute(assignment([7, 2], { dependencies: [input([3, 1], [1])] })),
+    received(held([3, 1])),
+    received(held([3, 0])),
+    succeeded([7, 2]),
+    received(held([3, 4])),
+    free([3, 4])
+  ])
+
+  story("scattered data comes where a body still has its record, or the same is on its way", [
+    started(),
+    compute(assignment([3, 1])),
+    received(held([3, 2])),
+    stopped([3, 1]),
+    compute(assignment([8, 4], { dependencies: [input([5, 3], [2])] })),
+    received(held([5, 3])),
+    gathered(2, [held([5, 3])]),
+    compute(assignment([9, 6])),
+    received(held([9, 6]))
+  ])
+
   story("a task is computed and its result freed", [
     started(),
     compute(assignment([7, 1])),

@@ -3,7 +3,7 @@ import { Effect, Queue, Schema } from "effect"
 import { SchemaBinary } from "effect/encoding"
 import type { RpcGroup } from "effect/rpc"
 import { ClientReportRpcs, ClientRpcs } from "@skein/protocol/ClientRpcs"
-import { CodeRef, RunId } from "@skein/protocol/Ids"
+import { CodeRef, Key, RunId } from "@skein/protocol/Ids"
 import { NannyRpcs } from "@skein/protocol/NannyRpcs"
 import { WorkerRpcs } from "@skein/protocol/WorkerRpcs"
 import * as Duplex from "@skein/transport/Duplex"
@@ -115,6 +115,27 @@ describe("a hostile client", () => {
     }).pipe(Effect.provide(Rig.layer)))
 })
 
+describe("a hostile client that scatters", () => {
+  it.effect("what is no size, under no reference, or too much at once loses its session, and no name is left of it", () =>
+    Effect.gen(function*() {
+      const { rig, seen } = yield* scene()
+      const before = yield* seen
+      const row = { ref: ref(1), key: Key.make("data-1"), digest: noBytes, nbytes: 8 }
+      const rows = [
+        ...bad.filter((n) => n !== 77 && n !== 1.5).flatMap((n) => n === 2 ** 53 ? [] : [[row, { ...row, ref: ref(2), key: Key.make("data-2"), nbytes: n }]]),
+        [row, { ...row, key: Key.make("data-2"), ref: ref(1.5) }],
+        [{ ...row, digest: new Uint8Array(65) }],
+        Array.from({ length: 1_001 }, (_, n) => ({ ...row, ref: ref(n), key: Key.make(`data-${n}`) }))
+      ]
+      for (const wrong of rows) {
+        const evil = yield* Rig.client(rig, "evil")
+        yield* Effect.forkChild(Effect.exit(evil.rpc.Scatter({ rows: wrong, workers: [], broadcast: true })), { startImmediately: true })
+        assert.strictEqual((yield* Rig.endOf(evil.session)).kind, "protocol")
+        assert.deepStrictEqual(yield* seen, before)
+      }
+    }).pipe(Effect.provide(Rig.layer)))
+})
+
 describe("a hostile worker", () => {
   it.effect("that reports numbers which are no runs loses its session, and nothing else happens", () =>
     Effect.gen(function*() {
@@ -202,6 +223,7 @@ describe("a role", () => {
     Retry: { refs: [] },
     Cancel: { refs: [], note: null, force: true },
     Locate: { ref: ref(1) },
+    Scatter: { rows: [], workers: [], broadcast: false },
     AwaitWorkers: { count: 0 },
     Introduce: { id: "evil" },
     Want: { rows: [] },

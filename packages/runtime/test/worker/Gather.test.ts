@@ -16,7 +16,7 @@ const gathering = Effect.gen(function*() {
   const store = DataStore.make()
   const events: Array<Event> = []
   const answer = yield* Deferred.make<ReadonlyArray<Bulk.Answer>, Bulk.BulkFailed>()
-  const client: BulkClient["Service"] = { fetch: () => Deferred.await(answer), idle: () => 0 }
+  const client: BulkClient["Service"] = { fetch: () => Deferred.await(answer), put: () => Effect.void, idle: () => 0 }
   const gather = yield* Gather.make({ store, client, addressOf: () => "unix:/peer", emit: (event) => events.push(event) })
   yield* gather.fetch(peer, [row])
   yield* Effect.yieldNow

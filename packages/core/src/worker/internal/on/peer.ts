@@ -94,8 +94,8 @@ const receiveData = (draft: Draft, { id, run, nbytes }: Held): void => {
   const task = known === undefined ? draft.addTask(id, run, nbytes) : draft.own(known)
   if (task.run < run) supersede(draft, task, run)
   const { _tag } = task.status
-  if (task.run > run || _tag === "Stopping" || _tag === "Flight") {
-    // The scheduler has spoken of a newer run, a body still has the record, or the same is on its way from a peer.
+  if (task.run > run || task.assignment !== undefined || _tag === "Stopping" || _tag === "Flight") {
+    // The scheduler has spoken of a newer run or wants it computed, a body still has the record, or the same is on its way from a peer.
     draft.send({ _tag: "Drop", id, run })
     return draft.send({ _tag: "ReportGone", row: { id, run } })
   }
