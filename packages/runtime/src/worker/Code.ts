@@ -254,10 +254,8 @@ const makeServices = Effect.gen(function*() {
       // By a fiber of the worker's own: the body that is the first may be interrupted, and others wait for the same.
       return yield* Fiber.join(built.get(layer) ?? begin(layer))
     }).pipe(
-      Effect.catchCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.die(unknown({ _tag: "Services", problem: firstLine(Cause.squash(cause)) })))
+      Effect.catchCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.die(unknown({ _tag: "Services", cause: Cause.squash(cause) })))
     )
   }
   return services
 })
-
-const firstLine = (thrown: unknown): string => (thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)).split("\n")[0]!

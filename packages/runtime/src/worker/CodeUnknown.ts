@@ -42,8 +42,8 @@ export type Why =
   | { readonly _tag: "NoLayer"; readonly version: number; readonly known: ReadonlyArray<number>; readonly started: Place | null; readonly failed: ModuleFailed | undefined }
   /** It asks for a thread; `what` of it is had in the worker's process only. */
   | { readonly _tag: "NoThread"; readonly what: string }
-  /** In words. */
-  | { readonly _tag: "Services"; readonly problem: string }
+  /** `cause`: what their layer failed with. */
+  | { readonly _tag: "Services"; readonly cause: unknown }
 
 export const because = (why: Why, of: { readonly task: string; readonly worker: string }): CodeUnknown => {
   const [code, detail] = inWords(why, of.task, of.worker)
@@ -97,7 +97,7 @@ const inWords = (why: Why, task: string, worker: string): Words => {
     case "Services":
       return [codeUnknownCodes.Services, [
         `the services of task "${task}" could not be built on ${worker}`,
-        why.problem,
+        firstLine(why.cause),
         "They are the layer in `services` of its definition, which each worker builds for itself.",
         "fix    see what the layer needs where the worker runs; the next attempt builds it anew"
       ].join("\n  ")]

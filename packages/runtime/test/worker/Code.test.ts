@@ -156,6 +156,11 @@ describe("Code", () => {
       assert.isUndefined(asking.pollUnsafe())
       yield* TestClock.adjust(1)
       assert.strictEqual((yield* Fiber.join(asking))._tag, "CodeUnknown")
+      const late = yield* Effect.forkChild(Effect.flip(code.body({ ...define({ name: "late", module: pendingUrl, text: "" }), text: null })), { startImmediately: true })
+      yield* TestClock.adjust(500)
+      assert.strictEqual((yield* Fiber.join(late)).message, `SKEIN1002 w0 does not know task "late"
+  It is still importing pending.ts, which has not made the task so far.
+  fix    define "late" before whatever takes so long there`)
     }).pipe(Effect.provide(Live)))
 
   it.effect("lets values travel under the name of their task's codec", () =>

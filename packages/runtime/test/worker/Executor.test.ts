@@ -166,7 +166,7 @@ describe("Executor", () => {
       const { execute, next } = yield* make(() => 1)
       yield* execute({ code: 2 })
       const reason = reasonOf(yield* next)
-      assert.match(String(reason.message), /SKEIN1002/)
+      assert.match(String(reason.message), /did not run: w0 does not know task "k.*"\n  The text that came with it is of no use: the scheduler has not said what code 2 is/)
     }))
 
   it.effect("reports a body that interrupted itself, and is not stopped by it", () =>
