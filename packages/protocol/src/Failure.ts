@@ -55,11 +55,15 @@ export class TaskDefect extends Schema.TaggedError<TaskDefect>()("TaskDefect", {
 /** `by`: the name of the client that cancelled it, `note`: what it said. */
 export class TaskCancelled extends Schema.TaggedError<TaskCancelled>()("TaskCancelled", {
   by: Schema.String,
-  note: Schema.Option(Schema.String)
+  note: Schema.Option(Schema.String),
+  /** Since 1970, by the scheduler's clock. */
+  atMs: Schema.optionalKey(Schema.Number)
 }) {
   override get message() {
+    // The time and not how long ago that is: a text may be read long after it was written.
+    const when = this.atMs === undefined ? "" : ` at ${timeOf(this.atMs)}`
     const note = Option.match(this.note, { onNone: () => "", onSome: (text) => `: "${text}"` })
-    return `was cancelled by client "${this.by}"${note}\n  fix  submit it again, or \`future.retry\``
+    return `was cancelled by client "${this.by}"${when}${note}\n  fix  submit it again, or \`future.retry\``
   }
 }
 
@@ -209,7 +213,7 @@ export const Failure = Schema.TaggedUnion({
   /** The body failed or threw, or its result cannot travel; `encodeRaised` wrote it. `before`: the attempts that came before, if there were any. */
   Raised: { body: Schema.Uint8Array, before: Schema.optionalKey(Schema.Array(Attempt)) },
   /** `by`: the client's name. */
-  Cancelled: { by: Schema.String, note: Schema.NullOr(Schema.String) },
+  Cancelled: { by: Schema.String, note: Schema.NullOr(Schema.String), atMs: Schema.optionalKey(Schema.Number) },
   /** `attempt`: the number of the last, of which not all may be remembered. */
   Killed: { ...attempts, attempt: Schema.optionalKey(Schema.Number) },
   TimedOut: { limitMs: Schema.Number, ...attempts, attempt: Schema.optionalKey(Schema.Number) },
@@ -233,6 +237,9 @@ const codeUnknown = (thrown: unknown): { readonly code: string; readonly detail:
   const [, code, detail] = thrown instanceof Error && thrown.name === "CodeUnknown" ? /^(SKEIN\d{4}) ([^]*)$/.exec(thrown.message) ?? [] : []
   return code === undefined || detail === undefined ? undefined : { code, detail }
 }
+
+/** A time of the day, as it is everywhere at once; none for what is no time. */
+const timeOf = (atMs: number): string => Number.isFinite(atMs) && Math.abs(atMs) < 8e15 ? `${new Date(atMs).toISOString().slice(11, 19)} UTC` : "an unknown time"
 
 const describeThrown = (thrown: unknown): string =>
   thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : typeof thrown === "string" ? thrown : JSON.stringify(thrown) ?? String(thrown)

@@ -78,7 +78,11 @@ export const decodeFailure = (failure: Failure, at: RaisedAt): Cause.Cause<unkno
     case "Raised":
       return decodeRaised(failure.body, at, failure.before ?? [])
     case "Cancelled":
-      return error(new TaskCancelled({ by: failure.by, note: Option.fromNullishOr(failure.note) }))
+      return error(new TaskCancelled({
+        by: failure.by,
+        note: Option.fromNullishOr(failure.note),
+        ...(failure.atMs === undefined ? {} : { atMs: failure.atMs })
+      }))
     case "Killed":
       return error(new KilledWorker({ attempts: failure.attempts }), lastOf(failure))
     case "TimedOut":

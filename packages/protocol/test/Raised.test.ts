@@ -89,6 +89,7 @@ describe("what the cluster did", () => {
   const attempt = { worker: "w-1", startedAtMs: 0, endedAtMs: 10, ended: "signal" as const, detail: "SIGKILL", peakMemoryBytes: Option.some(2 ** 20), logTail: ["x"] }
   const cases: ReadonlyArray<readonly [failure: Failure, code: string, text: RegExp]> = [
     [{ _tag: "Cancelled", by: "etl", note: "superseded" }, "SKEIN3003", /cancelled by client "etl": "superseded"/],
+    [{ _tag: "Cancelled", by: "etl", note: null, atMs: 1_000_000_000_000 }, "SKEIN3003", /cancelled by client "etl" at 01:46:40 UTC\n/],
     [{ _tag: "Killed", attempts: [attempt, attempt] }, "SKEIN3002", /stopped after 2 attempts[^]*w-1 +10 ms +SIGKILL +1 MiB/],
     [{ _tag: "TimedOut", limitMs: 1500, attempts: [] }, "SKEIN3005", /longer than its limit of 1s/],
     [{ _tag: "Unrunnable", wanted: "{ GPU: 1 }", offers: ["w-1 {}"] }, "SKEIN3001", /offers \{ GPU: 1 \}/],

@@ -229,7 +229,7 @@ describe("Scheduler", () => {
       yield* worker.rpc.Report({ segments: [{ _tag: "Stopped", rows: [stop!] }] })
       assert.deepStrictEqual(yield* Fiber.join(asking), ["already-done", "cancelled"])
       const { rows: [news] } = yield* client.next("Erred")
-      assert.deepStrictEqual(news!.failure, { _tag: "Cancelled", by: "client", note: "enough" })
+      assert.deepStrictEqual(news!.failure, { _tag: "Cancelled", by: "client", note: "enough", atMs: 0 })
     }).pipe(Effect.provide(Rig.layer)))
 
   it.effect("answers who waits for workers when there are enough, and forgets who gave up", () =>

@@ -34,7 +34,7 @@ const mistakes = (it: Vitest.MethodsNonLive<Client | Cluster>) => {
           "  at [\"connection\"][\"open\"]: a function (open) has no encoding\n" +
           "  Results are stored and may be moved between workers, so they must be data.\n" +
           "  fix 1  return what you need from it\n" +
-          "  fix 2  add a Schema: `Task.make(name, { success })` or `Task.fn(name, body, { success })`"
+          "  fix 2  add a Schema: `Task.make(name, { success })` or `Task.fn(name, body, { success })`; of a class, `Portable.register(TheClass, schema)`"
       )
     }))
 
@@ -114,8 +114,8 @@ const mistakes = (it: Vitest.MethodsNonLive<Client | Cluster>) => {
         yield* future.cancel(note === undefined ? {} : { note })
         const by = nameOf(client)
         assert.strictEqual(
-          yield* textOf(future.result),
-          `SKEIN3003 ${future.key} was cancelled by client "${by}"${note === undefined ? "" : `: "${note}"`}\n  fix  submit it again, or \`future.retry\``
+          (yield* textOf(future.result)).replace(/at \d\d:\d\d:\d\d UTC/, "at HH:MM:SS UTC"),
+          `SKEIN3003 ${future.key} was cancelled by client "${by}" at HH:MM:SS UTC${note === undefined ? "" : `: "${note}"`}\n  fix  submit it again, or \`future.retry\``
         )
       }
     }))

@@ -31,7 +31,7 @@ export const onRestartAsked = (draft: Draft, event: Of<"RestartAsked">): void =>
     if (task.status._tag === "Memory") inMemory.push(task.id)
     else if (isUnderWay(task)) underWay.push(task.id)
   })
-  const failure = { _tag: "Cancelled", by: client.name, note: RESTARTED } as const
+  const failure = { _tag: "Cancelled", by: client.name, note: RESTARTED, atMs: draft.at } as const
   // What is under way first: a result may go once nothing that was given to a worker needs it.
   for (const id of underWay) transition(draft, id, { _tag: "Erred", failure, origin: id, stop: true })
   for (const id of inMemory) {

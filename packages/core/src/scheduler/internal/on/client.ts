@@ -118,7 +118,7 @@ export const onCancelAsked = (draft: Draft, event: Of<"CancelAsked">): void => {
   const isShared = event.force ? () => false : makeIsShared(draft, client.id)
   // Decided before anything is done, for cancelling one of them fails those that depend on it.
   const outcomes = event.ids.map((id) => outcomeOf(draft, id, isShared))
-  const failure = { _tag: "Cancelled", by: client.name, note: event.note } as const
+  const failure = { _tag: "Cancelled", by: client.name, note: event.note, atMs: draft.at } as const
   const asked: Array<Task> = []
   event.ids.forEach((id, at) => {
     const task = draft.task(id)
