@@ -6,8 +6,9 @@ import { Client } from "@skein/client"
 import { Scheduler, type SchedulerOptions, Worker, type WorkerLayerOptions } from "@skein/cluster"
 import { ConnectError } from "@skein/protocol/Errors"
 import { TaskError } from "@skein/protocol/Failure"
+import { Task } from "@skein/protocol/Task"
 import * as Tcp from "@skein/transport/node/Tcp"
-import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Redacted, Scope, Stream } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Redacted, Schema, Scope, Stream } from "effect"
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -29,6 +30,10 @@ const notJoined = (options: object) => Effect.flip(Effect.scoped(Layer.build(Wor
 const beside = Layer.unwrap(Effect.map(Scheduler, ({ address }) => Client.layer({ address })))
 const one = { threads: 1, fibers: 2, memoryLimit: null } as const
 
+class Factor extends Context.Service<Factor, number>()("test/Factor") {}
+const Times = Task.make("PartsTimes", { payload: { n: Schema.Number }, success: Schema.Number })
+const TimesLive = Times.toLayer(Effect.map(Factor, (factor) => ({ n }: { readonly n: number }) => Effect.succeed(n * factor)))
+
 describe("Scheduler.layer and Worker.layerHere", () => {
   for (const protocol of ["inproc", "unix", "tcp"] as const) {
     it.live(`are a cluster of one program, over ${protocol} (test_local.py::test_transports_${protocol})`, () =>
@@ -47,6 +52,15 @@ describe("Scheduler.layer and Worker.layerHere", () => {
         ))
       ), WITHIN)
   }
+
+  it.live("build the layer of tasks that the worker is given, in the surroundings of the program", () =>
+    Effect.gen(function*() {
+      const client = yield* Client
+      assert.strictEqual(yield* resultOf(client.submit(Times, { n: 6 })), 42)
+    }).pipe(
+      Effect.provide(Layer.provideMerge(Layer.merge(Worker.layerHere({ ...one, tasks: TimesLive }), beside), Scheduler.layer({ protocol: "inproc" }))),
+      Effect.provideService(Factor, 7)
+    ), WITHIN)
 
   it.live("hold the scheduler to what it is told: one death is enough where none is allowed (test_scheduler.py::test_allowed_failures_config)", () =>
     Effect.gen(function*() {
