@@ -46,7 +46,7 @@ export const texts: Readonly<Record<string, string>> = {
   SKEIN1012: submit(new Errors.ClientClosed()),
   SKEIN1013: submit(new Errors.BadOption({ option: "priority", expected: "a number" })),
   SKEIN1014: Errors.AwaitedInBatch.of("load-55aa").message,
-  SKEIN1015: unknown("save", { _tag: "Services", problem: "NoDb: the database does not answer" }),
+  SKEIN1015: unknown("save", { _tag: "Services", cause: new TypeError("the database has no name") }),
   SKEIN1016: submit(new Errors.Unreachable({ values: 3, detail: "Could not exchange values with tcp://10.0.0.7:40211 (Connect): connect EHOSTUNREACH 10.0.0.7:40211" })),
   SKEIN2001: connect("Refused", "tcp://127.0.0.1:8786", "nothing listens there, 8 tries in 30 s"),
   SKEIN2002: connect("Tls", scheduler),

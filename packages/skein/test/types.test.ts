@@ -12,7 +12,7 @@ const program = (path: string) =>
   readFileSync(path, "utf8").split("\n").filter((line) => !/^\/\/ (Imports "skein"|A copy of)/.test(line)).join("\n").replace("\"../api.ts\"", "\"skein\"")
 
 describe("the design's", () => {
-  for (const name of ["examples/tasks.ts", "examples/futures.ts", "types/core.ts"]) {
+  for (const name of ["examples/tasks.ts", "examples/futures.ts", "types/core.ts", "examples/local.ts"]) {
     it.skipIf(!existsSync(design))(`${name} is checked word for word`, () => {
       assert.strictEqual(program(resolve(import.meta.dirname, "types", name.split("/")[1]!)), program(resolve(design, name)))
     })
