@@ -154,6 +154,10 @@ describe("a function is refused", () => {
       refused("its text is not its own", "Bodies made by Effect.fn all have the same text, so it cannot travel.", module))
   })
 
+  it("as anything is that is no task at all", () => {
+    assert.strictEqual(refusal(new Counter()), "the option `task` is not valid: expected a function, a task made by Task.fn, or one made by Task.make\n  fix  change or remove it")
+  })
+
   it("if it needs its module, and nobody knows that", () => {
     assert.include(refusal(homeless("lost", Effect.fn(function*(n: number) { return yield* Effect.succeed(n) }))), "its text is not its own\n")
     assert.strictEqual(refusal(homeless("typed", (n: number) => n, { success: Schema.Number })), `cannot send this function to a worker: nobody knows the module of task "typed"

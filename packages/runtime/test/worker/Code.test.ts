@@ -18,12 +18,16 @@ import { ModuleFailed, Modules } from "@skein/runtime/worker/Modules"
 import { inThread as asInThread } from "@skein/runtime/worker/ThreadCode"
 import * as NodeModules from "@skein/runtime/worker/node/NodeModules"
 import * as ThreadCode from "@skein/runtime/worker/ThreadCode"
+import { decodeFailure } from "@skein/protocol/Raised"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import * as otherTasks from "./fixtures/otherTasks.ts"
@@ -188,6 +192,19 @@ describe("Code", () => {
       assert.deepStrictEqual(tasks.built, { times: before.times + 1, released: before.released + 1 })
     }).pipe(Effect.provide(Live)))
 
+  it.effect("builds no exported layer that starts a cluster, and warns of none", () =>
+    Effect.gen(function*() {
+      const logged: Array<string> = []
+      const logger = Logger.make<unknown, void>(({ logLevel, message }) => void logged.push(`${logLevel} ${String(message)}`))
+      yield* Effect.gen(function*() {
+        const code = yield* make({ tasks: [new URL("./fixtures/otherTasks.ts", import.meta.url).href] })
+        yield* code.settled
+        assert.strictEqual(yield* run(code, defOf(otherTasks.plusOne, { text: null }), 1), 2.5)
+      }).pipe(Effect.provide(Logger.layer([logger])), Effect.provideService(References.MinimumLogLevel, "Debug"))
+      assert.deepStrictEqual(logged.filter((line) => !/^Debug .*the layer "ClusterLive" of .* starts a cluster or a client of one, and is not built here/.test(line)), [])
+      assert.strictEqual(logged.length, 1)
+    }).pipe(Effect.provide(Live)))
+
   it.effect("refuses a payload that is not what the contract takes", () =>
     Effect.gen(function*() {
       const code = yield* make({ tasks: [tasksUrl] })
@@ -316,6 +333,10 @@ describe("Code", () => {
   starts.ts:9 starts a cluster; what comes after it is not reached on workers.
   fix 1  define "late" above line 9
   fix 2  move tasks to tasks.ts and import them`)
+      // Nor by a thread, which imports the module in its turn.
+      const inVain = yield* inThread({ ...define({ name: "late", module: url, text: "" }), moduleFirst: true })
+      const cause = decodeFailure({ _tag: "Raised", body: (inVain as { readonly failure: Uint8Array }).failure }, { key: "late-1", task: "late" })
+      assert.match(String(Cause.squash(cause)), /SKEIN4001 late-1 did not run: w0 imported starts\.ts for task "late" and did not find it\n/)
       // Its exports are never reached, and so no layer among them.
       assert.strictEqual((yield* Effect.flip(code.body(contract(1)))).message, `SKEIN1002 w0 does not know task "Fetch" (version 1)
   It knows no layer of it.
