@@ -146,6 +146,8 @@ export interface Amount {
 /** What tasks demand of their worker besides a slot. Tasks that demand the same share one, for where one of them finds no place no other does. */
 export interface Demand {
   readonly id: number
+  /** Of all that follows up to `allowOthers`. */
+  readonly hash: number
   readonly isolation: Isolation
   /** What each occupies on its worker, by name. */
   readonly amounts: ReadonlyArray<Amount>

@@ -60,14 +60,27 @@ const demandOf = (draft: Draft, isolation: NewTask["isolation"], terms: Terms): 
   if (amounts.length === 0 && terms.workers.length === 0) return undefined
   const workers = [...new Set(terms.workers)].sort()
   const allowOthers = terms.allowOtherWorkers && workers.length > 0
-  for (const known of Vector.values(draft.state.demands)) {
+  const hash = hashOf([isolation, allowOthers ? "or others" : "", ...amounts.map(({ name, thousandths }) => `${name}=${thousandths}`), ...workers])
+  let known: Demand | undefined
+  Vector.forEach(draft.state.demands, (demand) => {
     if (
-      known.isolation === isolation && known.allowOthers === allowOthers && areSame(known.workers, workers) &&
-      known.amounts.length === amounts.length && known.amounts.every((amount, at) => isSame(amount, amounts[at]))
-    ) return known
-  }
-  const added = draft.addDemand({ isolation, amounts, workers, allowOthers, tasks: 0, queue: Ranked.empty(), eligible: IntSet.empty() })
+      demand.hash === hash && demand.isolation === isolation && demand.allowOthers === allowOthers && areSame(demand.workers, workers) &&
+      demand.amounts.length === amounts.length && demand.amounts.every((amount, at) => isSame(amount, amounts[at]))
+    ) known = demand
+  })
+  if (known !== undefined) return known
+  const added = draft.addDemand({ hash, isolation, amounts, workers, allowOthers, tasks: 0, queue: Ranked.empty(), eligible: IntSet.empty() })
   return chooseEligible(draft, added)
+}
+
+/** There may be thousands of demands, and their texts may be long: those that differ are told apart at a glance (FNV-1a). */
+const hashOf = (texts: ReadonlyArray<string>): number => {
+  let hash = 0x811c9dc5
+  for (const text of texts) {
+    for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
+    hash = Math.imul(hash ^ 0x1_0000, 0x01000193)
+  }
+  return hash >>> 0
 }
 
 /** One task less has this demand; nothing of it is kept after the last. */
@@ -88,7 +101,8 @@ export const admit = (draft: Draft, worker: Worker): void => {
   if (draft.state.demands.size === 0) return
   Vector.forEach(draft.state.demands, (demand) => {
     if (!offersEnough(worker, demand)) return
-    const hasWished = IntSet.some(demand.eligible, (id) => isWished(draft.worker(id), demand))
+    // Those who are eligible are all wished for, or all others.
+    const hasWished = isWished(draft.worker(IntSet.min(demand.eligible) ?? nobody), demand)
     if (isWished(worker, demand)) {
       const edited = draft.editDemand(demand)
       edited.eligible = IntSet.add(hasWished ? edited.eligible : IntSet.empty(), draft.owner, worker.id)
@@ -164,6 +178,9 @@ const change = (worker: EditedWorker, amounts: ReadonlyArray<Amount>, by: 1 | -1
   }
   worker.occupied = occupied
 }
+
+/** No id. */
+const nobody = -1
 
 const placeOf = ({ offers }: Pick<Worker, "offers">, name: string): number => offers.findIndex((offer) => offer.name === name)
 

@@ -6,9 +6,9 @@
  * it needs, only its line waits, and others may go on.
  *
  * What needs much must not wait for ever because what needs little always finds
- * some: so a line that waits for a resource has it reserved on one worker, where
- * the least is missing, and nothing that comes later in the order gets any of it
- * there. Tasks elsewhere, and of other resources, go on.
+ * some: so the first few lines that wait for a resource have it reserved on one
+ * worker each, where the least is missing, and nothing that comes later in the
+ * order gets any of it there. Tasks elsewhere, and of other resources, go on.
  *
  * In Dask tasks wait for resources at a worker, in one queue, where the first
  * keeps out all others.
@@ -28,12 +28,30 @@ export interface Line {
   /** What has become ready, in order; before `at` it has been placed. */
   readonly ready: Array<Task>
   at: number
-  /** No worker has what they need. */
+  /** The first in the line. */
+  head: Task | undefined
+  /** No worker has what they need, and none will have it before the event is over. */
   isBlocked: boolean
 }
 
-/** Resources that are kept free on a worker for a line that waits. */
-export type Reserved = Map<WorkerId, Set<string>>
+/** The lines of one isolation, while they are gone through. */
+export interface Lines {
+  readonly lines: ReadonlyArray<Line>
+  /** The first few that wait for resources, the first first. */
+  readonly waiting: Array<Waiting>
+  /** The most that is free of each resource on a worker with room; undefined: not known any more. */
+  mostFree: ReadonlyMap<string, number> | undefined
+}
+
+interface Waiting {
+  readonly head: Task
+  readonly demand: Demand
+  /** Where resources are reserved for it, once that has been asked; null: nowhere. */
+  worker: WorkerId | null | undefined
+}
+
+/** Lines for which resources are reserved at a time: those behind them have their turn when they are gone. */
+const RESERVING = 4
 
 /** Higher priority first, then lower rank. */
 export const compare = (a: Task, b: Task): number => b.priority - a.priority || a.rank - b.rank
@@ -42,7 +60,7 @@ export const compare = (a: Task, b: Task): number => b.priority - a.priority || 
 export const linesOf = (draft: Draft, ready: ReadonlyArray<Task>): ReadonlyArray<Line> => {
   const lines = new Map<number, Line>()
   const add = ({ id, isolation }: Demand): Line => {
-    const line: Line = { demand: id, isolation, ready: [], at: 0, isBlocked: false }
+    const line: Line = { demand: id, isolation, ready: [], at: 0, head: undefined, isBlocked: false }
     lines.set(id, line)
     return line
   }
@@ -53,8 +71,12 @@ export const linesOf = (draft: Draft, ready: ReadonlyArray<Task>): ReadonlyArray
     const demand = draft.demand(task.demand ?? -1)
     if (demand !== undefined) (lines.get(demand.id) ?? add(demand)).ready.push(task)
   }
-  for (const { ready } of lines.values()) if (ready.length > 1) ready.sort(compare)
-  return [...lines.values()]
+  const all = [...lines.values()]
+  for (const line of all) {
+    if (line.ready.length > 1) line.ready.sort(compare)
+    line.head = headOf(draft, line)
+  }
+  return all
 }
 
 /** Whether no worker connected may run these tasks; then there is no line any more. */
@@ -68,49 +90,103 @@ export const dissolve = (draft: Draft, { demand: id, ready }: Line): boolean => 
 
 const toNoWorker = { _tag: "NoWorker" } as const
 
-/** The first in the line, unless the line has to wait. */
-export const headOf = (draft: Draft, { at, demand, isBlocked, ready }: Line): Task | undefined => {
-  if (isBlocked) return undefined
+/** The line whose first goes before all others, and before `next`, and may find a worker; undefined: there is none. */
+export const firstLine = (draft: Draft, lines: Lines, next: Task | undefined): Line | undefined => {
+  let best: Line | undefined
+  let before = next
+  for (const line of lines.lines) {
+    const { head } = line
+    if (line.isBlocked || head === undefined || (before !== undefined && compare(head, before) >= 0)) continue
+    if (!mayStart(draft, lines, line)) {
+      block(draft, lines, line)
+      continue
+    }
+    best = line
+    before = head
+  }
+  return best
+}
+
+/** The first of the line has been given to a worker. */
+export const advance = (draft: Draft, lines: Lines, line: Line): void => {
+  if (line.ready[line.at]?.id === line.head?.id) line.at++
+  line.head = headOf(draft, line)
+  lines.mostFree = undefined
+}
+
+/** No worker has what the line needs. Resources are reserved for it, if it waits for some and is one of the first. */
+export const block = (draft: Draft, { waiting }: Lines, line: Line): void => {
+  line.isBlocked = true
+  const { head } = line
+  const demand = draft.demand(line.demand)
+  if (head === undefined || demand === undefined || demand.amounts.length === 0) return
+  const at = waiting.findIndex((other) => compare(head, other.head) < 0)
+  waiting.splice(at < 0 ? waiting.length : at, 0, { head, demand, worker: undefined })
+  if (waiting.length > RESERVING) waiting.pop()
+}
+
+const headOf = (draft: Draft, { at, demand, ready }: Line): Task | undefined => {
   const queue = draft.demand(demand)?.queue
   const queued = queue === undefined || queue.size === 0 ? undefined : draft.task(Ranked.first(queue) ?? noTask)
   const first = ready[at]
   return first === undefined || (queued !== undefined && compare(queued, first) < 0) ? queued : first
 }
 
-/** The workers that have room, and free what a task in this line needs. */
-export const workersFor = (draft: Draft, line: Line, reserved: Reserved): IntSet.IntSet<WorkerId> => {
+/** Whether there may be a worker for the line, by what can be seen without looking at each: there may be thousands of lines. */
+const mayStart = (draft: Draft, lines: Lines, { demand: id, isolation }: Line): boolean => {
+  const demand = draft.demand(id)
+  if (demand === undefined) return false
+  const { open } = draft.pool(isolation)
+  if (demand.amounts.length > 0) {
+    const free = lines.mostFree ??= mostFreeOn(draft, open)
+    if (demand.amounts.some(({ name, thousandths }) => thousandths > (free.get(name) ?? 0))) return false
+  }
+  return IntSet.some(demand.eligible, (worker) => IntSet.has(open, worker))
+}
+
+const mostFreeOn = (draft: Draft, open: IntSet.IntSet<WorkerId>): ReadonlyMap<string, number> => {
+  const most = new Map<string, number>()
+  IntSet.forEach(open, (id) => {
+    const worker = draft.worker(id)
+    if (worker === undefined || worker.offers.length === 0) return
+    worker.offers.forEach(({ name, thousandths }, at) =>
+      void most.set(name, Math.max(most.get(name) ?? 0, thousandths - (worker.occupied[at] ?? 0))))
+  })
+  return most
+}
+
+/** The workers that have room, and free what the first of this line needs, apart from what is reserved for those before it. */
+export const workersFor = (draft: Draft, { waiting }: Lines, { demand: id, head, isolation }: Line): IntSet.IntSet<WorkerId> => {
   let found = IntSet.empty<WorkerId>()
-  const demand = draft.demand(line.demand)
-  if (demand === undefined) return found
-  const { open } = draft.pool(line.isolation)
+  const demand = draft.demand(id)
+  if (demand === undefined || head === undefined) return found
+  const reserved = new Set<WorkerId>()
+  for (const other of waiting) {
+    if (compare(other.head, head) > 0 || !overlap(other.demand, demand)) continue
+    if (other.worker === undefined) other.worker = leastMissing(draft, other.demand)
+    if (other.worker !== null) reserved.add(other.worker)
+  }
+  const { open } = draft.pool(isolation)
   IntSet.forEach(demand.eligible, (id) => {
     const worker = IntSet.has(open, id) ? draft.worker(id) : undefined
-    if (worker !== undefined && hasFree(worker, demand) && !isReserved(reserved.get(id), demand)) found = IntSet.add(found, draft.owner, id)
+    if (worker !== undefined && hasFree(worker, demand) && !reserved.has(id)) found = IntSet.add(found, draft.owner, id)
   })
   return found
 }
 
-const isReserved = (names: ReadonlySet<string> | undefined, { amounts }: Demand): boolean =>
-  names !== undefined && amounts.some(({ name }) => names.has(name))
+const overlap = (a: Demand, b: Demand): boolean => a.amounts.some(({ name }) => b.amounts.some((other) => other.name === name))
 
-/** The line has to wait: for room, or for resources, which are then reserved for it. */
-export const block = (draft: Draft, line: Line, reserved: Reserved): void => {
-  line.isBlocked = true
-  const demand = draft.demand(line.demand)
-  if (demand === undefined || demand.amounts.length === 0) return
-  let best: WorkerId | undefined
+/** Where the least is missing; null where nothing is: there it waits for room, and is the first to get it. */
+const leastMissing = (draft: Draft, demand: Demand): WorkerId | null => {
+  let best: WorkerId | null = null
   let least = Infinity
   IntSet.forEach(demand.eligible, (id) => {
     const missing = missingOn(draft, id, demand)
     if (missing >= least) return
-    best = id
+    best = missing === 0 ? null : id
     least = missing
   })
-  // Where nothing is missing it waits for room, and is the first to get it.
-  if (best === undefined || least === 0) return
-  const names = reserved.get(best) ?? new Set()
-  for (const { name } of demand.amounts) names.add(name)
-  reserved.set(best, names)
+  return best
 }
 
 /** The part of the resource most lacking that is missing on the worker; 0: nothing. */

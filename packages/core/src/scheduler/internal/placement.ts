@@ -23,7 +23,7 @@ import type { Draft } from "./draft.ts"
 import { isReadyToPlace } from "./delays.ts"
 import { distinctDependencies, missingBytes } from "./estimates.ts"
 import { waitMs } from "./load.ts"
-import { block, compare, dissolve, headOf, type Line, linesOf, type Reserved, workersFor } from "./lines.ts"
+import { advance, block, compare, dissolve, firstLine, type Line, type Lines, linesOf, workersFor } from "./lines.ts"
 import { transition } from "./transition.ts"
 
 type Workers = IntSet.IntSet<WorkerId>
@@ -65,13 +65,13 @@ const placeIn = (draft: Draft, isolation: Isolation, ready: Array<Task>, allLine
   const lines = allLines.length === 0 ? noLines : allLines.filter((line) => line.isolation === isolation && !dissolve(draft, line))
   if (pool.slots === 0) return
   if (ready.length > 1) ready.sort(compare)
-  const reserved: Reserved = new Map()
+  const standing: Lines = { lines, waiting: [], mostFree: undefined }
   let at = 0
   while (IntSet.size(pool.open) > 0) {
     const candidate = ready[at]
     const queued = pool.queue.size === 0 ? undefined : draft.task(Ranked.first(pool.queue) ?? noTask)
     const next = candidate === undefined || (queued !== undefined && compare(queued, candidate) < 0) ? queued : candidate
-    if (lines.length > 0 && placeDemanding(draft, lines, next, reserved)) continue
+    if (lines.length > 0 && placeDemanding(draft, standing, next)) continue
     if (next === undefined) break
     const worker = choose(draft, next, pool.open)
     if (worker === undefined) break
@@ -95,22 +95,15 @@ const queueRest = (draft: Draft, ready: ReadonlyArray<Task>, from: number): void
  * Of the tasks that demand something of their worker, gives the first in the lines to one, if it goes before `next` and there is
  * one for it; or has its line wait. False if there is none that goes before.
  */
-const placeDemanding = (draft: Draft, lines: ReadonlyArray<Line>, next: Task | undefined, reserved: Reserved): boolean => {
-  let line: Line | undefined
-  let task = next
-  for (const other of lines) {
-    const head = headOf(draft, other)
-    if (head === undefined || (task !== undefined && compare(head, task) >= 0)) continue
-    task = head
-    line = other
-  }
-  if (line === undefined || task === undefined) return false
-  const fitting = workersFor(draft, line, reserved)
-  const worker = IntSet.size(fitting) === 0 ? undefined : choose(draft, task, fitting)
-  if (worker === undefined) block(draft, line, reserved)
+const placeDemanding = (draft: Draft, lines: Lines, next: Task | undefined): boolean => {
+  const line = firstLine(draft, lines, next)
+  if (line?.head === undefined) return false
+  const fitting = workersFor(draft, lines, line)
+  const worker = IntSet.size(fitting) === 0 ? undefined : choose(draft, line.head, fitting)
+  if (worker === undefined) block(draft, lines, line)
   else {
-    if (line.ready[line.at] === task) line.at++
-    transition(draft, task.id, { _tag: "Processing", worker })
+    transition(draft, line.head.id, { _tag: "Processing", worker })
+    advance(draft, lines, line)
   }
   return true
 }
