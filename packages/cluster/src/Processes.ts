@@ -58,10 +58,12 @@ export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<P
   const speaking = Effect.orDie(line.run({ name: plan.name, address, token, timeoutMs: 30_000, endProcess: workers.endProcess, logs: workers.logs }))
   yield* Effect.forkScoped(supervised({ id: "nanny line", start: speaking, restart: "transient" }, 0))
   // The scheduler's own failure says more than that of the workers that cannot find it.
-  yield* Effect.raceFirst(
+  yield* Effect.raceAllFirst([
     Effect.andThen(workers.scale(plan.workers), Effect.asVoid(whenReady(scheduler))),
-    Effect.andThen(scheduler.awaitStatus(({ _tag }) => _tag === "GivenUp"), Effect.asVoid(whenReady(scheduler)))
-  )
+    Effect.andThen(scheduler.awaitStatus(({ _tag }) => _tag === "GivenUp"), Effect.asVoid(whenReady(scheduler))),
+    // With a short `idleTimeout` it may end again before the workers have come.
+    Effect.andThen(whenReady(scheduler), Effect.andThen(scheduler.awaitStatus(({ _tag }) => _tag === "Stopped"), ClusterError.because("WorkersFailed", { detail: "the scheduler has ended" })))
+  ])
   if (plan.scheduler.schedulerFile !== undefined) yield* files.keepFile(plan.scheduler.schedulerFile, SchedulerFile.format(address, token))
   yield* log.add(`${plan.name}: ${plan.workers} workers and the scheduler are up at ${address}`)
   const gone = Effect.asVoid(scheduler.awaitStatus(({ _tag }) => _tag === "GivenUp" || _tag === "Stopped"))

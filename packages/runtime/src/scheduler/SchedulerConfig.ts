@@ -38,7 +38,7 @@ export const SchedulerConfig = Schema.Struct({
   allowedFailures: withDefault(Count, 3),
   /** A peer that is connected but silent for so long has lost its connection, whose session it may then resume. @default 300000 */
   workerTtlMs: withDefault(Millis, 300_000),
-  /** After so long without work it ends itself, also while clients are connected; null: never. @default none */
+  /** After so long without work it ends itself, also while clients are connected; half a minute at least until the first has come. null: never. @default none */
   idleTimeoutMs: withDefault(Schema.NullOr(Millis), null),
   /** Tasks that no connected worker can run for so long fail with `NoEligibleWorker`; null: they wait. @default none */
   noWorkersTimeoutMs: withDefault(Schema.NullOr(Millis), null),

@@ -86,6 +86,16 @@ describe("the scheduler's tree", () => {
       assert.strictEqual((yield* Rig.endOf(client.session)).kind, "closed")
     }).pipe(Effect.provide(Rig.layer)))
 
+  it.effect("waits half a minute for somebody to come, if it may not be idle for as long", () =>
+    Effect.gen(function*() {
+      const rig = yield* Rig.start({ idleTimeoutMs: 500 })
+      const ended = yield* Effect.forkChild(rig.tree.ended, { startImmediately: true })
+      yield* TestClock.adjust("29 seconds")
+      assert.isUndefined(ended.pollUnsafe())
+      yield* TestClock.adjust("2 seconds")
+      assert.isTrue(Exit.isSuccess(yield* Fiber.await(ended)))
+    }).pipe(Effect.provide(Rig.layer)))
+
   it.effect("closes its sessions in good order when it is stopped", () =>
     Effect.gen(function*() {
       const theirs = yield* Effect.scope
