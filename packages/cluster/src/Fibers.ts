@@ -27,6 +27,7 @@ import { Hashing } from "@skein/transport/Hashing"
 import { Network } from "@skein/transport/Memory"
 import { Directory } from "./Directory.ts"
 import * as ClusterLog from "./internal/clusterLog.ts"
+import { notStarted } from "./internal/notStarted.ts"
 import * as OwnLog from "./internal/ownLog.ts"
 import type { Parts } from "./internal/parts.ts"
 import * as WorkerHere from "./internal/workerHere.ts"
@@ -69,8 +70,7 @@ const startScheduler = Effect.fnUntraced(function*(plan: Plan, directory: string
   const config = yield* Effect.orDie(SchedulerConfig.decode(schedulerConfig(plan, token)))
   const { address, ended } = yield* Effect.gen(function*() {
     const sockets = yield* Sockets
-    const listening = yield* Effect.mapError(sockets.listen(listenAddress(plan, directory, "scheduler", port)), (failed) =>
-      ClusterError.because(failed.detail.includes("EADDRINUSE") ? "PortTaken" : "WorkersFailed", { detail: failed.message }))
+    const listening = yield* Effect.mapError(sockets.listen(listenAddress(plan, directory, "scheduler", port)), ({ message }) => notStarted(message))
     const tree = yield* Effect.provide(SchedulerTree.start(config, listening.server), [Journal.layerNoop, NodeVersions.layer])
     return { address: yield* LocalAddress.dialled(listening.address), ended: tree.ended }
   }).pipe(Effect.provide(NodeSockets.layer), Scope.provide(scope))

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { ClusterError } from "@skein/protocol/Errors"
+import type { ClusterError } from "@skein/protocol/Errors"
 import * as File from "@skein/protocol/SchedulerFile"
 import * as TaskImport from "@skein/protocol/TaskImport"
 import * as NodeMemory from "@skein/runtime/node/NodeMemory"
@@ -25,6 +25,7 @@ import * as Address from "@skein/transport/Address"
 import { Network } from "@skein/transport/Memory"
 import * as Hashing from "@skein/transport/node/Hashing"
 import { Directory, socketIn } from "./Directory.ts"
+import { notStarted } from "./internal/notStarted.ts"
 import * as LocalAddress from "./node/LocalAddress.ts"
 import * as Machine from "./node/Machine.ts"
 import * as PrivateDirectory from "./node/PrivateDirectory.ts"
@@ -70,8 +71,7 @@ const start = Effect.fnUntraced(function*(options: SchedulerOptions, path: strin
     workerGraceMs: RESUME_LIMIT_MS
   }))
   const files = yield* Directory
-  const { address: bound, server } = yield* Effect.mapError((yield* Sockets).listen(path === undefined ? yield* addressOf(listening) : Address.print(Address.unix(path))), (failed) =>
-    ClusterError.because(failed.detail.includes("EADDRINUSE") ? "PortTaken" : "WorkersFailed", { detail: failed.message }))
+  const { address: bound, server } = yield* Effect.mapError((yield* Sockets).listen(path === undefined ? yield* addressOf(listening) : Address.print(Address.unix(path))), ({ message }) => notStarted(message))
   const address = yield* LocalAddress.dialled(bound)
   const tree = yield* Effect.provide(Effect.provideService(Tree.start(config, server), Memory, NodeMemory.make()), NodeVersions.layer)
   if (schedulerFile !== undefined) yield* files.keepFile(schedulerFile, File.format(address, token))

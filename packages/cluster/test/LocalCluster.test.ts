@@ -37,9 +37,11 @@ describe("LocalCluster.layer", () => {
       Effect.gen(function*() {
         const port = yield* takenPort
         const error = yield* failure({ processes, workers: 1, schedulerPort: port })
-        assert(error._tag === "ClusterError")
-        assert.strictEqual(error.reason, "PortTaken")
-        assert.include(error.message, "SKEIN4004")
+        assert.strictEqual(
+          error.message,
+          `SKEIN4004 the port is taken by another program\n  127.0.0.1:${port} is in use\n` +
+            "  fix  another port (`schedulerPort`, `--port`), or 0 for any that is free"
+        )
       }), WITHIN)
 
     it.live(`of ${kind} may begin without workers, and get some`, () =>

@@ -76,7 +76,7 @@ export const texts: Readonly<Record<string, string>> = {
     failed: new ModuleFailed({ url: "file:///home/ann/tasks.ts", cause: undefined, unsupported: { place: "file:///home/ann/tasks.ts:3", syntax: "TypeScript enum" } })
   }),
   SKEIN4003: Errors.ClusterError.because("BadOption", { option: "worker", detail: "`worker` is unknown; did you mean `workers`?" }).message,
-  SKEIN4004: Errors.ClusterError.because("PortTaken", { detail: "listen EADDRINUSE: address already in use 127.0.0.1:8786" }).message,
+  SKEIN4004: Errors.ClusterError.because("PortTaken", { detail: "127.0.0.1:8786 is in use\n  fix  another port (`schedulerPort`, `--port`), or 0 for any that is free" }).message,
   SKEIN4005: Errors.ClusterError.because("WorkersFailed", { detail: "the scheduler has ended" }).message,
   SKEIN4006: Errors.ClusterError.because("Unsupported", { option: "adapt" }).message,
   SKEIN4007: Errors.ClusterError.because("Timeout", { detail: "fewer than 4 workers came within 30s; see whether they start, or wait longer" }).message,

@@ -3,9 +3,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { ClusterError } from "@skein/protocol/Errors"
+import type { ClusterError } from "@skein/protocol/Errors"
 import type * as Nanny from "@skein/runtime/nanny/Nanny"
 import * as Supervisor from "@skein/runtime/supervision/Supervisor"
+import { notStarted } from "./notStarted.ts"
 
 /** A child's life under a supervisor of its own, which has logged what went wrong when this ends. Of a nanny's child the nanny's status tells more. */
 export const supervised = <R>(child: Supervisor.Child<R>, intensity: number) =>
@@ -17,9 +18,7 @@ export const NANNY_INTENSITY = 1
 /** What the child said when it was up. */
 export const whenReady = (nanny: Nanny.Nanny): Effect.Effect<string, ClusterError> =>
   nanny.ready.pipe(
-    Effect.mapError((gaveUp) =>
-      ClusterError.because(gaveUp.logTail.some((line) => line.includes("EADDRINUSE")) ? "PortTaken" : "WorkersFailed", { detail: gaveUp.message })
-    ),
+    Effect.mapError(({ message }) => notStarted(message)),
     Effect.flatMap((said) => Effect.orDie(Schema.decodeUnknownEffect(Schema.String)(said)))
   )
 
