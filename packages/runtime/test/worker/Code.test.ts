@@ -220,6 +220,9 @@ describe("Code", () => {
       const def = { ...define({ name: "onTime", module: url, text: "(n) => n + offset" }), text: null }
       assert.strictEqual(yield* run(code, def, 1), 101)
       assert.deepStrictEqual(yield* inThread(yield* code.forThread(def), 1), 101)
+      // It was not named as one of tasks, so its layers are nobody's but the program's.
+      yield* code.settled
+      assert.deepStrictEqual((yield* Effect.promise(() => import("./fixtures/ontime.ts"))).built, [])
     }).pipe(Effect.provide(Live)))
 
   it.effect("finds the module of a client with another checkout in its own, by the package's name", () =>
