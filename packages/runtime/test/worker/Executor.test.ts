@@ -12,6 +12,7 @@ import * as DataStore from "@skein/runtime/worker/DataStore"
 import * as Executor from "@skein/runtime/worker/Executor"
 import type { Job, JobOutcome, Threads } from "@skein/runtime/worker/Threads"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -55,15 +56,21 @@ const make = Effect.fnUntraced(function*(f: (...args: ReadonlyArray<any>) => unk
     version: 1
   }
   const code: Code = { body: () => Effect.succeed(Body.ofFunction(f)), forThread: Effect.succeed, settled: Effect.void }
+  const words: Array<string> = []
   const executor = yield* Executor.make({
     worker: "w0",
+    progress: {
+      said: (id, run, { done }) => void words.push(`${id}/${run}: ${done}`),
+      ended: (run) => void words.push(`${run} ends`)
+    },
+    held: (task, ms) => void words.push(`${task} held the loop for ${Math.round(ms)} ms`),
     store,
     code,
     threads: fake.threads,
     defOf: (id) => id === 1 ? def : undefined,
     emit: (event) => Queue.offerUnsafe(events, event)
   })
-  const execute = (options: { readonly run?: number; readonly args?: ReadonlyArray<unknown>; readonly thread?: boolean; readonly code?: number; readonly dependencies?: ReadonlyArray<number> } = {}) =>
+  const execute = (options: { readonly run?: number; readonly args?: ReadonlyArray<unknown>; readonly thread?: boolean; readonly timed?: boolean; readonly code?: number; readonly dependencies?: ReadonlyArray<number> } = {}) =>
     Effect.sync(() => executor.execute({
       _tag: "Execute",
       id: TaskId.make(7),
@@ -73,10 +80,11 @@ const make = Effect.fnUntraced(function*(f: (...args: ReadonlyArray<any>) => unk
       args: Result.getOrThrow(Value.encodeList(options.args ?? [], { hole: (value) => value instanceof Hole ? value.index : undefined })),
       isolation: options.thread === true ? "thread" : "fiber",
       attempt: 2,
-      dependencies: (options.dependencies ?? []).map((id) => TaskId.make(id))
+      dependencies: (options.dependencies ?? []).map((id) => TaskId.make(id)),
+      ...(options.timed === true ? { timed: true } : {})
     }))
   const stored = () => Result.getOrThrow(Value.decode(store.latest(TaskId.make(7))!))
-  return { executor, execute, events, next: Queue.take(events), store, stored, ...fake }
+  return { executor, execute, events, next: Queue.take(events), store, stored, words, ...fake }
 })
 
 class Hole {
@@ -416,4 +424,63 @@ describe("Executor", () => {
       yield* next
       assert.deepStrictEqual(given, ["finalizer", "given up"])
     }))
+
+  it.effect("tells that a body begins whose time is limited, in a fiber and in a thread, and of no other", () =>
+    Effect.gen(function*() {
+      const { end, execute, jobs, next } = yield* make(() => 1)
+      yield* execute({ timed: true })
+      assert.deepStrictEqual([yield* next, yield* next].map(({ _tag }) => _tag), ["ExecuteBegun", "ExecuteSucceeded"])
+      yield* execute({ run: 2 })
+      assert.strictEqual((yield* next)._tag, "ExecuteSucceeded")
+      yield* execute({ run: 3, thread: true, timed: true })
+      const job = yield* Queue.take(jobs)
+      assert.isTrue(job.timed)
+      job.on?.begun(job.run)
+      yield* end({ _tag: "Succeeded", value: new Uint8Array(0), ms: 1 })
+      const begun = yield* next
+      assert.deepInclude(begun, { _tag: "ExecuteBegun", run: RunId.make(3) })
+      assert.strictEqual((yield* next)._tag, "ExecuteSucceeded")
+    }).pipe(Effect.scoped))
+
+  it.effect("passes on what bodies say of themselves, in a fiber and in a thread, until they end", () =>
+    Effect.gen(function*() {
+      const kept: Array<(done: number) => void> = []
+      const { end, execute, jobs, next, words } = yield* make(() => {
+        const task = TaskContext.current()
+        task?.progress(1)
+        if (task !== undefined) kept.push(task.progress)
+      })
+      yield* execute()
+      yield* next
+      kept[0]?.(2)
+      yield* execute({ run: 2, thread: true })
+      const job = yield* Queue.take(jobs)
+      job.on?.progress(job.run, { done: 3, total: undefined, note: "" })
+      yield* end({ _tag: "Succeeded", value: new Uint8Array(0), ms: 1 })
+      job.on?.progress(job.run, { done: 4, total: undefined, note: "" })
+      assert.deepStrictEqual(words, ["7/1: 1", "1 ends", "7/2: 3", "2 ends"])
+    }).pipe(Effect.scoped))
+
+  it.effect("notes a body whose first step held the event loop, whatever kind it is, and none that waited", () =>
+    Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      let lateMs = 0
+      const late: Clock.Clock = Object.assign(Object.create(clock), {
+        monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe() + BigInt(lateMs) * 1_000_000n
+      })
+      const computes = (ms: number) => void (lateMs += ms)
+      const kinds = [
+        () => computes(3_000),
+        () => Effect.andThen(Effect.sync(() => computes(4_000)), Effect.yieldNow),
+        async () => computes(5_000),
+        () => computes(2_900),
+        () => Effect.sync(() => computes(2_900))
+      ]
+      const { execute, next, words } = yield* Effect.provideService(make((kind: number) => kinds[kind]!()), Clock.Clock, late)
+      for (const kind of kinds.keys()) {
+        yield* execute({ run: kind, args: [kind] })
+        yield* next
+      }
+      assert.deepStrictEqual(words.filter((word) => word.includes("held")), [3_000, 4_000, 5_000].map((ms) => `task held the loop for ${ms} ms`))
+    }).pipe(Effect.scoped))
 })
