@@ -80,16 +80,13 @@ export const start = Effect.fnUntraced(function*(
     log,
     line
   })
-  const session = Effect.scoped(line.run({
-    name,
-    address,
-    token,
-    timeoutMs: options.deathMs ?? Infinity,
-    endProcess: workers.endProcess,
-    logs: workers.logs,
-    onOpen: opened.open
-  }))
-  const sessions = Effect.forever(Effect.andThen(session, Effect.sleep(AGAIN_MS))).pipe(
+  const { deathMs } = options
+  // Of the time without a scheduler one half is for coming back, and one for beginning anew.
+  const halfMs = deathMs === undefined ? undefined : deathMs / 2
+  const session = (timeoutMs: number) =>
+    Effect.scoped(line.run({ name, address, token, timeoutMs, graceMs: halfMs, endProcess: workers.endProcess, logs: workers.logs, onOpen: opened.open }))
+  const sessions = session(deathMs ?? Infinity).pipe(
+    Effect.andThen(Effect.forever(Effect.andThen(Effect.sleep(AGAIN_MS), session(halfMs ?? Infinity)))),
     Effect.catchTag("ConnectFailed", ({ detail, reason }) => Deferred.fail(lost, ConnectError.because(reason, address, detail)))
   )
   yield* Effect.forkScoped(supervised({ id: "nanny line", start: Effect.asVoid(sessions), restart: "transient" }, 0))

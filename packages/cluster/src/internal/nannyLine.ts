@@ -32,6 +32,8 @@ export interface NannyLine {
     readonly token: Redacted.Redacted<string> | undefined
     /** How long to look for the scheduler. */
     readonly timeoutMs: number
+    /** How long a broken connection may take to come back, if that is less than the scheduler allows. @default as long as that */
+    readonly graceMs?: number | undefined
     /** The session has begun. @default nobody is told */
     readonly onOpen?: Effect.Effect<unknown>
     /** The scheduler wants this process ended. */
@@ -65,10 +67,15 @@ export const make: Effect.Effect<NannyLine> = Effect.gen(function*() {
       watched.delete(report.process)
       return say({ _tag: "Exited", report })
     }),
-    run: Effect.fnUntraced(function*({ address, endProcess, logs, name, onOpen = Effect.void, timeoutMs, token }) {
+    run: Effect.fnUntraced(function*({ address, endProcess, graceMs, logs, name, onOpen = Effect.void, timeoutMs, token }) {
       // Whoever asks has read this address.
       const socket = yield* Effect.orDie((yield* Sockets).connect(address))
-      const session = yield* Session.dial({ socket, greeting: { role: "nanny", name, ...(token === undefined ? {} : { token }) }, timeoutMs })
+      const session = yield* Session.dial({
+        socket,
+        greeting: { role: "nanny", name, ...(token === undefined ? {} : { token }) },
+        timeoutMs,
+        ...(graceMs === undefined ? {} : { graceMs })
+      })
       const handlers = yield* NannyCommandRpcs.toHandlers(NannyCommandRpcs.of({
         EndProcess: ({ process, reason }) => endProcess(process, reason),
         Logs: () => Effect.map(logs, (all) => fitting(all.map(([name, lines]) => ({ name, lines }))))
