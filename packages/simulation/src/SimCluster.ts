@@ -21,7 +21,7 @@ import type { ClientOptions } from "@skein/client/ClientOptions"
 import { Collecting } from "@skein/client/Collecting"
 import { Platform } from "@skein/client/Platform"
 import * as TaskClient from "@skein/client/TaskClient"
-import { Cluster, type Manager } from "@skein/client/Cluster"
+import { Cluster, type Manager, MoreClients } from "@skein/client/Cluster"
 import { Directory } from "@skein/cluster/Directory"
 import * as Entries from "@skein/cluster/node/Entries"
 import { type Plan, plan } from "@skein/cluster/Options"
@@ -85,7 +85,7 @@ export interface SimClient {
   readonly name: string
   readonly process: SimProcess
   /** Runs an effect in the client's process, at once. Once the client cannot be had, that is the outcome. */
-  readonly run: <A, E>(effect: Effect.Effect<A, E, Client | Cluster | Hashing | Scope.Scope>) => Running<A, E | ConnectError | ProcessGone>
+  readonly run: <A, E>(effect: Effect.Effect<A, E, Client | Cluster | MoreClients | Hashing | Scope.Scope>) => Running<A, E | ConnectError | ProcessGone>
   /** Lets the garbage collector find something of this client's, a future, say: to the program it is gone. */
   readonly collect: (target: object) => void
   /** Ends its session in good order, and the process. */
@@ -305,21 +305,24 @@ const makeSimClient = (
   const process = world.begin(name)
   const collector = makeCollector()
   const ready = makeCrossing<Exit.Exit<ClientService, ConnectError>>(world.enqueue)
-  const session = process.run(onPlatform(
-    Effect.scoped(Effect.flatMap(Effect.exit(makeClient(options, Effect.never, manager)), (exit) => {
-      ready.settle(exit)
-      return Exit.isSuccess(exit) ? Effect.never : Effect.void
-    })),
-    process,
-    sockets(process),
-    collector
-  ))
+  const connecting = onPlatform(makeClient(options, Effect.never, manager), process, sockets(process), collector)
+  const session = process.run(Effect.scoped(Effect.flatMap(Effect.exit(connecting), (exit) => {
+    ready.settle(exit)
+    return Exit.isSuccess(exit) ? Effect.never : Effect.void
+  })))
   return {
     name,
     process,
     run: (effect) =>
-      process.run(Effect.flatMap(Effect.flatten(ready.settled), (client) =>
-        Effect.scoped(effect).pipe(Effect.provideService(Client, client), Effect.provideService(Cluster, client.cluster)))),
+      process.run(Effect.gen(function*() {
+        const client = yield* Effect.flatten(ready.settled)
+        const more = Effect.provideService(connecting, Hashing, yield* Hashing)
+        return yield* Effect.scoped(effect).pipe(
+          Effect.provideService(Client, client),
+          Effect.provideService(Cluster, client.cluster),
+          Effect.provideService(MoreClients, more)
+        )
+      })),
     collect: (target) => world.enqueue(process, () => collector.collect(target)),
     leave: Effect.suspend(() => {
       session.interrupt()

@@ -17,7 +17,18 @@ describe("a simulated cluster", () => {
     assert.isAtLeast((yield* client.inspect.workers).length, 1)
     const after = yield* client.map(tasks.sum, [[1, 2], [3, 4]])
     assert.deepStrictEqual(yield* client.gather(after), [3, 7])
-  }), { workers: 2, faults: { workerCrash: 20, connectionLoss: 20 }, seeds: 5, seed: 1 })
+  }), { workers: 2, faults: { workerCrash: 20, connectionLoss: 20 }, seeds: 3, seed: 1 })
+
+  it.sim("has more clients, which share keys with the first", () => Effect.gen(function*() {
+    const first = yield* Client
+    const key = (yield* first.submit(tasks.sum, [1, 2])).key
+    yield* Effect.gen(function*() {
+      const second = yield* Client
+      assert.notStrictEqual(second.id, first.id)
+      const again = yield* second.submit(tasks.sum, [1, 2])
+      assert.deepStrictEqual([again.key, yield* again.result], [key, 3])
+    }).pipe(Effect.provide(Client.layerCluster))
+  }), { workers: 1, seeds: 2, seed: 1 })
 
   it.sim("is gone after its shutdown, and says so to who waits", () => Effect.gen(function*() {
     const client = yield* Client

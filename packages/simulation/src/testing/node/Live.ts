@@ -21,7 +21,7 @@ import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import { Client } from "@skein/client/Client"
-import { Cluster } from "@skein/client/Cluster"
+import { Cluster, MoreClients } from "@skein/client/Cluster"
 import type { Case } from "../../Case.ts"
 import type * as SimCluster from "../../SimCluster.ts"
 import { CurrentProcess, type SimProcess } from "../../SimProcess.ts"
@@ -147,10 +147,11 @@ const started = Effect.fnUntraced(function*(world: DrivenWorld, of: Case, prepar
   world.at(world.now + of.healAt, () => cluster.heal())
   const client = cluster.clients[0]!
   world.free = client.process
-  const service = yield* Effect.orDie(world.perform(client.process, Effect.flatten(client.run(Effect.service(Client)).exit)))
+  const [service, more] = yield* Effect.orDie(world.perform(client.process, Effect.flatten(client.run(Effect.all([Client, MoreClients])).exit)))
   const own = client.process.context
   return Context.make(Client, service).pipe(
     Context.add(Cluster, service.cluster),
+    Context.add(MoreClients, more),
     Context.add(Sim, makeSim(cluster, of.seed, plan.maxVirtualMs)),
     Context.add(Scheduler.Scheduler, Context.get(own, Scheduler.Scheduler)),
     Context.add(Clock.Clock, Context.get(own, Clock.Clock)),
