@@ -3,7 +3,7 @@
  */
 export {
   type CancelOptions, type ClientOptions, type ClientService, type Completed, type Completions, type ErrorsOf, Future, type FutureStatus,
-  FutureTypeId, type Gathered, type Input, type Inspect, type MapItems, type MapOptions, type MapStream, type MapStreamOptions, type ScatterOptions, type Submit, type TaskInfo, type TlsOptions, type WorkerInfo
+  FutureTypeId, type Gathered, type Input, type Inspect, type MapItems, type MapOptions, type MapStream, type MapStreamOptions, type ScatterOptions, type Submit, type TaskInfo, type TaskProgress, type TlsOptions, type WorkerInfo
 } from "@skein/client"
 export {
   type AdaptOptions, Client, Cluster, type ClusterService, LocalCluster, type LocalClusterOptions, Scheduler, type SchedulerOptions, type Tasks, Worker,
