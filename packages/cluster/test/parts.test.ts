@@ -26,8 +26,9 @@ const notStarted = (options: object) => Effect.flip(Effect.scoped(Layer.build(Sc
 /** Why a worker does not. */
 const notJoined = (options: object) => Effect.flip(Effect.scoped(Layer.build(Worker.layer(options as WorkerLayerOptions))))
 
+const token = Redacted.make("of this program")
 /** A client beside them, in the network of the scheduler. */
-const beside = Layer.unwrap(Effect.map(Scheduler, ({ address }) => Client.layer({ address })))
+const beside = Layer.unwrap(Effect.map(Scheduler, ({ address }) => Client.layer({ address, token })))
 const one = { threads: 1, fibers: 2, memoryLimit: null } as const
 
 class Factor extends Context.Service<Factor, number>()("test/Factor") {}
@@ -48,7 +49,7 @@ describe("Scheduler.layer and Worker.layerHere", () => {
       }).pipe(
         Effect.provide(Layer.provideMerge(
           Layer.merge(Worker.layerHere({ ...one, name: "here" }), beside),
-          Scheduler.layer(protocol === "tcp" ? { protocol, port: 0 } : { protocol })
+          Scheduler.layer(protocol === "tcp" ? { protocol, port: 0 } : { protocol, token })
         ))
       ), WITHIN)
   }
