@@ -35,6 +35,7 @@ export interface TaskDefaults {
    * Limit on one attempt's running time, by the clock on the wall and from when its body begins: waiting for other tasks or without
    * a slot counts, waiting to be placed, in queues and for inputs does not. What runs longer is stopped as if it were cancelled,
    * counts as a failed attempt, and is repeated while there are retries; its finalizers may still run when the next attempt begins.
+   * A plain function in the event loop cannot be stopped: one that ends late has ended all the same.
    * @default none
    */
   readonly timeout?: Duration.Input
