@@ -414,6 +414,13 @@ const possible: ReadonlyArray<Draw> = [
     const rows = runsOf(state, world, dice, "Waiting", "Ready", "Executing")
     return rows.length === 0 ? undefined : { _tag: "TakeBackAsked", at: world.at, rows }
   },
+  (state, world, dice) => {
+    // Data of a client: new, or of a task that is known, under whatever run.
+    const known = dice.oneIn(2) ? dice.of(allTasks(state)) : undefined
+    const id = known?.id ?? taskId(localIds - 4 + dice.below(remoteIds))
+    const run = known !== undefined && dice.oneIn(2) ? known.run : runId(world.nextRun)
+    return dice.below(3) > 0 ? undefined : { _tag: "DataReceived", at: world.at, rows: [{ id, run, nbytes: dice.below(60) }] }
+  },
   (_, world, dice) => ({ _tag: "Ticked", at: world.at + [0, 120, 200, 1_200][dice.below(4)]! }),
   (state, world, dice) => dice.below(8) > 0 ? undefined : {
     _tag: "Started",
@@ -478,6 +485,9 @@ class Shell {
         return
       case "HoldersTold":
         return event.rows.forEach(({ run, whoHas }) => this.#meet(run, whoHas))
+      case "DataReceived":
+        for (const held of event.rows) this.#keep(held)
+        return
       case "ExecuteSucceeded":
         this.#keep(event)
         this.#world.bodies.delete(event.run)

@@ -50,6 +50,13 @@ const results = (it: Vitest.MethodsNonLive<Client | Cluster>) => {
     assert.strictEqual(fetched.every((byte) => byte === 3), true)
   }))
 
+  test("uses values of the program's own that were scattered", Effect.gen(function*() {
+    const client = yield* Client
+    const { all, one } = yield* client.scatterAll({ all: new Uint8Array(300_000).fill(2), one: { n: 3n } })
+    const used = yield* client.submit((bytes: Uint8Array, value: { readonly n: bigint }) => BigInt(bytes.length + bytes[299_999]!) + value.n, all, one)
+    assert.strictEqual(yield* used.result, 300_005n)
+  }))
+
   test("carries a typed error to every dependent, with where it was raised", Effect.gen(function*() {
     const client = yield* Client
     const text = yield* client.submit(tasks.fetchText, "")

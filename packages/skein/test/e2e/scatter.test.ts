@@ -105,7 +105,7 @@ layer(LocalCluster.layer({ workers: 2, threadsPerWorker: 1, processes: false }),
     assert.include(option.message, "did you mean `broadcast`?")
   }))
 
-  test("scattered data whose workers are gone is lost, and what needs it fails so, until it is scattered again", Effect.gen(function*() {
+  test("scattered data whose workers are gone is lost, and what needs it fails so, until it is scattered again (test_client.py::test_lose_scattered_data)", Effect.gen(function*() {
     const client = yield* Client
     const cluster = yield* Cluster
     const data = yield* client.scatter("precious")

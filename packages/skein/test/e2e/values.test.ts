@@ -58,11 +58,21 @@ layer(LocalCluster.layer({ workers: 1, threadsPerWorker: 1, processes: false, ta
       assert.include(error.message, "the class values/Hidden is not known in this process; `Portable.register` it where it is defined, or give the task a `success` schema")
     }), WITHIN)
 
+  it.effect("a body may scatter too, and what it scattered goes with it", () =>
+    Effect.gen(function*() {
+      const client = yield* Client
+      const before = (yield* client.inspect.counts).memory
+      const future = yield* client.submit(values.scattersInside, 70_000)
+      assert.strictEqual(yield* future.result, 70_004)
+      yield* future.release
+      yield* client.inspect.counts.pipe(Effect.repeat({ until: ({ memory }) => memory <= before }))
+    }), WITHIN)
+
   /** The whole text of what a submission is refused with. */
   const refusal = <A, E extends Error, R>(submission: Effect.Effect<A, E, R>) => Effect.map(Effect.flip(submission), ({ message }) => message)
   const notData = "  Arguments are copied to another process, so they must be data: values, not things with behaviour.\n"
 
-  it.effect("what is no data is refused before it is sent, by its path and name (test_client.py::test_unpickleable_args)", () =>
+  it.effect("what is no data is refused before it is sent, by its path and name", () =>
     Effect.gen(function*() {
       const client = yield* Client
       const cycle: { self?: unknown } = {}

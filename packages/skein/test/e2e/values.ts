@@ -5,7 +5,7 @@
 import {
   BigDecimal, Cause, Chunk, Data, DateTime, Duration, Effect, Exit, HashMap, HashSet, Option, Result, Schema, SchemaGetter
 } from "effect"
-import { Portable, Task } from "skein"
+import { Client, Portable, Task } from "skein"
 
 /** A schema's class, a schema's error, and a class that must be registered. */
 export class Point extends Schema.Class<Point>("values/Point")({ x: Schema.Number, when: Schema.DateFromString }) {
@@ -126,4 +126,10 @@ export const returns = Task.fn("returns", Effect.fnUntraced(function*(what: "fun
   const cycle: { self?: unknown } = {}
   cycle.self = cycle
   return yield* Effect.succeed(what === "function" ? { connection: { socket: () => 1 } } : what === "cycle" ? [cycle] : new Map([["p", Promise.resolve(1)]]))
+}))
+/** Scatters what it makes, for another task; what it scattered goes with it. */
+export const scattersInside = Task.fn("scattersInside", Effect.fnUntraced(function*(n: number) {
+  const client = yield* Client
+  const parts = yield* client.scatterAll([new Uint8Array(n).fill(1), "rest"])
+  return yield* (yield* client.submit((part: Uint8Array, text: string) => part.length + text.length, ...parts)).result
 }))
