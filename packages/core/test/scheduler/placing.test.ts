@@ -149,6 +149,33 @@ describe("resources", () => {
     assert.strictEqual(placeOf(teller, "s2"), "a")
   })
 
+  it("are not kept free from what goes before who waits for them", () => {
+    const teller = ann().worker("a", 4, [], { resources: { R: 2 } })
+      .wants("ann", [{ name: "large", resources: { R: 2 } }, { name: "clog", priority: 5, resources: { R: 1 } }])
+      .wants("ann", [{ name: "behind", resources: { R: 1 } }])
+      .wants("ann", [{ name: "before", priority: 1, resources: { R: 1 } }])
+    assert.deepStrictEqual(["large", "behind", "before"].map((name) => statusOf(teller, name)), ["queued", "queued", "processing"])
+  })
+
+  it("are given to each, however many want how much, and to what came first where there is not enough for all", () => {
+    const teller = ann().worker("a", 8, [], { resources: { R: 4, S: 1 } }).worker("b", 8, [], { resources: { R: 4 } })
+    teller.wants("ann", Array.from({ length: 60 }, (_, n) => ({ name: `x${n}`, resources: { R: 1 + (n * 7 % 30) / 10 } })))
+      .wants("ann", [{ name: "y", resources: { S: 1 } }])
+    assert.strictEqual(teller.state.demands.size, 31)
+    assert.strictEqual(placeOf(teller, "y"), "a")
+    const begun: Array<number> = []
+    for (;;) {
+      const running = [...Vector.values(teller.state.tasks)].filter(({ status }) => status._tag === "Processing").map(({ id }) => teller.names.task(id))
+      for (const name of running) if (name !== "y" && !begun.includes(Number(name.slice(1)))) begun.push(Number(name.slice(1)))
+      const [first] = running
+      if (first === undefined) break
+      teller.quick(placeOf(teller, first), first)
+    }
+    assert.strictEqual(begun.length, 60)
+    // What is large waits a little while what is small still fits elsewhere, and is not left behind.
+    for (const [place, n] of begun.entries()) assert.isBelow(place - n, 12, `x${n}`)
+  })
+
   it("make one line of all that want the same, and nothing is left of it when they are done", () => {
     const teller = ann().worker("a", 4, [], { resources: { R: 2 } }).wants("ann", numbered(50, { resources: { R: 1 } }))
       .wants("ann", numbered(50, { resources: { R: 1 } }, "y"))
