@@ -560,6 +560,16 @@ describe("the log", () => {
     ])
   })
 
+  it("stays with the newer run of an input when it hears that nobody has the older, for which it had asked", () => {
+    const script = run()
+    script.tell(compute(assignment([12, 1], { dependencies: [input([11, 2], [2])] })))
+    script.tell(gathered(2, [], [11, 2]))
+    script.tell(cancel([12, 1]))
+    script.tell(compute(assignment([12, 5], { dependencies: [input([11, 4], [3])] })))
+    assert.deepStrictEqual(script.tell(holders([11, 2])), [])
+    assert.deepStrictEqual(script.tell(gathered(3, [held([11, 4])])).at(-1), "execute t12/5 in a fiber with t11")
+  })
+
   it("shows a task as plain data, in which others stand by their ids (test_worker_state_machine.py::test_TaskState__to_dict)", () => {
     const script = run()
     script.tell(compute(assignment(x, { dependencies: [input(y, [2, 3])] })))

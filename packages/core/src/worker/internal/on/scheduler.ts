@@ -88,6 +88,8 @@ export const onHoldersTold = (draft: Draft, event: Of<"HoldersTold">): void => {
   for (const { id, run, whoHas } of event.rows) {
     const known = draft.task(id)
     if (known === undefined || (run !== known.run && !isNews(known, run))) continue
+    // That nobody has an older run's result is said of what was asked for before the newer was heard of.
+    if (run < known.run && whoHas.length === 0) continue
     if (known.status._tag === "Memory" && known.run === run) continue
     const task = draft.own(known)
     if (run !== task.run) supersede(draft, task, run)
