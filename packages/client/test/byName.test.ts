@@ -168,7 +168,13 @@ describe("every member", () => {
     Effect.gen(function*() {
       const { client, scheduler } = yield* fake()
       yield* scheduler.compute
-      const { asCompleted, batch, cancel, completions, connection, fireAndForget, future, gather, gatherExits, map, mapArgs, mapStream, results, retry, scoped, submit, wait, waitForWorkers, withProgress } = client
+      const {
+        address, asCompleted, batch, cancel, cluster, completions, connection, explain, fireAndForget, future, gather, gatherExits, id, inspect, map, mapArgs,
+        mapStream, rebalance, replicate, results, retry, scatter, scatterAll, scoped, submit, wait, waitForWorkers, with: saying, withProgress, ...others
+      } = client
+      assert.deepStrictEqual(others, {}, "members that this test does not know")
+      assert.strictEqual(cluster.schedulerAddress, address)
+      assert.isString(id)
       const one = yield* submit(inc, 1)
       const own = [...(yield* map(inc, [2, 3])), ...(yield* mapArgs(inc, [[4]])), yield* batch(({ submit }) => submit(inc, 5)), yield* future<number>(one.key)]
       assert.deepStrictEqual(yield* gather(own), [3, 4, 5, 6, 2])
@@ -187,8 +193,14 @@ describe("every member", () => {
       assert.strictEqual((yield* Effect.scoped(Effect.flatMap(scoped, ({ submit }) => submit(inc, 9)))).key.slice(0, 4), "inc-")
       assert.strictEqual((yield* Stream.runHead(connection))._tag, "Some")
       assert.deepStrictEqual(yield* Stream.runCollect(mapStream(inc, Stream.make(1, 2))), [2, 3])
-      const { counts, story, tasks, workers } = client.inspect
-      yield* Effect.all([counts, tasks(), tasks([one]), story(one), workers])
+      const { clients, counts, durationsMs, hasWhat, idle, nbytes, processing, saturated, scheduler: about, story, tasks, whoHas, workers, ...more } = inspect
+      assert.deepStrictEqual(more, {}, "members that this test does not know")
+      yield* Effect.all([clients, counts, durationsMs, hasWhat, idle, nbytes(), processing, saturated, about, story(one), tasks(), whoHas(), workers])
+      assert.strictEqual(yield* explain(one), `"${one.key}" is what it is.`)
+      assert.strictEqual((yield* saying({ key: "said" }).submit(inc, 10)).key, "said")
+      const unsupported: ReadonlyArray<Effect.Effect<void, { readonly _tag: string }>> = [replicate([one]), rebalance(), cluster.scale(1), cluster.retire([])]
+      assert.deepStrictEqual(yield* Effect.forEach(unsupported, (effect) => Effect.map(Effect.flip(effect), ({ _tag }) => _tag)), Array(4).fill("ClusterError"))
+      for (const method of [scatter, scatterAll]) assert.isFunction(method)
       const { await: awaited, cancel: cancelOne, changes, key, pipe, progress, release, result, retry: retryOne, status, toJSON, toString } = one
       assert.strictEqual(yield* result, 2)
       assert.strictEqual((yield* awaited)._tag, "Success")

@@ -69,6 +69,10 @@ export const Operation = Schema.TaggedUnion({
   Retry: { at, task: Count },
   /** The client submits the task, and all that it depends on, under the same keys: again, or as the first if it is not its own. */
   Resubmit: { at, task: Count, client: Count },
+  /** The client asks for the task by its key, whoever has submitted it. */
+  Adopt: { at, task: Count, client: Count },
+  /** It is to be done whoever holds it: a client that does says so. */
+  Detach: { at, task: Count },
   /** The client asks for all results that it holds, in one go. */
   Ask: { at, client: Count, how: Schema.Literals(["gather", "gatherExits", "results"]) },
   /** The client ends its session in good order. */

@@ -52,6 +52,10 @@ export interface Agent {
   readonly lose: (task: number) => void
   readonly releaseAll: () => void
   readonly retry: (task: number) => void
+  /** By its key, whoever has submitted it. */
+  readonly adopt: (task: number) => void
+  /** It is to be done whoever holds it. */
+  readonly detach: (task: number) => void
   /** For all results that it holds, in one go. */
   readonly ask: (how: Extract<Operation, { readonly _tag: "Ask" }>["how"]) => void
   /** Asks for every result once more. */
@@ -65,6 +69,10 @@ export interface Listener {
   readonly onCancelled: (cancelled: Cancelled, wasPending: boolean) => void
   /** The collector has found a future. */
   readonly onCollected: (wasPending: boolean) => void
+  /** A task was asked for by its key. */
+  readonly onAdopted: () => void
+  /** A task is to be done whoever holds it. */
+  readonly onDetached: () => void
   /** A key was submitted that the client did not hold. */
   readonly onSubmitted: (client: number, task: number) => void
 }
@@ -111,6 +119,12 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
     handle.ending = undefined
     handle.waiting = client.run(wait(handle, "result"))
   }
+  const newHandle = (task: number, future: Handle["future"]): Handle => {
+    const handle: Handle = { client: index, task, handle: counts.get(task) ?? 0, future, ending: undefined, released: false, waiting: undefined }
+    counts.set(task, handle.handle + 1)
+    handles.push(handle)
+    return handle
+  }
   /** `made`: where what is made in a batch is kept until the batch is sent. */
   const submitOne = Effect.fnUntraced(function*(service: Client["Service"], task: CaseTask, made?: Array<Handle>) {
     const inputs = task.dependencies.map((id) => held.get(id)!.future)
@@ -125,11 +139,9 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
     const future = task.isolation === "fiber"
       ? yield* face.submit(inFiber, specOf(task), inputs)
       : yield* face.submit(inThread, specOf(task), inputs)
-    const handle: Handle = { client: index, task: task.id, handle: counts.get(task.id) ?? 0, future, ending: undefined, released: false, waiting: undefined }
-    counts.set(task.id, handle.handle + 1)
+    const handle = newHandle(task.id, future)
     if (!held.has(task.id)) listener.onSubmitted(index, task.id)
     held.set(task.id, handle)
-    handles.push(handle)
     if (made === undefined) watch(handle)
     else made.push(handle)
   })
@@ -159,7 +171,8 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
     })
   const askTogether = (service: Client["Service"], how: "gather" | "gatherExits" | "results"): Effect.Effect<void, unknown> =>
     Effect.suspend(() => {
-      const asked = handles.filter(({ released }) => !released)
+      // One that never ends may be wanted again when nobody thinks of cancelling it any more.
+      const asked = handles.filter(({ released, task }) => !released && tasks.get(task)?.body._tag !== "NeverEnds")
       const futures = asked.map(({ future }) => future)
       switch (how) {
         case "gather":
@@ -205,6 +218,20 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
     refused,
     submit: (ids) =>
       tell(alone.withPermits(1)(Effect.flatMap(Client, (service) => of.inBatches === true ? ensureInBatch(service, ids) : ensureAll(service, ids)))),
+    adopt: (id) =>
+      tell(Effect.flatMap(Client, (service) => Effect.map(service.future<Value, CaseFailed>(keyOf(id)), (future) => {
+        listener.onAdopted()
+        watch(newHandle(id, future))
+      }))),
+    detach: (id) =>
+      tell(Effect.flatMap(Client, (service) =>
+        Effect.suspend(() => {
+          const handle = live(id)[0]
+          if (handle === undefined) return Effect.void
+          listener.onDetached()
+          return service.fireAndForget(handle.future)
+        })
+      )),
     ask: (how) => tell(Effect.flatMap(Client, (service) => askTogether(service, how))),
     resubmit: (id) =>
       tell(alone.withPermits(1)(Effect.flatMap(Client, (service) => {

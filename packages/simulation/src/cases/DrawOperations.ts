@@ -1,7 +1,8 @@
 /**
  * What clients do beside waiting: submitting in parts, cancelling, releasing,
- * losing futures, trying again, submitting the same once more, asking for all
- * results together, leaving; and scaling.
+ * losing futures, trying again, submitting the same once more, asking for tasks by
+ * their keys and for all results together, leaving tasks to themselves, leaving;
+ * and scaling.
  */
 import type { CaseTask, Operation } from "../Case.ts"
 import type { Draws } from "./Draws.ts"
@@ -51,6 +52,18 @@ export const drawOperations = (options: Options): ReadonlyArray<Operation> => {
       operations.push(...several(options, "resubmit", 4, (at, n) => ({
         _tag: "Resubmit", at, task: draws.pick(again, "resubmit.task", n).id, client: draws.int(0, options.clients - 1, "resubmit.client", n)
       })))
+    }
+  }
+  if (on("adopt")) {
+    operations.push(...several(options, "adopt", 4, (at, n) => ({
+      _tag: "Adopt", at, task: draws.pick(tasks, "adopt.task", n).id, client: draws.int(0, options.clients - 1, "adopt.client", n)
+    })))
+  }
+  if (on("detach")) {
+    // One that never ends would do so behind everybody's back.
+    const ending = tasks.filter(({ body }) => body._tag !== "NeverEnds")
+    if (ending.length > 0) {
+      operations.push(...several(options, "detach", 4, (at, n) => ({ _tag: "Detach", at, task: draws.pick(ending, "detach.task", n).id })))
     }
   }
   if (on("ask")) {

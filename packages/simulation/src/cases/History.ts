@@ -16,6 +16,8 @@ export type Ending =
   | { readonly _tag: "Value"; readonly digest: string; readonly bytes: number }
   | { readonly _tag: "Failed"; readonly how: FailureKind; readonly origin: number }
   | { readonly _tag: "SchedulerLost" }
+  /** Asked for by its key, and nobody knew it. */
+  | { readonly _tag: "NotKnown" }
   /** Released by its own client while it was waited for. */
   | { readonly _tag: "Released" }
   /** What no task of a case and no fault can lead to. */
@@ -70,6 +72,8 @@ export const endingOf = (exit: Exit.Exit<Value, unknown>): Ending => {
   switch (error.reason._tag) {
     case "SchedulerLost":
       return { _tag: "SchedulerLost" }
+    case "DataLost":
+      return error.reason.unknown === true ? { _tag: "NotKnown" } : unexpected(error.message)
     case "KilledWorker":
       return { _tag: "Failed", how: "Killed", origin: from }
     case "TaskCancelled":

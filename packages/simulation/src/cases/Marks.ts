@@ -60,6 +60,8 @@ const places = {
     "a key was forgotten and submitted again",
     "a future was collected",
     "a pending future was collected",
+    "a task was asked for by its key",
+    "a task was to be done whoever held it",
     "results were asked for in one go",
     "tasks were submitted in a batch"
   ]

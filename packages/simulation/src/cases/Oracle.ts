@@ -26,6 +26,8 @@ export interface Allowed {
 
 export interface Oracle {
   readonly allowed: ReadonlyMap<number, Allowed>
+  /** Tasks that somebody asks for by their keys. */
+  readonly adopted: ReadonlySet<number>
   /** Clients whose session may end against their will. */
   readonly mayLose: ReadonlySet<number>
   /** Clients that leave or are killed: nobody hears their answers. */
@@ -54,6 +56,7 @@ export const interpret = (of: Case): Oracle => {
   const clients = Array.from({ length: of.clients }, (_, client) => client)
   return {
     allowed,
+    adopted: new Set(of.operations.flatMap((operation) => operation._tag === "Adopt" ? [operation.task] : [])),
     mayLose: new Set(clients.filter((client) => mayLose(of, client))),
     gone: new Set(clients.filter((client) => leaves(of.operations, client) || isKilled(of.faults, client)))
   }
@@ -72,6 +75,9 @@ export const allows = (oracle: Oracle, task: number, client: number, ending: End
       return oracle.mayLose.has(client) || oracle.gone.has(client)
     case "Unknown":
       return oracle.gone.has(client)
+    // Who asks by a key may be too early, or too late.
+    case "NotKnown":
+      return oracle.adopted.has(task)
     // Who has released a future listens to it no more.
     case "Released":
     case "Unexpected":

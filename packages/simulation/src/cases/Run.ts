@@ -166,6 +166,8 @@ const listener = ({ history, of, oracle, watch }: Listening): Agents.Listener =>
       }
     },
     onCollected: (wasPending) => history.marks.see(wasPending ? "a pending future was collected" : "a future was collected"),
+    onDetached: () => history.marks.see("a task was to be done whoever held it"),
+    onAdopted: () => history.marks.see("a task was asked for by its key"),
     onSubmitted: (client, task) => {
       const by = submitted.get(task) ?? new Set()
       if (by.has(client)) history.marks.see("a key was forgotten and submitted again")
@@ -210,6 +212,9 @@ const operate = ({ agents, cluster, history, of }: Run, operation: Operation): E
       case "Resubmit":
         agents[operation.client]?.resubmit(operation.task)
         return Effect.void
+      case "Adopt":
+        agents[operation.client]?.adopt(operation.task)
+        return Effect.void
       case "Ask":
         history.marks.see("results were asked for in one go")
         agents[operation.client]?.ask(operation.how)
@@ -225,6 +230,7 @@ const operate = ({ agents, cluster, history, of }: Run, operation: Operation): E
         if (operation._tag === "Cancel") for (const agent of holders.slice(0, 1)) agent.cancel(operation.task, operation.force)
         if (operation._tag === "Release") for (const agent of holders) agent.release(operation.task)
         if (operation._tag === "Collect") for (const agent of holders) agent.lose(operation.task)
+        if (operation._tag === "Detach") for (const agent of holders.slice(0, 1)) agent.detach(operation.task)
         if (operation._tag === "Retry") for (const agent of holders.slice(0, 1)) agent.retry(operation.task)
         return Effect.void
       }

@@ -62,6 +62,10 @@ export const tellOperation = (operation: Operation): string => {
       return `task ${operation.task} is to be tried again`
     case "Resubmit":
       return `client-${operation.client} submits task ${operation.task} again`
+    case "Adopt":
+      return `client-${operation.client} asks for task ${operation.task} by its key`
+    case "Detach":
+      return `task ${operation.task} is to be done whoever holds it`
     case "Ask":
       return `client-${operation.client} asks for all results in one go (${operation.how})`
     case "Leave":

@@ -69,6 +69,13 @@ describe("what a future may end with", () => {
     assert.strictEqual(checkAnswer(interpret(caseOf({ tasks })), answer(1, failed(0, "Cancelled")))?.id, "C3")
   })
 
+  it("C3: not known only if somebody asked for it by its key", () => {
+    const tasks = [task(0), task(1)]
+    const oracle = interpret(caseOf({ tasks, operations: [{ _tag: "Adopt", at: 1, task: 0, client: 0 }] }))
+    assert.isUndefined(checkAnswer(oracle, answer(0, { _tag: "NotKnown" })))
+    assert.strictEqual(checkAnswer(oracle, answer(1, { _tag: "NotKnown" }))?.id, "C3")
+  })
+
   it("C3: killed only after four deaths, and the scheduler lost only if it may be", () => {
     const with_ = (faults: Case["faults"]) => interpret(caseOf({ tasks: [task(0)], faults }))
     assert.strictEqual(checkAnswer(with_([crash, crash, crash]), answer(0, failed(0, "Killed")))?.id, "C3")
