@@ -102,7 +102,7 @@ const answer = (draft: Draft, { ask, broadcast, client, rows, workers: names }: 
   if (eligible.length === 0 && rows.some(({ send }) => send)) return false
   const places = rows.map(({ id, nbytes, send }) => {
     const status = draft.task(id)?.status
-    if (send && status?._tag === "Memory") return { run: status.run, workers: eligible.map((worker) => worker.id).filter((worker) => !IntSet.has(status.whoHas, worker)) }
+    if (send && broadcast && status?._tag === "Memory") return { run: status.run, workers: eligible.map((worker) => worker.id).filter((worker) => !IntSet.has(status.whoHas, worker)) }
     // Another announcement of the same data, or the end of its task, may have come in between.
     if (!send || arrivingOf(draft, id)?.client !== client) return nowhere
     const chosen = broadcast ? eligible : [leastLaden(eligible)]
