@@ -23,9 +23,10 @@ export interface Outcomes {
 /** By place of the task. */
 export const outcomesOf = (theCase: Case, tasks: Tasks): ReadonlyArray<Outcomes> => {
   const { faults, operations } = theCase
-  const deaths = faults.filter(({ _tag }) => _tag === "WorkerCrash" || _tag === "MemoryPressure").length
-  const exits = theCase.tasks.some(({ body }) => body._tag === "Exits")
-  const isCalm = faults.length === 0 && !exits
+  const exits = theCase.tasks.filter(({ body }) => body._tag === "Exits").length
+  // At its first death a body that ends its workers may have company, which is suspected with it.
+  const deaths = faults.filter(({ _tag }) => _tag === "WorkerCrash" || _tag === "MemoryPressure").length + exits
+  const isCalm = faults.length === 0 && exits === 0
   const cancelled = placesOf(theCase, tasks, "Cancel")
   const retried = operations.some(({ _tag }) => _tag === "Retry")
   const endless = new Set(endlessOf(tasks))
