@@ -155,7 +155,11 @@ export const make = ({ id: ownId, now, registry, startedAt, state, tables, versi
         return view === undefined ? undefined : { key, status: view.status, workers: view.workers.slice(0, LISTED).map(nameOf), nbytes: view.nbytes }
       }, ({ key, workers }) => workers.reduce((sum, worker) => sum + worker.length + 2, 32 + key.length)),
     clients: () =>
-      View.clients(state()).slice(0, ROWS_SHOWN).map(({ id, name, wants }) => ({ id: registry.clients.get(id)?.id ?? `client-${id}`, name, wants })),
+      View.clients(state()).slice(0, ROWS_SHOWN).map(({ id, name, wants }) => {
+        const peer = registry.clients.get(id)
+        // The one that is nobody's has a name and no session.
+        return { id: peer === undefined ? name : peer.id ?? `client-${id}`, name, wants }
+      }),
     about: () => {
       let nthreads = 0
       let memoryLimitBytes = 0
