@@ -18,7 +18,7 @@ import type { SchedulerLost, TaskError } from "@skein/protocol/Failure"
 /** A string, as Effect 4's own: two copies of the package in one process agree on it. */
 export const FutureTypeId: "~skein/Future" = "~skein/Future"
 
-/** `lost`: it was data, and nobody has it any more. */
+/** `lost`: it was data, and nobody has it any more; or it was asked for by its key, and nobody knows that. */
 export type FutureStatus = "pending" | "finished" | "error" | "cancelled" | "lost"
 
 /** `note` arrives in `TaskCancelled`. `force` cancels what other clients want too. */
