@@ -24,7 +24,7 @@ describe("scheduler laws", { timeout: 600_000 }, () => {
     let effective = 0
     let walk = 0
     let far = 0
-    forAllWalks(2_000, length, (choices) => {
+    forAllWalks(1_000, length, (choices) => {
       const world = new World()
       const isThorough = walk % 50 === 0
       let mostTasks = 0

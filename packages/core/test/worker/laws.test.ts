@@ -13,7 +13,7 @@ import { calmDown, freeAll, tightConfig, type Turn, Walk, walk } from "./Walk.ts
 
 // Walks cannot get shorter, so there is little to shrink: what fails is replayed by its token.
 const walks = { seed: firstSeed, size: 230, maxShrinks: 50 }
-const many = { arbitrary: { ...walks, runs: 2_000 }, timeout: 240_000 }
+const many = { arbitrary: { ...walks, runs: 1_000 }, timeout: 240_000 }
 const some = { arbitrary: { ...walks, runs: 60 }, timeout: 60_000 }
 const few = { arbitrary: { ...walks, runs: 30 }, timeout: 60_000 }
 
