@@ -241,8 +241,16 @@ const codeUnknown = (thrown: unknown): { readonly code: string; readonly detail:
 /** A time of the day, as it is everywhere at once; none for what is no time. */
 const timeOf = (atMs: number): string => Number.isFinite(atMs) && Math.abs(atMs) < 8e15 ? `${new Date(atMs).toISOString().slice(11, 19)} UTC` : "an unknown time"
 
-const describeThrown = (thrown: unknown): string =>
-  thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : typeof thrown === "string" ? thrown : JSON.stringify(thrown) ?? String(thrown)
+/** What a body threw or failed with, in words. Total: it may be data that has no text of its own, such as `{ toString: 1 }`. */
+export const describeThrown = (thrown: unknown): string => {
+  try {
+    if (thrown instanceof Error) return thrown.message === "" ? thrown.name : `${thrown.name}: ${thrown.message}`
+    if (typeof thrown === "string") return thrown
+    return JSON.stringify(thrown, (_, part: unknown) => typeof part === "bigint" ? `${part}n` : part) ?? String(thrown)
+  } catch {
+    return "something that cannot be read"
+  }
+}
 
 /** A row for each attempt, in columns as wide as they need to be; the last is there if any attempt says what memory it took. */
 const attemptTable = (all: ReadonlyArray<Attempt>): string => {

@@ -12,7 +12,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { type Attempt, DataLost, type Failure, KeyConflict, KilledWorker, NoEligibleWorker, Overloaded, ResultInvalid, TaskCancelled, TaskDefect, TaskError,
+import { type Attempt, DataLost, describeThrown, type Failure, KeyConflict, KilledWorker, NoEligibleWorker, Overloaded, ResultInvalid, TaskCancelled, TaskDefect, TaskError,
   TaskOrigin, type TaskReason, TaskTimeout } from "./Failure.ts"
 import * as Value from "./Value.ts"
 
@@ -139,7 +139,7 @@ const attemptOf = (by: RaisedBy, thrown: unknown): Attempt => ({
   startedAtMs: by.startedAtMs,
   endedAtMs: by.endedAtMs,
   ended: "failed",
-  detail: cut(thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown), 200),
+  detail: cut(describeThrown(thrown), 200),
   peakMemoryBytes: Option.none(),
   logTail: []
 })

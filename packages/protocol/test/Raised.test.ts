@@ -70,6 +70,16 @@ describe("what a body raised", () => {
     assert.isDefined(errorOf(travel({ _tag: "Error", error: hostile })))
   })
 
+  it("what has no text of its own is told in what words there are", () => {
+    const told = (defect: unknown) => {
+      const { message, reason } = errorOf(travel({ _tag: "Defect", defect })) as TaskError
+      return [message.split("\n")[0], (reason as TaskDefect).attempts[0]!.detail]
+    }
+    assert.deepStrictEqual(told({ toString: 1 }), ["SKEIN3000 fetch-1 threw on worker-1: {\"toString\":1}", "{\"toString\":1}"])
+    assert.deepStrictEqual(told({ amount: 10n }), ["SKEIN3000 fetch-1 threw on worker-1: {\"amount\":\"10n\"}", "{\"amount\":\"10n\"}"])
+    assert.deepStrictEqual(told(new Error("")), ["SKEIN3000 fetch-1 threw on worker-1: Error", "Error"])
+  })
+
   it("a body that makes no sense is a defect, not a crash", () => {
     for (const body of [new Uint8Array(), new Uint8Array([0]), new Uint8Array([255]), new Uint8Array(30).fill(21)]) {
       const error = errorOf(Raised.decodeFailure({ _tag: "Raised", body }, at)) as TaskError

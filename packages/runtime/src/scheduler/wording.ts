@@ -4,7 +4,7 @@
  * what it is made of.
  */
 import * as Cause from "effect/Cause"
-import { type Failure, TaskError } from "@skein/protocol/Failure"
+import { describeThrown, type Failure, TaskError } from "@skein/protocol/Failure"
 import { decodeFailure } from "@skein/protocol/Raised"
 
 /** Characters of an error that are told at most. */
@@ -18,8 +18,8 @@ export const words = (failure: Failure, at: { readonly key: string; readonly tas
   return first.length > LONGEST ? `${first.slice(0, LONGEST)}…` : first
 }
 
-const describe = (error: unknown): string => {
-  if (error instanceof Error) return error.message === "" ? error.name : `${error.name}: ${error.message}`
-  if (typeof error === "object" && error !== null && "_tag" in error && typeof error._tag === "string") return error._tag
-  return typeof error === "string" ? error : JSON.stringify(error) ?? String(error)
-}
+/** A tag says more than the fields beside it. */
+const describe = (error: unknown): string =>
+  !(error instanceof Error) && typeof error === "object" && error !== null && "_tag" in error && typeof error._tag === "string"
+    ? error._tag
+    : describeThrown(error)
