@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Client } from "@skein/client/Client"
 import { Future } from "@skein/client/Future"
+import { current } from "@skein/protocol/CurrentTask"
 import { Task } from "@skein/protocol/Task"
 import { TaskContext } from "@skein/protocol/TaskContext"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
@@ -94,6 +95,20 @@ describe("a client without a cluster", () => {
       yield* dependent.retry
       assert.strictEqual(yield* dependent.result, 4)
       assert.strictEqual(yield* future.cancel(), "already-done")
+    })))
+
+  it.effect("asks an async body to stop by its signal, and waits until it has", () =>
+    inline(Effect.gen(function*() {
+      const client = yield* Client
+      const events: Array<string> = []
+      const future = yield* client.submit(async () => {
+        const { signal } = current()!
+        events.push("started")
+        await new Promise((resume) => signal.addEventListener("abort", resume))
+        events.push("stopped")
+      })
+      assert.strictEqual(yield* future.cancel(), "cancelled")
+      assert.deepStrictEqual(events, ["started", "stopped"])
     })))
 
   it.effect("hands futures over in the order in which they complete, and hears how far bodies are", () =>

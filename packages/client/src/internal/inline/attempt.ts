@@ -9,6 +9,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { type CurrentTask, type ProgressSaid, runAs } from "@skein/protocol/CurrentTask"
@@ -83,7 +84,7 @@ class Run {
       const args = this.decoded()
       const returned = runAs(this.task, () => this.of.body.call(args))
       if (Effect.isEffect(returned)) return this.provided(returned as Effect.Effect<unknown, unknown>)
-      return isPromiseLike(returned) ? settled(returned) : Effect.succeed(returned)
+      return isPromiseLike(returned) ? settled(returned, () => this.abort()) : Effect.succeed(returned)
     })
   }
 
@@ -129,8 +130,14 @@ class Run {
 
 const isPromiseLike = (value: unknown): value is PromiseLike<unknown> => typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
 
-/** A promise cannot be stopped: who interrupts it waits until nothing of it runs any more. */
-const settled = (promise: PromiseLike<unknown>): Effect.Effect<unknown> =>
-  Effect.uninterruptible(Effect.callback((resume) => {
-    promise.then((value) => resume(Effect.succeed(value)), (thrown) => resume(Effect.die(thrown)))
-  }))
+/** A promise can only be asked to stop, by `abort`: who interrupts it waits until nothing of it runs any more. */
+const settled = (promise: PromiseLike<unknown>, abort: () => void): Effect.Effect<unknown> =>
+  Effect.callback((resume) => {
+    const over = Latch.makeUnsafe(false)
+    const end = (as: Effect.Effect<unknown>) => {
+      resume(as)
+      over.openUnsafe()
+    }
+    promise.then((value) => end(Effect.succeed(value)), (thrown) => end(Effect.die(thrown)))
+    return Effect.andThen(Effect.sync(abort), over.await)
+  })

@@ -26,7 +26,7 @@ const noRules: AttemptRules = { timeoutMs: Infinity, delayMs: 0, factor: 1, maxD
 export const attempts = Effect.fnUntraced(function*({ retries, rules = noRules, ...options }: AttemptsOptions): Effect.fn.Return<Outcome> {
   const clock = yield* Clock.Clock
   const before: Array<Failure.Attempt> = []
-  let { delayMs } = rules
+  let delayMs = Math.min(rules.delayMs, rules.maxDelayMs)
   for (let number = 1, left = retries;; number++) {
     const startedAtMs = clock.currentTimeMillisUnsafe()
     const ended = yield* within(rules.timeoutMs, attempt({ ...options, attempt: number }))
