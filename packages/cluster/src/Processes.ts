@@ -11,6 +11,7 @@
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Hex from "effect/encoding/Hex"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
@@ -55,11 +56,13 @@ export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<P
     log,
     line
   })
-  const speaking = Effect.orDie(line.run({ name: plan.name, address, token, timeoutMs: 30_000, endProcess: workers.endProcess, logs: workers.logs }))
+  const opened = yield* Latch.make()
+  const speaking = Effect.orDie(line.run({ name: plan.name, address, token, timeoutMs: 30_000, endProcess: workers.endProcess, logs: workers.logs, onOpen: opened.open }))
   yield* Effect.forkScoped(supervised({ id: "nanny line", start: speaking, restart: "transient" }, 0))
-  // The scheduler's own failure says more than that of the workers that cannot find it.
+  // A scheduler that has not heard of the nannies would take its workers for such as nobody starts again. Its own failure says more
+  // than that of the workers that cannot find it.
   yield* Effect.raceAllFirst([
-    Effect.andThen(workers.scale(plan.workers), Effect.asVoid(whenReady(scheduler))),
+    Effect.andThen(workers.scale(plan.workers), Effect.andThen(whenReady(scheduler), opened.await)),
     Effect.andThen(scheduler.awaitStatus(({ _tag }) => _tag === "GivenUp"), Effect.asVoid(whenReady(scheduler))),
     // With a short `idleTimeout` it may end again before the workers have come.
     Effect.andThen(whenReady(scheduler), Effect.andThen(scheduler.awaitStatus(({ _tag }) => _tag === "Stopped"), ClusterError.because("WorkersFailed", { detail: "the scheduler has ended" })))
