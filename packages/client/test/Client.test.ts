@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Fiber, Option, Queue, Redacted, Result, Schema, Stream } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Option, Queue, Redacted, Result, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Client } from "@skein/client/Client"
 import { Future } from "@skein/client/Future"
@@ -230,6 +230,69 @@ describe("map", () => {
       }
       assert.isTrue(last)
       assert.deepInclude(yield* reasonOf(client.map(inc, [1], { batchSize: 0 })), { _tag: "BadOption", option: "batchSize" })
+    }))
+
+  it.effect("what others submit while a batch is being built does not end its graph, nor become a part of it", () =>
+    Effect.gen(function*() {
+      const { client, scheduler } = yield* fake()
+      const now = { startImmediately: true }
+      const items = Array.from({ length: 3_000 }, (_, i) => i)
+      const mapping = yield* Effect.forkChild(client.with({ key: "m" }).map(inc, items, { batchSize: 3_000 }), now)
+      const others = [
+        yield* Effect.forkChild(client.with({ key: "one" }).submit(inc, 1), now),
+        yield* Effect.forkChild(client.batch((batch) => batch.with({ key: "batch" }).map(inc, [1, 2])), now),
+        yield* Effect.forkChild(client.with({ key: "n" }).map(inc, items, { batchSize: 3_000 }), now)
+      ]
+      yield* Effect.all([mapping, ...others].map((fiber: Fiber.Fiber<unknown, unknown>) => Fiber.join(fiber)))
+      const keys: Array<string> = []
+      while (keys.length < 6_003) {
+        const { last, tasks } = yield* scheduler.submitted
+        keys.push(...tasks.map(({ key }) => key as string))
+        // A message may end where one of the two maps does, or the other's row stands between them; never inside one.
+        const ms = keys.filter((key) => key.startsWith("m-")).length
+        const ns = keys.filter((key) => key.startsWith("n-")).length
+        if (last) assert.deepStrictEqual([ms % 3_000, ns % 3_000], [0, 0])
+      }
+      for (const name of ["m", "n"]) {
+        const from = keys.indexOf(`${name}-0`)
+        assert.deepStrictEqual(keys.slice(from, from + 3_000), items.map((i) => `${name}-${i}`))
+      }
+    }))
+
+  it.effect("others have their turn between two batches of a long map", () =>
+    Effect.gen(function*() {
+      const { client, scheduler } = yield* fake()
+      const now = { startImmediately: true }
+      const mapping = yield* Effect.forkChild(client.with({ key: "m" }).map(inc, Array.from({ length: 30_000 }, (_, i) => i), { batchSize: 300 }), now)
+      const other = yield* Effect.forkChild(client.with({ key: "one" }).submit(inc, 1), now)
+      yield* Fiber.join(other)
+      assert.isUndefined(mapping.pollUnsafe())
+      yield* Fiber.join(mapping)
+      const keys: Array<string> = []
+      while (!keys.includes("one")) keys.push(...(yield* scheduler.submitted).tasks.map(({ key }) => key as string))
+      assert.strictEqual(keys.indexOf("one") % 300, 0)
+      assert.isBelow(keys.indexOf("one"), 1_000)
+    }))
+
+  it.effect("a batch of a map whose items are tasks of another's open batch takes these along, as a part of its graph", () =>
+    Effect.gen(function*() {
+      const { client, scheduler } = yield* fake()
+      const found = yield* Deferred.make<Future<number, never>>()
+      const items = (inner: Future<number, never>) => [0, inner, ...Array.from({ length: 98 }, (_, i) => i + 2)]
+      const mapping = yield* Effect.forkChild(Effect.flatMap(Deferred.await(found), (inner) => client.with({ key: "m" }).map(inc, items(inner), { batchSize: 100 })))
+      yield* client.batch((batch) =>
+        Effect.gen(function*() {
+          yield* Deferred.succeed(found, yield* batch.with({ key: "inner" }).submit(inc, 1))
+          yield* Fiber.join(mapping)
+        })
+      )
+      const keys: Array<string> = []
+      for (let isWhole = false; !isWhole;) {
+        const { last, tasks } = yield* scheduler.submitted
+        keys.push(...tasks.map(({ key }) => key as string))
+        isWhole = last
+      }
+      assert.deepStrictEqual([keys.length, ...keys.slice(0, 3)], [101, "m-0", "inner", "m-1"])
     }))
 
   it.effect("a batch that ends with what is held already is ended all the same", () =>

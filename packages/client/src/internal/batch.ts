@@ -110,7 +110,7 @@ export class Batch {
     if (!isKnown) held.state = this.state
     this.keep(held)
     for (const { handle } of unsent.dependencies) {
-      takeAlong(handle.held, this, this.telling)
+      for (const batch of takeAlong(handle.held, this, this.telling)) batch.tellChanged()
       this.keep(handle.held)
     }
     this.unsent.set(held, unsent)
@@ -236,12 +236,14 @@ const firstOpen = (from: Batch | undefined, outer: (batch: Batch) => Batch | und
 
 /** Runs an effect whose submissions are collected; once it has succeeded, `send` sends them: all in one step, so there must be room before that. */
 export const inBatch = <A, E, R, E2>(batch: Batch, effect: Effect.Effect<A, E, R>, send: Effect.Effect<void, E2>): Effect.Effect<A, E | E2, R> =>
-  Effect.uninterruptibleMask((restore) =>
-    restore(Effect.tap(Effect.provideService(effect, CurrentBatch, batch), batch.core.outbox.room)).pipe(
-      Effect.tap(send),
+  Effect.uninterruptibleMask((restore) => {
+    const { outbox } = batch.core
+    const sendInTurn: Effect.Effect<void, E2> = Effect.andThen(restore(outbox.room), Effect.suspend(() => outbox.isInGraph() ? sendInTurn : send))
+    return restore(Effect.provideService(effect, CurrentBatch, batch)).pipe(
+      Effect.tap(sendInTurn),
       Effect.onError(() => Effect.sync(() => batch.fail()))
     )
-  )
+  })
 
 /** The batch around this fiber. */
 export const currentBatch = (fiber: Fiber.Fiber<unknown, unknown>): Batch | undefined => fiber.getRef(CurrentBatch)
@@ -251,11 +253,13 @@ export const batchOf = ({ state }: Held): Batch | undefined => state._tag === "P
 
 /**
  * Makes sure that what is submitted now may depend on this key: what a batch was to send that `into` is no part of is sent ahead of it,
- * with all that it depends on: with the batch `into`, or at once.
+ * with all that it depends on: with the batch `into`, or at once, as the beginning of a graph that the
+ * caller goes on with. Returns the batches that it is taken from: the caller is to tell that they have changed, once its step is over, for
+ * who waits for that goes on at once.
  */
-export const takeAlong = (held: Held, into: Batch | undefined, telling: Telling): void => {
+export const takeAlong = (held: Held, into: Batch | undefined, telling: Telling): ReadonlySet<Batch> => {
   const isElsewhere = (one: Held) => batchOf(one) !== undefined && into?.isToSend(one) !== true
-  if (!isElsewhere(held)) return
+  if (!isElsewhere(held)) return noBatches
   const taken = new Set([held])
   const batches = new Set<Batch>()
   // Grows while it is gone through.
@@ -265,7 +269,6 @@ export const takeAlong = (held: Held, into: Batch | undefined, telling: Telling)
     batches.add(batch)
     for (const { handle } of batch.unsent.get(one)?.dependencies ?? []) if (isElsewhere(handle.held)) taken.add(handle.held)
   }
-  let left = taken.size
   // An outer batch never depends on an inner one, and in each of them dependencies come first.
   for (const batch of [...batches].sort((a, b) => depth(a) - depth(b))) {
     for (const [one, unsent] of [...batch.unsent]) {
@@ -274,12 +277,14 @@ export const takeAlong = (held: Held, into: Batch | undefined, telling: Telling)
       if (into !== undefined) into.add(one, unsent)
       else {
         one.state = pending
-        telling.task(one, unsent, --left === 0)
+        telling.task(one, unsent, false)
       }
     }
   }
-  for (const batch of batches) batch.tellChanged()
+  return batches
 }
+
+const noBatches: ReadonlySet<Batch> = new Set()
 
 const depth = ({ parent }: Batch): number => parent === undefined ? 0 : 1 + depth(parent)
 

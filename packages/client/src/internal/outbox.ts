@@ -6,6 +6,10 @@
  * a release never waits, for it takes a few bytes and makes room elsewhere.
  * Whoever asks the scheduler about a key first waits until the key has been
  * submitted (`flushed`): questions go another way and could overtake it.
+ *
+ * The tasks of one graph stand together: the scheduler takes what comes before the
+ * last of them for a part of it. A graph that is too large to be built in one go is
+ * told in several turns, and until its end others wait as they do for room.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -60,8 +64,12 @@ const TASK_BYTES = 64
 export interface Outbox {
   /** Never waits. */
   readonly offer: (row: Row) => void
-  /** Completes when there is room for more submissions. */
+  /** Completes when there is room for more submissions. Whoever then submits looks at `isInGraph` once more, in the same step. */
   readonly room: Effect.Effect<void>
+  /** Whether a graph has been begun and not ended. Only whoever began it may submit. */
+  readonly isInGraph: () => boolean
+  /** Completes when there is room for more tasks of the graph that has been begun: for whoever began it. */
+  readonly roomInGraph: Effect.Effect<void>
   /** Completes when all that was offered before has been sent, or nothing will be any more. */
   readonly flushed: Effect.Effect<void>
   /** Sends, until sending fails. To be run once. */
@@ -72,8 +80,20 @@ export const make = Effect.gen(function*() {
   // Its tasks are bounded by `room`; a release follows a task, and is smaller.
   const rows = yield* Queue.unbounded<Row>()
   const roomy = Latch.makeUnsafe(true)
+  /** Open if there is room and no graph has been begun and not ended. Who offers only closes it: what it opens for goes on at once, and would submit in the middle of a step. */
+  const free = Latch.makeUnsafe(true)
   let waitingBytes = 0
+  let inGraph = false
   let over = false
+
+  const close = (): void => {
+    if (waitingBytes > ROOM_BYTES) roomy.closeUnsafe()
+    if (waitingBytes > ROOM_BYTES || inGraph) free.closeUnsafe()
+  }
+  const open = (): void => {
+    if (waitingBytes <= ROOM_BYTES) roomy.openUnsafe()
+    if (waitingBytes <= ROOM_BYTES && !inGraph) free.openUnsafe()
+  }
 
   const offer = (row: Row): void => {
     if (over) {
@@ -81,13 +101,19 @@ export const make = Effect.gen(function*() {
       return
     }
     Queue.offerUnsafe(rows, row)
-    if (row._tag !== "Task") return
-    waitingBytes += bytesOf(row)
-    if (waitingBytes > ROOM_BYTES) roomy.closeUnsafe()
+    if (row._tag === "Task") {
+      inGraph = !row.last
+      waitingBytes += bytesOf(row)
+    } else if (row._tag === "GraphEnd") {
+      inGraph = false
+    } else {
+      return
+    }
+    close()
   }
   const sent = (bytes: number): void => {
     waitingBytes -= bytes
-    if (waitingBytes <= ROOM_BYTES) roomy.openUnsafe()
+    open()
   }
   const sendAll = Effect.fnUntraced(function*<E>(batch: ReadonlyArray<Row>, sending: Sending<E>) {
     for (const message of messages(batch)) {
@@ -119,13 +145,17 @@ export const make = Effect.gen(function*() {
   /** Nothing more will be sent: nobody shall wait for it. */
   const stop = Effect.gen(function*() {
     over = true
-    roomy.openUnsafe()
+    inGraph = false
+    waitingBytes = 0
+    open()
     for (const row of yield* Queue.clear(rows)) if (row._tag === "Flush") Deferred.doneUnsafe(row.done, Exit.void)
     yield* Queue.shutdown(rows)
   })
   const outbox: Outbox = {
     offer,
-    room: roomy.await,
+    room: free.await,
+    isInGraph: () => inGraph,
+    roomInGraph: roomy.await,
     flushed: Effect.suspend(() => {
       const done = Deferred.makeUnsafe<void>()
       offer({ _tag: "Flush", done })
@@ -135,6 +165,7 @@ export const make = Effect.gen(function*() {
       let batch: ReadonlyArray<Row> = []
       const turn = Effect.gen(function*() {
         batch = yield* Queue.takeAll(rows) // wakes at the end of the turn: all that it offers leaves together
+        open()
         yield* sendAll(batch, sending)
       })
       return Effect.forever(turn, { disableYield: true }).pipe(

@@ -128,13 +128,16 @@ export const makeSubmission = (core: Core) => {
     if (found !== undefined) core.references.retain(held)
     if (found !== undefined && isNew) core.references.submitted(held, { task: code.def.name, spec, codecs: code.codecs })
     if (!isNew) {
-      takeAlong(held, batch, telling)
+      const changed = takeAlong(held, batch, telling)
+      if (place !== "inside" && core.outbox.isInGraph()) core.outbox.offer({ _tag: "GraphEnd" })
       if (batch === undefined) retry(held)
       else batch.retry(held)
-      if (place === "last" && batch === undefined) core.outbox.offer({ _tag: "GraphEnd" })
+      for (const from of changed) from.tellChanged()
     } else if (batch === undefined) {
-      for (const { handle } of dependencies) takeAlong(handle.held, batch, telling)
+      let changed: Array<Batch> | undefined
+      for (const { handle } of dependencies) for (const from of takeAlong(handle.held, batch, telling)) (changed ??= []).push(from)
       tell(held, code, bytes, dependencies, options, place !== "inside")
+      if (changed !== undefined) for (const from of changed) from.tellChanged()
     } else {
       batch.add(held, { code, bytes, dependencies, options }, found !== undefined)
     }
@@ -158,6 +161,8 @@ export const makeSubmission = (core: Core) => {
 
   const submit = (task: object, args: ReadonlyArray<unknown>, by: Submitter): Effect.Effect<Future.Any, SubmitError> =>
     Effect.andThen(core.outbox.room, Effect.withFiber((fiber) => {
+      // Another fiber may have begun one while this one was woken.
+      if (core.outbox.isInGraph()) return submit(task, args, by)
       const prepared = prepare(task, by.said)
       if (Result.isFailure(prepared)) return Effect.fail(SubmitError.because(prepared.failure))
       const made = one(prepared.success.code, args, prepared.success.options, "alone", holdingsOf(fiber, by.scope), openBatch(core, fiber, by.batch))
@@ -195,29 +200,42 @@ export const makeSubmission = (core: Core) => {
       // Items depend on nothing of each other: each may start when it has come, unless batches were asked for.
       const placeOf = (index: number): Place =>
         batchSize === undefined ? "alone" : index === all.length - 1 || (index + 1) % batchSize === 0 ? "last" : "inside"
+      /** Builds some, and stops between two graphs rather than inside one: others wait there. What does not fit, or all is well. */
+      const buildSome = ({ code, options }: { readonly code: Code; readonly options: Options }, slice: number): SubmitReason | undefined => {
+        for (let n = 1; n <= slice && futures.length < all.length; n++) {
+          const index = futures.length
+          const own = itemOptions(options, index)
+          if (Result.isFailure(own)) return own.failure
+          const args = argsOf(all[index])
+          if (Result.isFailure(args)) return args.failure
+          const place = placeOf(index)
+          const made = one(code, args.success, own.success, place, holdings, batch)
+          if (Result.isFailure(made)) return made.failure
+          futures.push(made.success)
+          if (place === "last" && batchSize !== undefined && n + batchSize > slice) return undefined
+        }
+        return undefined
+      }
+      /** A graph of this map has been begun, and is to be ended. */
+      let inGraph = false
       const build = Effect.gen(function*() {
-        for (let slice = FIRST_SLICE; futures.length < all.length; slice = Math.min(4 * slice, SLICE)) {
-          yield* core.outbox.room
+        for (let slice = FIRST_SLICE; futures.length < all.length;) {
+          yield* inGraph ? core.outbox.roomInGraph : core.outbox.room
+          // Another fiber may have begun one while this one was woken.
+          if (!inGraph && core.outbox.isInGraph()) continue
           const prepared = prepare(task, by.said)
           if (Result.isFailure(prepared)) return yield* fail(prepared.failure)
-          const { code, options } = prepared.success
-          for (let n = 0; n < slice && futures.length < all.length; n++) {
-            const index = futures.length
-            const own = itemOptions(options, index)
-            if (Result.isFailure(own)) return yield* fail(own.failure)
-            const args = argsOf(all[index])
-            if (Result.isFailure(args)) return yield* fail(args.failure)
-            const made = one(code, args.success, own.success, placeOf(index), holdings, batch)
-            if (Result.isFailure(made)) return yield* fail(made.failure)
-            futures.push(made.success)
-          }
+          const reason = buildSome(prepared.success, slice)
+          inGraph = core.outbox.isInGraph()
+          if (reason !== undefined) return yield* fail(reason)
+          slice = Math.min(4 * slice, SLICE)
           if (futures.length < all.length) yield* Effect.yieldNow
         }
       })
       yield* Effect.onError(build, () =>
         Effect.gen(function*() {
           // What was begun is given up, and the scheduler must not wait for the rest of it.
-          if (batchSize !== undefined && batch === undefined) core.outbox.offer({ _tag: "GraphEnd" })
+          if (inGraph) core.outbox.offer({ _tag: "GraphEnd" })
           for (const future of futures) yield* future.release
         }))
       return futures
