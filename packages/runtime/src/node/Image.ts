@@ -57,7 +57,7 @@ const folderOf = (entries: ReadonlyArray<string>): string =>
 /** It takes a second, in which nobody should have to wait. One that cannot be started is as good as none. */
 const startMaker = (folder: string, entries: ReadonlyArray<string>, detached: boolean): ChildProcess => {
   removeOldest(imagesFolder())
-  const maker = spawn(process.execPath, ["--no-warnings", fileURLToPath(siblingOf(import.meta.url, "./image/main.ts")), folder, ...entries], {
+  const maker = spawn(process.execPath, ["--no-warnings", fileURLToPath(siblingOf(import.meta.url, "./image/main.ts")), ...(detached ? [] : ["--wait"]), folder, ...entries], {
     detached,
     stdio: "ignore",
     env: { ...process.env, NODE_COMPILE_CACHE: compileCache() }

@@ -1,5 +1,5 @@
 /**
- * Makes an image: `node main.ts <folder> <entry> …`, entries being file URLs.
+ * Makes an image: `node main.ts [--wait] <folder> <entry> …`, entries being file URLs.
  *
  * Node itself finds the modules: it loads the entries as it always would, except
  * that it is given their import statements only, so that nothing of them runs.
@@ -8,18 +8,20 @@
  * made of as `made-of.json`: the paths, times and sizes of all the files whose
  * change would change it. Where it cannot be made, that says why, so that nobody
  * tries again before something has changed. If another process is at it, this
- * one has nothing to do.
+ * one has nothing to do; with `--wait` it ends when that has ended.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { createRequire, registerHooks, stripTypeScriptTypes } from "node:module"
 import { dirname, join } from "node:path"
+import { setTimeout } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { imageIn, makerIn, type MadeOf, madeOfIn } from "./files.ts"
 import { siblingOf } from "../sibling.ts"
 import { CannotLink, link, type Module, read, specifiersOf } from "./link.ts"
 
-const [folder, ...entries] = process.argv.slice(2)
-if (folder === undefined || entries.length === 0) throw new Error("usage: node main.ts <folder> <entry> …")
+const waits = process.argv[2] === "--wait"
+const [folder, ...entries] = process.argv.slice(waits ? 3 : 2)
+if (folder === undefined || entries.length === 0) throw new Error("usage: node main.ts [--wait] <folder> <entry> …")
 
 /** Whether nobody else is making it, or who was has died of it. */
 const isMine = (): boolean => {
@@ -40,7 +42,14 @@ const isMine = (): boolean => {
 }
 
 mkdirSync(folder, { recursive: true, mode: 0o700 })
-if (!isMine()) process.exit(0)
+const isMade = (): boolean => existsSync(madeOfIn(folder)) && statSync(madeOfIn(folder)).mtimeMs >= began
+const began = Date.now()
+while (!isMine()) {
+  if (!waits) process.exit(0)
+  await setTimeout(20)
+  // Whoever was at it may have died before it was done.
+  if (isMade()) process.exit(0)
+}
 process.on("exit", () => rmSync(makerIn(folder), { force: true }))
 
 const modules: Array<Module & { readonly imports: Map<string, string> }> = []
