@@ -63,7 +63,7 @@ export const texts: Readonly<Record<string, string>> = {
     worker: "worker-1",
     attempts: []
   })),
-  SKEIN3001: task(new Failure.NoEligibleWorker({ wanted: "{ GPU: 1 }", offers: ["worker-0 { }", "worker-1 { GPU: 0 of 1 free }"] })),
+  SKEIN3001: task(new Failure.NoEligibleWorker({ wanted: "{ GPU: 2 }", offers: ["worker-0 { }", "worker-1 { GPU: 1 }"] })),
   SKEIN3002: task(new Failure.KilledWorker({ attempts: [attempt, { ...attempt, worker: "worker-0", ended: "memory-limit", detail: "95 % of its memory limit" }] })),
   SKEIN3003: task(new Failure.TaskCancelled({ by: "etl-nightly", note: Option.some("superseded"), atMs: Date.UTC(2026, 10, 21, 14, 3, 7) })),
   SKEIN3004: BlockedLoop.warning("worker-1", ["hashAll"], 12_400),
