@@ -97,6 +97,21 @@ describe("a client without a cluster", () => {
       assert.strictEqual(yield* future.cancel(), "already-done")
     })))
 
+  it.effect("fails and retries a chain that is longer than the stack", () =>
+    inline(Effect.gen(function*() {
+      const client = yield* Client
+      let runs = 0
+      const first = yield* client.submit(() => ++runs === 1 ? Effect.die(new Error("boom")) : Effect.succeed(0))
+      const last = yield* client.batch(Effect.fn(function*(batch) {
+        let last = yield* batch.submit(inc, first)
+        for (let i = 1; i < 8_000; i++) last = yield* batch.submit(inc, last)
+        return last
+      }))
+      assert.match((yield* Effect.flip(last.result)).message, /boom/)
+      yield* last.retry
+      assert.strictEqual(yield* last.result, 8_000)
+    })))
+
   it.effect("asks an async body to stop by its signal, and waits until it has", () =>
     inline(Effect.gen(function*() {
       const client = yield* Client

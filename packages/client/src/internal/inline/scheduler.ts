@@ -58,7 +58,9 @@ export const makeInlineScheduler = Effect.fnUntraced(function*(options: InlineOp
     const tell = ({ done, note, total = null }: Omit<ProgressSaid, "total"> & { readonly total?: number | null | undefined }) => {
       if (task.watchers.size > 0) options.report([{ _tag: "Progress", rows: [...task.watchers].map((ref) => ({ ref, done, total, note })) }])
     }
-    return Effect.map(attempts({ key, body: options.bodyOf(def), args, inputs, tell, client: context, inTask: client, retries, rules }), (outcome) => {
+    const ran = attempts({ key, body: options.bodyOf(def), args, inputs, tell, client: context, inTask: client, retries, rules })
+    // Its end begins what waits for it: of a chain, each link would run on the stack of the one before.
+    return Effect.map(Effect.tap(ran, Effect.yieldNow), (outcome) => {
       if (outcome._tag === "Failed") return tasks.erred(task, { failure: outcome.failure, by: task })
       durations.set(def.name, outcome.ms)
       tasks.inMemory(task, outcome.value)

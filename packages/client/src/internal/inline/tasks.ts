@@ -5,6 +5,9 @@
  * A task starts as soon as its dependencies are there. A result stays as long as
  * somebody holds it or a task that is not done needs it; a failed one as long, so
  * that it can be computed again.
+ *
+ * What spreads over a graph goes by lists and not by calls, for a chain may be
+ * longer than the stack.
  */
 import type * as Fiber from "effect/Fiber"
 import { type ClientReport, DATA_NAME, type TaskStatus } from "@skein/protocol/ClientRpcs"
@@ -150,11 +153,15 @@ export class InlineTasks {
 
   /** Those that wait for it fail with it. */
   erred(task: InlineTask, failed: NonNullable<InlineTask["failed"]>): void {
-    task.status = "erred"
-    task.failed = failed
-    this.tell(task)
-    for (const dependent of task.dependents) if (dependent.status === "waiting") this.erred(dependent, failed)
-    this.over(task)
+    const failing = new Set([task])
+    // Grows while it is gone through.
+    for (const one of failing) {
+      one.status = "erred"
+      one.failed = failed
+      this.tell(one)
+      for (const dependent of one.dependents) if (dependent.status === "waiting") failing.add(dependent)
+    }
+    for (const one of [...failing].reverse()) this.over(one)
   }
 
   private add(key: Key, code: InlineTask["code"], dependencies: ReadonlyArray<InlineTask>): InlineTask {
@@ -208,12 +215,16 @@ export class InlineTasks {
   }
 
   private again(task: InlineTask): void {
-    if (task.status !== "erred" || task.code === undefined) return
-    task.status = "waiting"
-    task.failed = undefined
-    for (const dependency of task.dependencies) this.again(dependency)
-    this.tell(task)
-    for (const dependent of task.dependents) this.again(dependent)
+    const near = new Set([task])
+    // Grows while it is gone through.
+    for (const one of near) {
+      if (one.status !== "erred" || one.code === undefined) continue
+      one.status = "waiting"
+      one.failed = undefined
+      this.tell(one)
+      for (const dependency of one.dependencies) near.add(dependency)
+      for (const dependent of one.dependents) near.add(dependent)
+    }
   }
 
   private over(task: InlineTask): void {
@@ -229,10 +240,16 @@ export class InlineTasks {
 
   /** Forgets it, and ends what runs of it, unless somebody holds or needs it. */
   private dropUnless(task: InlineTask): void {
-    if (task.holders.size > 0 || task.dependents.size > 0 || task.detached || !this.byId.delete(task.id)) return
-    this.byKey.delete(task.key)
-    task.fiber?.interruptUnsafe()
-    for (const dependency of task.dependencies) this.letGo(dependency, task)
+    const rest = [task]
+    for (let one = rest.pop(); one !== undefined; one = rest.pop()) {
+      if (one.holders.size > 0 || one.dependents.size > 0 || one.detached || !this.byId.delete(one.id)) continue
+      this.byKey.delete(one.key)
+      one.fiber?.interruptUnsafe()
+      for (const dependency of one.dependencies) {
+        dependency.dependents.delete(one)
+        rest.push(dependency)
+      }
+    }
   }
 }
 
