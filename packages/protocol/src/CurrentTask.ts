@@ -22,7 +22,18 @@ export interface ProgressSaid {
 }
 
 /** Characters of a note that are kept. */
-export const NOTE_LIMIT = 200
+const NOTE_LIMIT = 200
+
+/**
+ * What a body says, as it travels; of a note that is too long, its beginning. Throws what the body then fails with, if it is not what
+ * the types say: not all bodies were checked by a compiler, and what could not travel would hurt the worker.
+ */
+export const progressSaid = (done: number, total: number | undefined, note = ""): ProgressSaid => {
+  if (typeof done !== "number" || (total !== undefined && typeof total !== "number") || typeof note !== "string") {
+    throw new TypeError("progress takes two numbers and a text, such as progress(3, 10, \"reading\")")
+  }
+  return { done, total, note: note.slice(0, NOTE_LIMIT) }
+}
 
 /** What a body can know of its own task, and say of it. */
 export interface CurrentTask {

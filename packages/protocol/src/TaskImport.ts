@@ -77,5 +77,5 @@ export const notForTasks = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Eff
 
 /** Where stacks are not yet in the user's code. */
 const ownFiles = [
-  "/protocol/src/TaskImport", "/protocol/src/internal/callSite", "/client/src/Client", "/cluster/src/Client", "/cluster/src/LocalCluster", "/cluster/src/Client", "/cluster/src/Scheduler", "/cluster/src/Worker"
+  "/protocol/src/TaskImport", "/protocol/src/internal/callSite", "/client/src/Client", "/cluster/src/Client", "/cluster/src/LocalCluster", "/cluster/src/Scheduler", "/cluster/src/Worker"
 ].flatMap((path) => [`${path}.ts`, `${path.replace("/src/", "/dist/")}.js`]).concat("/skein-image.cjs")

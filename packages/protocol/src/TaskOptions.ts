@@ -62,7 +62,7 @@ export interface SubmitOptions extends TaskDefaults {
   readonly workers?: ReadonlyArray<string>
   /** `workers` is a wish, not a condition: others will do while none of them is connected that offers what is needed. @default false */
   readonly allowOtherWorkers?: boolean
-  /** Free data, shown by `inspect.tasks`, to plugins and on the dashboard; 16 KiB encoded at most. */
+  /** Free data, shown by `inspect.tasks`; 16 KiB encoded at most. */
   readonly annotations?: Readonly<Record<string, unknown>>
 }
 

@@ -7,6 +7,7 @@
  */
 import * as Schema from "effect/Schema"
 import { codeUnknownCodes } from "@skein/protocol/ErrorCodes"
+import { describeThrown } from "@skein/protocol/Failure"
 import type { Place } from "@skein/protocol/TaskImport"
 import type { ModuleFailed } from "./Modules.ts"
 
@@ -159,4 +160,4 @@ const fileOf = (url: string): string => {
   }
 }
 
-const firstLine = (thrown: unknown): string => (thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)).split("\n")[0]!
+const firstLine = (thrown: unknown): string => describeThrown(thrown).split("\n")[0]!

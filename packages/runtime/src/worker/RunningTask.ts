@@ -12,7 +12,7 @@
  * so for ever.
  */
 import * as Effect from "effect/Effect"
-import { type CurrentTask, NOTE_LIMIT, type ProgressSaid } from "@skein/protocol/CurrentTask"
+import { type CurrentTask, type ProgressSaid, progressSaid } from "@skein/protocol/CurrentTask"
 import type { InTaskClient, TaskContextService, TaskHoldings } from "@skein/protocol/TaskContext"
 import { InThread } from "./TaskClients.ts"
 
@@ -65,8 +65,8 @@ export class RunningTask implements CurrentTask {
 
   /** What is said after the end is of no interest. */
   get progress(): CurrentTask["progress"] {
-    return (done, total, note = "") => {
-      if (!this.over) this.tell(this.run, { done, total, note: note.slice(0, NOTE_LIMIT) })
+    return (done, total, note) => {
+      if (!this.over) this.tell(this.run, progressSaid(done, total, note))
     }
   }
 

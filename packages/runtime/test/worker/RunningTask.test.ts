@@ -153,6 +153,9 @@ describe("a running task", () => {
       yield* first
       task.progress(2)
       task.progress(3, undefined, "x".repeat(300))
+      // As a body may that no compiler has seen.
+      const untyped = task as unknown as { readonly progress: (said: unknown) => void }
+      assert.throws(() => untyped.progress("50 %"), "progress takes two numbers and a text, such as progress(3, 10, \"reading\")")
       task.end()
       task.progress(4)
       assert.deepStrictEqual(said, ["7: 1 of 4 reading", "7: 2 of undefined ", `7: 3 of undefined ${"x".repeat(200)}`])

@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { type CurrentTask, type ProgressSaid, runAs } from "@skein/protocol/CurrentTask"
+import { type CurrentTask, type ProgressSaid, progressSaid, runAs } from "@skein/protocol/CurrentTask"
 import { encodeRaised, type Raised } from "@skein/protocol/Raised"
 import { type InTaskClient, TaskContext, type TaskContextService, TaskHoldings } from "@skein/protocol/TaskContext"
 import { encodeResult, named, raisedOf } from "@skein/protocol/TaskValues"
@@ -105,7 +105,7 @@ class Run {
 
   private get task(): CurrentTask {
     const { attempt, key, tell } = this.of
-    return { key, attempt, worker: INLINE, signal: this.controller.signal, progress: (done, total, note = "") => this.over ? undefined : tell({ done, total, note }) }
+    return { key, attempt, worker: INLINE, signal: this.controller.signal, progress: (done, total, note) => this.over ? undefined : tell(progressSaid(done, total, note)) }
   }
 
   private provided(effect: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
