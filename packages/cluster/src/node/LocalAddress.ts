@@ -29,7 +29,8 @@ export const towards = (host: string, port: number): Effect.Effect<string, Error
         resume(how)
       }
       socket.once("error", (error) => settle(Effect.fail(error)))
-      socket.connect(port, address, () => settle(Effect.succeed(socket.address().address)))
+      // Where there is no way, Node says so here and not by an event, and the socket's address is that of nobody: 0.0.0.0.
+      socket.connect(port, address, (error?: Error) => settle(error instanceof Error ? Effect.fail(error) : Effect.succeed(socket.address().address)))
     })
     return Effect.sync(() => {
       if (!isOver) close()

@@ -7,10 +7,12 @@ import { networkInterfaces } from "node:os"
 const own = Object.values(networkInterfaces()).flatMap((addresses = []) => addresses.map(({ address }) => address))
 
 describe("this machine's addresses", () => {
-  it.live("on the way to this machine it is loopback, and to a host that nobody knows there is none", () =>
+  it.live("on the way to this machine it is loopback, and to where no way leads there is none", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* towards("127.0.0.1", 1), "127.0.0.1")
       assert.include((yield* Effect.flip(towards("nowhere.invalid", 1))).message, "nowhere.invalid")
+      // A socket that has not been allowed to broadcast is refused, as one is on a machine without a network.
+      assert.include((yield* Effect.flip(towards("255.255.255.255", 1))).message, "connect E")
     }))
 
   it.live("who listens everywhere is dialled at an address of this machine, and everybody else where he listens", () =>
