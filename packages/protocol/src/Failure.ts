@@ -282,7 +282,10 @@ const lastLines = (all: ReadonlyArray<Attempt>): string => {
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`
 
-/** The lines of a stack that are the user's: neither the runtime's, nor Effect's, nor ours. `remoteStack` has them all. */
+/**
+ * The lines of a stack that are the user's: neither the runtime's, nor Effect's, nor ours, be it as packages or linked into the image that
+ * workers begin with. `remoteStack` has them all.
+ */
 const usersFrames = (stack: string): ReadonlyArray<string> =>
-  stack.split("\n").filter((line) => /^\s+at /.test(line) && !/\bnode:|\/node_modules\/(effect|@effect|@skein)\/|\/packages\/(protocol|runtime|transport|core)\/src\//.test(line))
+  stack.split("\n").filter((line) => /^\s+at /.test(line) && !/\bnode:|\/node_modules\/(effect|@effect|@skein)\/|\/packages\/(protocol|runtime|transport|core)\/src\/|\/skein-image\.cjs:/.test(line))
     .map((line) => `    ${line.trim()}`)

@@ -47,6 +47,15 @@ describe("what a body raised", () => {
     assert.notMatch(error.message, /node:|node_modules\/effect/)
   })
 
+  it("frames of the image that workers begin with are not the user's", () => {
+    const thrown = Object.assign(new Error("boom"), {
+      stack: "Error: boom\n    at eval (eval at fromText (/home/ann/.cache/skein/images/02/skein-image.cjs:78345:27), <anonymous>:3:54)\n" +
+        "    at load (file:///home/ann/tasks.ts:3:9)\n    at /home/ann/.cache/skein/images/02/skein-image.cjs:79236:46"
+    })
+    const { message } = errorOf(travel({ _tag: "Defect", defect: thrown })) as TaskError
+    assert.strictEqual(message, "SKEIN3000 fetch-1 threw on worker-1: Error: boom\n    at load (file:///home/ann/tasks.ts:3:9)")
+  })
+
   it("a result that cannot travel says where and what", () => {
     const error = errorOf(travel({ _tag: "ResultInvalid", path: ["a", "b"], found: "an instance of Socket" })) as TaskError
     assert.strictEqual(error.reason._tag, "ResultInvalid")
