@@ -199,7 +199,7 @@ const crashed = (state: State, at: number, draw: number, detail: string): Step =
   const { policy } = state
   const crashes = [...state.crashes.filter((then) => at - then <= policy.periodMs), at]
   if (crashes.length > policy.intensity) {
-    const more = `crashed ${crashes.length} times within ${policy.periodMs / 1000} s, last: ${detail}`
+    const more = crashes.length === 1 ? `crashed: ${detail}` : `crashed ${crashes.length} times within ${policy.periodMs / 1000} s, last: ${detail}`
     return move({ ...state, crashes }, { _tag: "GivenUp", since: at, detail: more })
   }
   const until = at + backoffMs(state, crashes.length, draw)

@@ -141,6 +141,12 @@ describe("crashes", () => {
     assert.deepStrictEqual(nanny.state().crashes, [])
   })
 
+  it("one that may not crash at all has no number of times in what is said of it", () => {
+    const nanny = makeNanny({ intensity: 0 })
+    nanny.tell(start(0), spawned(0, 1), exited(0, 1))
+    assert.deepStrictEqual(nanny.state().status, { _tag: "GivenUp", since: 0, detail: "crashed: exit code 1" })
+  })
+
   it("further apart than the period they never add up", () => {
     const nanny = makeNanny({ intensity: 1 })
     nanny.tell(start(0))

@@ -11,7 +11,7 @@ import type * as Scope from "effect/Scope"
 import * as Address from "@skein/transport/Address"
 import type { Hashing } from "@skein/transport/Hashing"
 import { Notices } from "../nanny/Notices.ts"
-import { Sockets } from "../worker/Sockets.ts"
+import { Sockets, SocketsFailed } from "../worker/Sockets.ts"
 import type { Journal } from "./Journal.ts"
 import { decode, type SchedulerConfig } from "./SchedulerConfig.ts"
 import * as Tree from "./Tree.ts"
@@ -23,8 +23,14 @@ import * as Tree from "./Tree.ts"
  */
 export const program = (config: unknown, onStarted: (tree: Tree.Tree) => void = () => {}): Effect.Effect<void, unknown, Sockets | Notices | Journal | Hashing> =>
   Effect.flatMap(decode(config), (read) => Effect.provideService(Effect.scoped(serving(read, onStarted)), References.MinimumLogLevel, read.logLevel)).pipe(
-    Effect.tapCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(Cause.pretty(cause)))
+    Effect.tapCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Console.error(told(cause)))
   )
+
+/** An address that cannot be used is foreseen, and no place in our code explains it. */
+const told = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  return error instanceof SocketsFailed ? error.message : Cause.pretty(cause)
+}
 
 const serving = Effect.fnUntraced(function*(
   config: SchedulerConfig,
