@@ -146,6 +146,9 @@ const makeNanny = ({ configOf, env, line, log, onLine, policy }: Options, name: 
     image: Entries.all,
     onLife: line.watching,
     onExit: (report: ExitReport) =>
-      Effect.andThen(line.exited(report), report.ended === "closed" ? Effect.void : log.add(`${name} ended: ${report.ended} ${report.detail}`))
+      Effect.andThen(line.exited(report), report.ended === "closed" ? Effect.void : log.add(`${name} ended: ${endIn(report)}`))
   })
 }
+
+/** How it ended, and what more is known; that mostly begins with how: "signal" and "signal SIGKILL". */
+const endIn = ({ detail, ended }: ExitReport): string => detail.startsWith(ended) ? detail : `${ended} ${detail}`

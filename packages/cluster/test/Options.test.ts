@@ -99,6 +99,8 @@ describe("a local cluster's plan", () => {
   it("guesses what a misspelt option was meant to be", () => {
     assert.strictEqual(message({ threadPerWorker: 2 }), because("threadPerWorker", "is unknown; did you mean `threadsPerWorker`?"))
     assert.strictEqual(message({ scheduler: { allowedFailure: 2 } }), because("scheduler.allowedFailure", "is unknown; did you mean `allowedFailures`?"))
+    // Out of JavaScript; `workers` may have been meant.
+    assert.strictEqual(message({ worker: 2 as never }), because("worker", "must be an object"))
     assert.strictEqual(message({ worker: { enviroment: {} } }), because("worker.enviroment", "is unknown; did you mean `environment`?"))
     assert.strictEqual(
       message({ colour: "red" }),

@@ -18,11 +18,14 @@ export interface Wrong {
 export const wrong = (option: string, why: string): Result.Result<never, Wrong> => Result.fail({ option, why })
 
 /** Puts the name of the option that holds these before theirs. */
-export const within = (outer: string) => ({ option, why }: Wrong): Wrong => ({ option: `${outer}.${option}`, why })
+export const within = (outer: string) => ({ option, why }: Wrong): Wrong => ({ option: option === ALL ? outer : `${outer}.${option}`, why })
+
+/** The name of what holds the options, as long as no other option does. */
+const ALL = "options"
 
 /** Refuses the first option that is not among those known. `later`: what other releases will know, of which the message says so. */
 export const checkNames = (options: object, known: ReadonlyArray<string>, later: ReadonlyArray<string>): Result.Result<void, Wrong> => {
-  if (typeof options !== "object" || options === null) return wrong("options", "must be an object")
+  if (typeof options !== "object" || options === null) return wrong(ALL, "must be an object")
   for (const [option, value] of Object.entries(options)) {
     if (value === undefined || known.includes(option)) continue
     return wrong(option, later.includes(option) ? "is not in this release yet; leave it out" : `is unknown${suggestion(option, known)}`)
