@@ -113,7 +113,7 @@ describe("who cannot connect is told", () => {
       assert.strictEqual(
         yield* refusal({ address, token: Redacted.make("wrong"), timeout: "1 hour" }),
         `SKEIN2005 the scheduler at ${address} does not accept this client's token (The token is not the cluster's.)\n` +
-          "  fix  the `token` that the scheduler was started with"
+          "  fix  the `token` that the scheduler was started with (`--token-file`), or the file that it wrote (`schedulerFile`, `--scheduler-file`)"
       )
     }).pipe(Effect.scoped))
 

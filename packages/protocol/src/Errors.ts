@@ -232,7 +232,7 @@ export class ClusterError extends Schema.TaggedError<ClusterError>()("ClusterErr
 const connectWords: Readonly<Record<ConnectReason, { readonly what: (address: string) => string; readonly fix: string }>> = {
   Refused: { what: (address) => `no scheduler at ${address}`, fix: "start one, `skein scheduler`, or correct the address" },
   Tls: { what: (address) => `${address} and this client do not agree on TLS`, fix: "an address that begins with tls://, and the certificates of the cluster" },
-  Unauthorized: { what: (address) => `the scheduler at ${address} does not accept this client's token`, fix: "the `token` that the scheduler was started with" },
+  Unauthorized: { what: (address) => `the scheduler at ${address} does not accept this client's token`, fix: "the `token` that the scheduler was started with (`--token-file`), or the file that it wrote (`schedulerFile`, `--scheduler-file`)" },
   Version: { what: (address) => `this client and the scheduler at ${address} do not speak the same protocol`, fix: "the same version of skein on both sides: upgrade the older one" },
   Timeout: { what: (address) => `the scheduler at ${address} did not answer in time`, fix: "a longer `timeout`, or see whether it is alive" },
   Dns: { what: (address) => `the host of ${address} is not known`, fix: "correct the host's name" },
