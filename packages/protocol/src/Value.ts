@@ -25,7 +25,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { showPath } from "./Failure.ts"
+import { describeThrown, showPath } from "./Failure.ts"
 import { Refused, TooDeep, TooLong } from "./internal/value/Output.ts"
 import { Reader } from "./internal/value/Reader.ts"
 import { Malformed } from "./internal/value/Source.ts"
@@ -123,7 +123,7 @@ const written = (
     if (thrown instanceof TooLong) return Result.fail(new ValueUnencodable({ path: thrown.path, found: thrown.found, limitBytes: thrown.limitBytes }))
     if (thrown instanceof Refused) return Result.fail(new ValueUnencodable({ path: thrown.path, found: thrown.found }))
     // A getter or a proxy of the user's threw.
-    return Result.fail(new ValueUnencodable({ path: [], found: `something that throws when read (${String(thrown)})` }))
+    return Result.fail(new ValueUnencodable({ path: [], found: `something that throws when read (${describeThrown(thrown)})` }))
   }
 }
 
