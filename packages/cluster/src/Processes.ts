@@ -27,7 +27,7 @@ import * as ClusterLog from "./internal/clusterLog.ts"
 import * as NannyLine from "./internal/nannyLine.ts"
 import { linesOf, NANNY_INTENSITY, supervised, whenReady } from "./internal/nannied.ts"
 import type { Parts } from "./internal/parts.ts"
-import { makeFilter } from "./internal/printing.ts"
+import { makeFilter, unfolded } from "./internal/printing.ts"
 import { listenAddress, schedulerConfig, workerConfig } from "./internal/workerConfig.ts"
 import * as Entries from "./node/Entries.ts"
 import * as LocalAddress from "./node/LocalAddress.ts"
@@ -109,6 +109,6 @@ const startScheduler = Effect.fnUntraced(function*(plan: Plan, directory: string
 const makePrinter = (console: Console.Console, from: LogsFrom) => (name: string) => {
   const isPrinted = makeFilter(from)
   return (line: Nanny.LogLine): void => {
-    if (isPrinted(line)) console.error(`[${name}] ${line.text}`)
+    if (isPrinted(line)) console.error(`[${name}] ${unfolded(line.text)}`)
   }
 }

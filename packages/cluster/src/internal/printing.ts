@@ -29,6 +29,17 @@ export const makeFilter = (from: LogsFrom): (line: Pick<LogLine, "source" | "tex
 /** Whether what is of this level is printed. */
 export const isFrom = (from: LogsFrom, level: LogLevel.LogLevel): boolean => from !== "None" && LogLevel.isGreaterThanOrEqualTo(level, from)
 
+/**
+ * A line as people read it: what logfmt has folded into one, such as a warning with its fix, in its own lines again. One that
+ * names no level is left as it is.
+ */
+export const unfolded = (text: string): string =>
+  levelIn(text) === undefined
+    ? text
+    : text.replace(/"((?:[^"\\]|\\.)*)"/g, (quoted, inside: string) => inside.includes("\\n") ? unescaped(inside) : quoted)
+
+const unescaped = (inside: string): string => inside.replace(/\\([n"\\])/g, (_, escaped: string) => escaped === "n" ? "\n" : escaped)
+
 /** The level that a line of logfmt names. */
 const levelIn = (text: string): LogLevel.LogLevel | undefined => {
   const name = /(?:^|\s)level=([A-Za-z]+)(?:\s|$)/.exec(text)?.[1]

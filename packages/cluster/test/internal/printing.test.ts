@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Logger, type LogLevel } from "effect"
 import * as OwnLog from "../../src/internal/ownLog.ts"
-import { makeFilter } from "../../src/internal/printing.ts"
+import { makeFilter, unfolded } from "../../src/internal/printing.ts"
 import type { LogsFrom } from "../../src/Options.ts"
 
 const stderr = (text: string) => ({ source: "stderr" as const, text })
@@ -26,6 +26,16 @@ describe("what is printed of a process's lines", () => {
   it("is what a process writes before its log has begun", () => {
     const isPrinted = makeFilter("Error")
     assert.deepStrictEqual([stderr("SyntaxError: no"), stderr("    at its stack"), stdout("said by a body")].map(isPrinted), [true, true, false])
+  })
+})
+
+describe("a line that is printed", () => {
+  it("has the lines that logfmt has folded into it", () => {
+    assert.strictEqual(
+      unfolded(String.raw`timestamp=2026 level=WARN message="SKEIN3001 f has waited 10 s\n  fix    client.explain(\"f\")" path="C:\\x"`),
+      "timestamp=2026 level=WARN message=SKEIN3001 f has waited 10 s\n  fix    client.explain(\"f\") path=\"C:\\\\x\""
+    )
+    for (const same of [String.raw`a body printed "\n"`, "level=INFO message=\"one line\""]) assert.strictEqual(unfolded(same), same)
   })
 })
 
