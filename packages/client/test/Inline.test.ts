@@ -189,7 +189,7 @@ describe("a client without a cluster", () => {
         assert.deepStrictEqual((yield* client.inspect.workers).map(({ name }) => name), ["inline"])
         const done = yield* client.submit(inc, 1)
         yield* done.result
-        assert.strictEqual(yield* client.explain(done), `${done.key} is done; its result (1 B) is in this program.`)
+        assert.strictEqual(yield* client.explain(done), `"${done.key}" is done; its result (1 B) is in this program.`)
         assert.strictEqual((yield* client.inspect.counts).memory, 1)
         yield* done.release
         assert.strictEqual((yield* client.inspect.counts).memory, 0)

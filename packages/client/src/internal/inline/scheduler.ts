@@ -208,14 +208,14 @@ const summaryOf = (task: InlineTask, client: string): TaskSummary => {
 const explain = (key: Key, task: InlineTask | undefined): string => {
   switch (task?.status) {
     case undefined:
-      return `${key} is not known: nobody has submitted it, or all who had have released it.`
+      return `"${key}" is not known: nobody has submitted it, or all who had have released it.`
     case "waiting":
-      return `${key} waits for ${lackingOf(task).join(", ") || "its value"}.`
+      return `"${key}" waits for ${lackingOf(task).map((lacking) => `"${lacking}"`).join(", ") || "its value"}.`
     case "processing":
-      return `${key} is running in this program: there is no cluster.`
+      return `"${key}" is running in this program: there is no cluster.`
     case "memory":
-      return `${key} is done; its result (${task.value?.length ?? 0} B) is in this program.`
+      return `"${key}" is done; its result (${task.value?.length ?? 0} B) is in this program.`
     case "erred":
-      return task.failed === undefined || task.failed.by === task ? `${key} failed.` : `${key} failed because ${task.failed.by.key} did, which it needs.`
+      return task.failed === undefined || task.failed.by === task ? `"${key}" failed.` : `"${key}" failed because "${task.failed.by.key}" did, which it needs.`
   }
 }
