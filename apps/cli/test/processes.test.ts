@@ -157,6 +157,20 @@ describe("skein local and skein run", () => {
       })
     }).pipe(Effect.scoped), WITHIN)
 
+  it.live("a program that Node takes for CommonJS is refused with what to change, and one that waits for a scheduler says so", () =>
+    Effect.gen(function*() {
+      const at = yield* programs({ "imports.ts": "import { Effect } from \"effect\"\n", "exports.cjs": "export default 1\n", "program.mjs": "export default () => {}\n" })
+      const waiting = yield* started(at, "run", "program.mjs", "--scheduler-file", "nowhere.json")
+      writeFileSync(join(at, "package.json"), "{\"type\":\"commonjs\"}")
+      for (const name of ["imports.ts", "exports.cjs"]) {
+        const { code, err } = yield* Effect.flatMap(started(at, "run", name), ({ ended }) => ended)
+        assert.strictEqual(code, 2)
+        assert.include(err, `✖ ${name} has an import or export, but Node takes it for CommonJS\n  fix  "type": "module" in its package.json, or .mts or .mjs as its ending\n`)
+      }
+      yield* waiting.says("no scheduler has answered yet at nowhere.json; looking on, Ctrl-C ends it\n")
+      assert.strictEqual((yield* signalled(waiting, "SIGINT")).code, 130)
+    }).pipe(Effect.scoped), WITHIN)
+
   it.live("without an address a program has a cluster of its own; where Ctrl-C once does not end it, twice does, and nothing is left", () =>
     Effect.gen(function*() {
       const at = yield* programs({

@@ -17,7 +17,7 @@ export const load = Effect.fnUntraced(function*(path: string, needs: string): Ef
   const url = yield* moduleUrl(path)
   const exports = yield* Effect.tryPromise({
     try: () => import(url) as Promise<Readonly<Record<string, unknown>>>,
-    catch: (thrown) => new Refused({ message: `${path} cannot be imported: ${thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown)}` })
+    catch: (thrown) => new Refused({ message: whyNotImported(path, thrown) })
   })
   const { default: exported } = exports
   if (Effect.isEffect(exported)) return { program: () => exported, exports }
@@ -25,6 +25,15 @@ export const load = Effect.fnUntraced(function*(path: string, needs: string): Ef
   const what = exported === undefined ? "it has no default export" : `its default export is ${inWords(exported)}`
   return yield* new Refused({ message: `${path} has no program: ${what}\n  fix  export default an Effect that needs ${needs}, or a function that gives one` })
 })
+
+const whyNotImported = (path: string, thrown: unknown): string =>
+  isCommonJs(thrown)
+    ? `${path} has an import or export, but Node takes it for CommonJS\n  fix  "type": "module" in its package.json, or .mts or .mjs as its ending`
+    : `${path} cannot be imported: ${thrown instanceof Error ? thrown.stack ?? thrown.message : String(thrown)}`
+
+/** What Node says of a module in a package that is not of type "module", as `npm init` makes them. */
+const isCommonJs = (thrown: unknown): boolean =>
+  thrown instanceof Error && thrown.name === "SyntaxError" && /^(Cannot use import statement outside a module|Unexpected token 'export')/.test(thrown.message)
 
 const called = (path: string, f: Function): Effect.Effect<unknown, unknown, unknown> =>
   Effect.suspend(() => {

@@ -5,6 +5,7 @@ import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
@@ -15,7 +16,10 @@ import type { RunFlags } from "../commands/run.ts"
 import { Found, Refused } from "../exits.ts"
 import { given } from "../flags.ts"
 import { load } from "./loading.ts"
-import { localOptions, moduleUrls, saidWhere } from "./shared.ts"
+import { localOptions, moduleUrls, saidWhere, type Where } from "./shared.ts"
+
+/** How long a scheduler is looked for before that is said. */
+const LOOKING_MS = 3_000
 
 export const runFile = Effect.fnUntraced(function*(flags: RunFlags) {
   const where = yield* saidWhere(flags)
@@ -32,8 +36,10 @@ export const runFile = Effect.fnUntraced(function*(flags: RunFlags) {
     onNone: () => LocalCluster.layer<never, never>({ ...localOptions(ofLocal), tasks: tasks.map((url) => new URL(url)) }),
     onSome: (options) => Layer.provideMerge(Layer.effect(Cluster, Effect.map(Client, (client) => client.cluster)), Client.layer(options))
   })
+  // A scheduler that is elsewhere is looked for as long as one may take to start, and who has mistyped its address need not wonder.
+  const waiting = yield* Effect.forkChild(Option.isNone(where) ? Effect.void : Effect.delay(Console.error(stillLooking(where.value)), LOOKING_MS))
   // Whatever else the program needs is not there, and it dies of that by name.
-  const needs = Effect.scoped(program() as Effect.Effect<unknown, unknown, Client | Cluster>)
+  const needs = Effect.andThen(Fiber.interrupt(waiting), Effect.scoped(program() as Effect.Effect<unknown, unknown, Client | Cluster>))
   // Apart from the failures of the cluster: its own failure is the program's.
   const ran = yield* Effect.exit(needs).pipe(
     Effect.provide(cluster),
@@ -46,6 +52,9 @@ export const runFile = Effect.fnUntraced(function*(flags: RunFlags) {
   const error = Cause.squash(ran.cause)
   return yield* error instanceof Refused ? error : new Found({ message: Cause.pretty(ran.cause) })
 })
+
+const stillLooking = (where: Where): string =>
+  `no scheduler has answered yet at ${where.address ?? where.schedulerFile}; looking on, Ctrl-C ends it`
 
 const asJson = (value: unknown): Effect.Effect<string, Found> =>
   Effect.try({
