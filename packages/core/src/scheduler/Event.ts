@@ -45,8 +45,8 @@ export type Leaving = typeof Leaving.Type
 export const Event = Schema.TaggedUnion({
   /** A client opened a session. */
   ClientJoined: { at: Millis, client: ClientId, name: Schema.String },
-  /** Its session is over; all it wanted is released. */
-  ClientLeft: { at: Millis, client: ClientId },
+  /** Its session is over; all it wanted is released. `silentMs`: because nothing has been heard of it for so long. */
+  ClientLeft: { at: Millis, client: ClientId, silentMs: Schema.optionalKey(Millis) },
   /** A client submitted (a part of) a graph and wants all its tasks. Nothing of the graph starts before the part that is `last`. */
   TasksSubmitted: { at: Millis, client: ClientId, tasks: Schema.Array(NewTask), last: Schema.Boolean },
   /** A client wants tasks that somebody has submitted. */

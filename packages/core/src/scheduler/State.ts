@@ -310,6 +310,26 @@ export interface Entry {
   readonly cause: Event["_tag"]
 }
 
+/** What is called with what: tells tasks that nobody knows any more. Data is told by its id. */
+export interface Call {
+  readonly code: CodeId
+  readonly args: Uint8Array
+  readonly inputs: ReadonlyArray<Call | TaskId>
+}
+
+/** A task that was forgotten before it had finished, or before anybody had heard that it was killed. */
+export interface Remembered {
+  readonly call: Call
+  /** Of all arguments in it. */
+  readonly bytes: number
+  readonly attempt: number
+  readonly deaths: ReadonlyArray<Attempt>
+  /** That it was killed; undefined: it has not been found out yet. */
+  readonly verdict: Failure | undefined
+  /** When it was forgotten. */
+  readonly at: Millis
+}
+
 export interface State {
   readonly config: Config
   readonly tasks: Vector.Vector<Task>
@@ -354,6 +374,8 @@ export interface State {
   readonly full: boolean
   /** Held tasks that were refused at the last tick: who builds on one of them now cannot have known. */
   readonly justRefused: IntSet.IntSet<TaskId>
+  /** Tasks that were forgotten though they may have ended workers, the oldest first. */
+  readonly remembered: ReadonlyArray<Remembered>
   /** The last `Wake` asked for and not answered. */
   readonly wakeAt: Millis | undefined
   /** The last `config.logLength` entries; entry `n` is at `n % logLength`. */
@@ -426,6 +448,7 @@ export const empty = (config: Partial<Config> = {}): State => ({
   turn: 0,
   full: false,
   justRefused: IntSet.empty(),
+  remembered: [],
   wakeAt: undefined,
   log: Vector.empty(),
   logged: 0

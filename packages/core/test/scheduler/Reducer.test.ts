@@ -150,6 +150,52 @@ describe("the scheduler's reducer", () => {
     assert.deepStrictEqual([deaths(beside, "x"), deaths(beside, "y")], [1, 2])
   })
 
+  it("remembers the deaths of a task that was forgotten, and ends it at the fourth though it was a new one each time", () => {
+    const deaths = (teller: Teller) => Vector.get(teller.state.tasks, teller.task("x"))?.deaths.length
+    const teller = cluster("a")
+    for (let n = 0; n < 4; n++) {
+      teller.wants("ann", named("x"))
+      assert.strictEqual(deaths(teller), n)
+      teller.dies("a", ...(n === 0 ? [] : ["x"])).worker("a")
+      if (n < 3) teller.releases("ann", "x")
+    }
+    assert.strictEqual(statusOf(teller, "x"), "erred")
+    // Whoever asks again gives it another chance.
+    teller.releases("ann", "x").wants("ann", named("x"))
+    assert.deepStrictEqual([statusOf(teller, "x"), deaths(teller)], ["processing", 0])
+  })
+
+  it("tells at once of a task that was killed while all who wanted it had gone with its worker", () => {
+    const killed = () => {
+      const teller = cluster("a").joins("bob").wants("bob", named("x"))
+      for (let n = 0; n < 4; n++) teller.dies("a", ...(n === 0 ? [] : ["x"])).worker("a")
+      assert.strictEqual(statusOf(teller, "x"), "erred")
+      return teller
+    }
+    // Those who can have heard of it ask for it to be computed.
+    assert.strictEqual(statusOf(killed().leaves("bob").joins("bob").wants("bob", named("x")), "x"), "processing")
+    assert.strictEqual(statusOf(killed().pass(20_000).leaves("bob", 15_000).joins("bob").wants("bob", named("x")), "x"), "processing")
+    const teller = killed().pass(15_000).leaves("bob", 15_000).joins("bob").wants("bob", named("x"))
+    assert.strictEqual(statusOf(teller, "x"), "erred")
+    teller.releases("bob", "x").wants("bob", named("x"))
+    assert.strictEqual(statusOf(teller, "x"), "processing")
+  })
+
+  it("remembers them by the call and its inputs, for ten minutes, and not of what finished or was cancelled", () => {
+    const graph = [{ name: "w" }, { name: "x", needs: ["w"] }]
+    const dead = () => {
+      const teller = cluster("a").wants("ann", graph).finished("a", "w").dies("a")
+      return teller.worker("a")
+    }
+    const deaths = (teller: Teller) => Vector.get(teller.state.tasks, teller.task("x"))?.deaths.length
+    assert.strictEqual(deaths(dead()), 1)
+    assert.strictEqual(deaths(dead().releases("ann", "x", "w").wants("ann", graph)), 1)
+    assert.strictEqual(deaths(dead().releases("ann", "x", "w").wants("ann", [{ name: "v", args: 7 }, { name: "x", needs: ["v"] }])), 0)
+    assert.strictEqual(deaths(dead().releases("ann", "x", "w").pass(600_000).wants("ann", graph)), 0)
+    assert.strictEqual(deaths(dead().finished("a", "w").finished("a", "x").releases("ann", "x", "w").wants("ann", graph)), 0)
+    assert.strictEqual(deaths(dead().cancels("ann", ["x"]).releases("ann", "x", "w").wants("ann", graph)), 0)
+  })
+
   it("clears a suspect that finishes", () => {
     const teller = cluster("a").wants("ann", named("x", "y")).dies("a").worker("b").finished("b", "x")
     const task = Vector.get(teller.state.tasks, teller.task("x"))

@@ -187,8 +187,8 @@ describe("scheduler laws", { timeout: 600_000 }, () => {
       const world = new World()
       for (const choice of choices) world.apply([world.next(choice)])
       world.leave(({ state }) => assert.isAtMost(state.tasks.size, 1_000))
-      const { log, logged, nextAsk, nextDemand, nextRank, nextRun, turn, ...rest } = world.state
-      assert.deepStrictEqual({ ...empty(config), log, logged, nextAsk, nextDemand, nextRank, nextRun, turn }, {
+      const { log, logged, nextAsk, nextDemand, nextRank, nextRun, remembered, turn, ...rest } = world.state
+      assert.deepStrictEqual({ ...empty(config), log, logged, nextAsk, nextDemand, nextRank, nextRun, remembered, turn }, {
         ...rest,
         log,
         logged,
@@ -196,6 +196,7 @@ describe("scheduler laws", { timeout: 600_000 }, () => {
         nextDemand,
         nextRank,
         nextRun,
+        remembered,
         turn
       })
       assert.strictEqual(world.given.size, 0)

@@ -89,8 +89,9 @@ export class Teller {
     return this.tell({ _tag: "ClientJoined", at: this.at, client: this.client(client), name: client })
   }
 
-  leaves(client: string): this {
-    return this.tell({ _tag: "ClientLeft", at: this.at, client: this.client(client) })
+  /** `silentMs`: it was not heard of for so long, and so is taken to be gone. */
+  leaves(client: string, silentMs?: number): this {
+    return this.tell({ _tag: "ClientLeft", at: this.at, client: this.client(client), ...(silentMs === undefined ? {} : { silentMs }) })
   }
 
   worker(

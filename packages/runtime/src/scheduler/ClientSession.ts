@@ -38,15 +38,18 @@ export const clientSession = Effect.fnUntraced(function*(desk: Desk, arrived: Se
   const { client } = peer
   desk.registry.addClient(peer)
   desk.mailbox.offer({ _tag: "ClientJoined", at: desk.now(), client, name: peer.name })
+  let silentMs: number | undefined
   const leave = Effect.sync(() => {
     border.close()
     desk.progress.clientLeft(peer)
-    if (desk.registry.removeClient(client)) desk.mailbox.offer({ _tag: "ClientLeft", at: desk.now(), client })
+    if (desk.registry.removeClient(client)) desk.mailbox.offer({ _tag: "ClientLeft", at: desk.now(), client, ...(silentMs === undefined ? {} : { silentMs }) })
   })
   yield* Effect.gen(function*() {
     const handlers = yield* ClientRpcs.toHandlers(handlersOf(desk, peer, border, yield* desk.relaying.forClient))
     rpc = yield* Effect.provideContext(Duplex.make(session, { serve: ClientRpcs, call: ClientReportRpcs }), handlers)
-    yield* Border.logEnd(session, yield* untilOver)
+    const why = yield* untilOver
+    if (why.kind === "grace") silentMs = session.graceMs
+    yield* Border.logEnd(session, why)
   }).pipe(Effect.ensuring(leave))
 })
 

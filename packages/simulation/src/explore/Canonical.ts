@@ -143,6 +143,11 @@ const schedulerTokens = (state: Scheduler.State): Tokens => {
   })
   IntSet.forEach(state.justRefused, (id) => tokens.put(id))
   tokens.put(end)
+  for (const { attempt, call, deaths, verdict } of state.remembered) {
+    tokens.put(call.code, attempt, deaths.length)
+    tokens.flag(verdict !== undefined)
+  }
+  tokens.put(end)
   Vector.forEach(state.stopping, (entries, id) => {
     for (const { asks, expectedMs, hasSlot, run, worker } of entries) {
       tokens.run(id, run)

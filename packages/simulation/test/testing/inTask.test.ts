@@ -8,6 +8,7 @@ import type { SubmitError } from "@skein/protocol/Errors"
 import type { TaskError } from "@skein/protocol/Failure"
 import { type FnTask, Task, type TaskServices } from "@skein/protocol/Task"
 import { TaskContext } from "@skein/protocol/TaskContext"
+import { exitProcess } from "@skein/simulation/Body"
 import { it } from "@skein/simulation/testing/it"
 
 /** Submits itself: with one slot a worker gets on only if whoever waits gives the slot back. */
@@ -48,6 +49,14 @@ const seceding = Task.fn("seceding", (n: number) => Effect.gen(function*() {
   yield* task.rejoin
   return n
 }))
+const exits = Task.fn("exits", (code: number) => Effect.andThen(Effect.sleep("10 millis"), Effect.sync((): number => exitProcess(code))))
+/** Is longer in coming to its child than what it had submitted before outlives its worker. */
+const waitsForExit = Task.fn("waitsForExit", (pure: boolean) => Effect.gen(function*() {
+  yield* Effect.sleep("20 seconds")
+  const client = yield* Client
+  const error = yield* Effect.flip((yield* client.with({ pure }).submit(exits, 3)).result)
+  return error.reason._tag
+}))
 
 describe("tasks that submit tasks, simulated", () => {
   it.sim("a recursive task comes to its end on one slot", () => Effect.gen(function*() {
@@ -74,4 +83,11 @@ describe("tasks that submit tasks, simulated", () => {
     const numbers = Array.from({ length: 12 }, (_, n) => n)
     assert.deepStrictEqual(yield* client.gather(yield* client.map(seceding, numbers)), numbers)
   }), { workers: 2, threadsPerWorker: 1, faults: "default", seeds: 20, seed: 1 })
+
+  for (const pure of [true, false]) {
+    it.sim(`a child that always ends its worker is found out, however late its parent submits it again: ${pure ? "by its key" : "another key each time"}`, () => Effect.gen(function*() {
+      const client = yield* Client
+      assert.strictEqual(yield* (yield* client.submit(waitsForExit, pure)).result, "KilledWorker")
+    }), { workers: 1, threadsPerWorker: 1, fibersPerWorker: 1, maxVirtualTime: "10 minutes", seeds: 1, seed: 1 })
+  }
 })

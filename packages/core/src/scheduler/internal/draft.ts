@@ -68,6 +68,8 @@ export class Draft {
   readonly state: EditedState
   /** The time of the present event. */
   at: Millis = 0
+  /** Since when a client that is leaving has not been reached; infinite: none is leaving, or it said so. */
+  unheardSince: Millis = Infinity
   private cause: Event["_tag"] = "Ticked"
 
   constructor(state: State) {
@@ -82,6 +84,7 @@ export class Draft {
   begin(event: Event): void {
     this.at = event.at
     this.cause = event._tag
+    this.unheardSince = Infinity
     if (this.givenBack.size > 0) this.givenBack.clear()
   }
 

@@ -19,9 +19,13 @@ import { isNeeded } from "../edges.ts"
 import { holders } from "../holding.ts"
 import { rank } from "../ordering.ts"
 import { giveUp, refuse } from "../refusing.ts"
+import { recall } from "../remembering.ts"
 import { makeIsShared } from "../sharing.ts"
 import { transition } from "../transition.ts"
 import { unwant, want } from "../wanting.ts"
+
+/** What the news of one end may lie apart. In milliseconds. */
+const ABOUT_MS = 1_000
 
 export const onClientJoined = (draft: Draft, event: Of<"ClientJoined">): void => {
   if (!isId(event.client) || draft.client(event.client) !== undefined) return
@@ -32,6 +36,8 @@ export const onClientJoined = (draft: Draft, event: Of<"ClientJoined">): void =>
 export const onClientLeft = (draft: Draft, event: Of<"ClientLeft">): void => {
   const client = draft.client(event.client)
   if (client === undefined) return
+  // It may have gone with the worker, whose end is heard of a little sooner or later.
+  if (event.silentMs !== undefined) draft.unheardSince = event.at - event.silentMs - ABOUT_MS
   abandonAll(draft, client.id)
   IntSet.forEach(client.wantsWhat, (id) => unwant(draft, client, id))
   draft.removeClient(client.id)
@@ -198,6 +204,7 @@ const create = (draft: Draft, client: Client, task: NewTask, noRoom: boolean): A
     return "unfit"
   }
   const added = draft.addTask(task, takeDemand(draft, task))
+  const verdict = recall(draft, added)
   for (const id of task.dependencies) {
     const dependency = draft.task(id)
     if (dependency === undefined) continue
@@ -205,6 +212,7 @@ const create = (draft: Draft, client: Client, task: NewTask, noRoom: boolean): A
     edited.dependents = IntSet.add(edited.dependents, draft.owner, task.id)
   }
   want(draft, client, added)
+  if (verdict !== undefined) transition(draft, task.id, { _tag: "Erred", failure: verdict, origin: task.id, stop: false })
   return "accepted"
 }
 

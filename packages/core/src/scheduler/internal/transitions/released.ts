@@ -12,6 +12,7 @@ import { giveUpDemand } from "../demands.ts"
 import type { Draft } from "../draft.ts"
 import { becomeErred, becomeMemory, waitingForNothing } from "../play.ts"
 import type { Edges } from "../edges.ts"
+import { remember } from "../remembering.ts"
 
 /** It is to be computed: it needs its dependencies, and so they are to be computed too. */
 const toWaiting = (draft: Draft, task: Task): void => {
@@ -32,6 +33,7 @@ const toWaiting = (draft: Draft, task: Task): void => {
 
 /** Nothing is left of it, and its dependencies have one reason less to be kept. */
 const toForgotten = (draft: Draft, task: Task): void => {
+  remember(draft, task)
   draft.removeTask(task)
   giveUpDemand(draft, task.demand)
   forgetData(draft, task.id)
