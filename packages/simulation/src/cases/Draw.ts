@@ -70,7 +70,9 @@ export const settled = (unsettled: Case): Case => {
   const last = Math.max(0, ...faults.map(endOf), ...operations.map(({ at }) => at))
   const healAt = Math.ceil(last + QUIET_MS)
   const work = tasks.reduce((sum, { delayMs = 0, durationMs, retries }) => sum + durationMs * (retries + 1) + delayMs * retries, 0)
-  return { ...unsettled, healAt, endBy: Math.ceil(healAt + TIMEOUTS_MS + work) }
+  // A body that ends its process takes all results with it each time, if there is one worker left, and they are computed again.
+  const deaths = DEATHS_EACH * tasks.filter(({ body }) => body._tag === "Exits").length
+  return { ...unsettled, healAt, endBy: Math.ceil(healAt + TIMEOUTS_MS + work * (1 + deaths)) }
 }
 
 /** When a fault is over by itself. One that stays, such as a skewed clock, is over when it has come. */
@@ -81,6 +83,9 @@ export const LEAST_OPS = 12
 
 /** How long after the last that is done to it a cluster is left alone before it is healed. */
 const QUIET_MS = 1_000
+
+/** Workers that a body may end before it is stopped. */
+const DEATHS_EACH = 4
 
 /** All that may have to be waited for in turn once nothing goes wrong any more: a client's grace, a nanny's restarts, a worker's search. */
 const TIMEOUTS_MS = 60_000 + 60_000 + 30_000 + 30_000
