@@ -22,6 +22,7 @@ import type { Hashing } from "@skein/transport/Hashing"
 import type { ClusterLog } from "./internal/clusterLog.ts"
 import * as NannyLine from "./internal/nannyLine.ts"
 import { supervised } from "./internal/nannied.ts"
+import { FOR_EVER_MS } from "./WorkerOptions.ts"
 import * as Workers from "./Workers.ts"
 
 export interface Options {
@@ -49,8 +50,6 @@ export interface RemoteWorkers {
 
 /** How long a worker may take until it has registered; it may have to wait for a scheduler that is coming back. */
 const READY_WITHIN_MS = 300_000
-/** How long a worker looks for the scheduler by itself: as long as anybody lives. The line ends it sooner. */
-const FOR_EVER_MS = 2 ** 40
 /** The wait before the line looks for a scheduler again that has ended its session. */
 const AGAIN_MS = 1_000
 
@@ -70,6 +69,7 @@ export const start = Effect.fnUntraced(function*(
       ...options.configOf(worker),
       scheduler: address,
       token: token === undefined ? null : Redacted.value(token),
+      // The line ends it sooner.
       connectMs: FOR_EVER_MS,
       nanny: name
     }),

@@ -37,7 +37,7 @@ import * as LocalAddress from "./node/LocalAddress.ts"
 import * as Machine from "./node/Machine.ts"
 import * as PrivateDirectory from "./node/PrivateDirectory.ts"
 import { Scheduler, SchedulerHere } from "./Scheduler.ts"
-import { type OneWorkerSettings, readWorker, workerKnown, workerLater, type WorkerOptions } from "./WorkerOptions.ts"
+import { FOR_EVER_MS, type OneWorkerSettings, readWorker, workerKnown, workerLater, type WorkerOptions } from "./WorkerOptions.ts"
 
 export interface WorkerService {
   /** Where peers and clients fetch results from it. */
@@ -85,9 +85,6 @@ const built = <E, R, R2>(
   ) as Layer.Layer<Worker, ConnectError | E, Exclude<R2, Layer.Success<typeof NodePlatform.layer> | Directory | Scope.Scope> | R>
 
 const ofClient = ["address", "schedulerFile", "name", "timeout", "heartbeatInterval", "token", "connectionLimit"] as const
-
-/** How long it looks for its scheduler if nobody said: as long as anybody lives. */
-const FOR_EVER_MS = 2 ** 40
 
 const start = Effect.fnUntraced(function*<E, R>(options: WorkerLayerOptions<E, R>) {
   const machine = Machine.here()
@@ -163,7 +160,7 @@ const listenBeside = Effect.fnUntraced(function*(to: Located, { host, port }: On
     case "Inproc":
       return { address: Address.print(Address.inproc(`worker-${unique}`)), host: "localhost" }
     case "Tcp": {
-      const bound = host ?? (yield* Effect.mapError(LocalAddress.towards(scheduler.host, scheduler.port), ({ message }) => ConnectError.because("Dns", to.address, message)))
+      const bound = host ?? (yield* LocalAddress.seenBy(scheduler, to.address))
       if (to.token === undefined && !isLoopback(bound)) {
         return yield* Effect.fail(badOption(
           { address: to.address },

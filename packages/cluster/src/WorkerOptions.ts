@@ -71,6 +71,8 @@ export interface OneWorkerSettings extends WorkerSettings {
 export const FIBERS_PER_THREAD = 16
 /** The longest time that schedulers of this version wait for a worker to come back. */
 export const RESUME_LIMIT_MS = 60_000
+/** How long a worker looks for its scheduler if nobody said: as long as anybody lives. Milliseconds. */
+export const FOR_EVER_MS = 2 ** 40
 
 const common = ["host", "port", "interface", "contactAddress", "localDirectory", "environment", "dashboardAddress", "deathTimeout", "resumeTimeout"]
 export const workerKnown: ReadonlyArray<string> = ["name", "threads", "fibers", "memoryLimit", "resources", ...common]

@@ -3,7 +3,7 @@
  */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import { fibers, json, memoryLimit, resources, tasks, threads, tokenFile, within, workers, host, networkInterface, protocol } from "../flags.ts"
+import { fibers, json, memoryLimit, resources, tasks, threads, tokenFile, workers, host, networkInterface, port, protocol } from "../flags.ts"
 import { lazily } from "../lazily.ts"
 
 const flags = {
@@ -18,7 +18,7 @@ const flags = {
     Flag.withDefault("tcp" as const)
   ),
   host: host.pipe(Flag.withDescription("Address to bind [default: 127.0.0.1]"), Flag.optional),
-  port: Flag.Int("port").pipe(within(0, 65_535), Flag.withDescription("Port of the scheduler; 0: any free one [default: 8786]"), Flag.optional),
+  port: port.pipe(Flag.withDescription("Port of the scheduler; 0: any free one [default: 8786]"), Flag.optional),
   interface: networkInterface,
   tokenFile,
   schedulerFile: Flag.String("scheduler-file").pipe(

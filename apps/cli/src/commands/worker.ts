@@ -4,7 +4,7 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import { address, duration, fibers, findBy, host, json, memoryLimit, networkInterface, resources, tasks, threads, tokenFile, within, workers } from "../flags.ts"
+import { address, duration, fibers, findBy, host, json, memoryLimit, networkInterface, port, resources, tasks, threads, tokenFile, within, workers } from "../flags.ts"
 import { lazily } from "../lazily.ts"
 
 const flags = {
@@ -31,7 +31,7 @@ const flags = {
     Flag.withDescription("With modules-only: run the tasks of --tasks, and refuse functions that clients send as text [default: any]")
   ),
   host: host.pipe(Flag.withDescription("Address at which the workers serve results [default: the one from which they reach the scheduler]"), Flag.optional),
-  port: Flag.Int("port").pipe(within(0, 65_535), Flag.withDescription("Port at which the worker serves results; 0: any free one, as several need it [default: 0]"), Flag.optional),
+  port: port.pipe(Flag.withDescription("Port at which the worker serves results; 0: any free one, as several need it [default: 0]"), Flag.optional),
   interface: networkInterface,
   contactAddress: Flag.String("contact-address").pipe(
     Flag.withMetavar("ADDRESS"),

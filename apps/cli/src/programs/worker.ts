@@ -15,8 +15,7 @@ import * as LocalAddress from "@skein/cluster/node/LocalAddress"
 import * as Machine from "@skein/cluster/node/Machine"
 import * as PrivateDirectory from "@skein/cluster/node/PrivateDirectory"
 import * as RemoteWorkers from "@skein/cluster/RemoteWorkers"
-import { type OneWorkerSettings, readWorker } from "@skein/cluster/WorkerOptions"
-import { ConnectError } from "@skein/protocol/Errors"
+import { FOR_EVER_MS, type OneWorkerSettings, readWorker } from "@skein/cluster/WorkerOptions"
 import * as NodeProcesses from "@skein/runtime/node/NodeProcesses"
 import { isLoopback } from "@skein/runtime/scheduler/SchedulerConfig"
 import * as NodeHost from "@skein/runtime/worker/node/NodeHost"
@@ -98,7 +97,7 @@ const listening = Effect.fnUntraced(function*({ host, port }: OneWorkerSettings,
     return (folder: string, name: string) => Address.print(Address.unix(socketIn(folder, name)))
   }
   const own = host ?? (parsed._tag === "Tcp"
-    ? yield* Effect.mapError(LocalAddress.towards(parsed.host, parsed.port), ({ message }) => ConnectError.because("Dns", scheduler, message))
+    ? yield* LocalAddress.seenBy(parsed, scheduler)
     : "127.0.0.1")
   if (!hasToken && !isLoopback(own)) {
     return yield* new Refused({ message: `--token-file is missing: others can reach ${own}, and could read all results. Give the cluster's token, or --host 127.0.0.1` })
@@ -123,5 +122,3 @@ const answering = Effect.fnUntraced(function*(flags: WorkerFlags, count: number)
 })
 
 const FROM_OPTIONS = "give ADDRESS, --address or --scheduler-file, or set SKEIN_SCHEDULER_ADDRESS or SKEIN_SCHEDULER_FILE"
-/** As long as anybody waits. */
-const FOR_EVER_MS = 2 ** 40

@@ -45,9 +45,8 @@ export const valueOf = (core: Core, future: Wanting): Effect.Effect<unknown, unk
   )
 }
 
-/** The value of its encoding. If it is of a class that is not known here, its task's module may export that. */
-const revive = (core: Core, future: Wanting, bytes: Uint8Array, own = false): Effect.Effect<unknown, TaskError> => {
-  const exit = decode(future, bytes, own)
+/** The value of its encoding. If it is of a class that is not known here, its task's module may export that. `exit`: what it was decoded to. */
+const revive = (core: Core, future: Wanting, bytes: Uint8Array, own = false, exit = decode(future, bytes, own)): Effect.Effect<unknown, TaskError> => {
   if (Exit.isSuccess(exit) || !namesUnknown(future, bytes)) return exit
   return Effect.andThen(learn(core, future.handle.held), Effect.suspend(() => decode(future, bytes, own)))
 }
@@ -165,8 +164,8 @@ export const valuesOf = Effect.fnUntraced(function*(core: Core, futures: Readonl
     const here = found ?? (held.state._tag === "InMemory" ? held.state.value : undefined)
     bytes.delete(held)
     if (here !== undefined) {
-      const exit = exits[at] = decode(future, here, here === found)
-      if (Exit.isFailure(exit) && namesUnknown(future, here)) exits[at] = yield* Effect.exit(revive(core, future, here, here === found))
+      const exit = decode(future, here, here === found)
+      exits[at] = Exit.isSuccess(exit) ? exit : yield* Effect.exit(revive(core, future, here, here === found, exit))
     } else if (held.state._tag === "Failed") {
       yield* learn(core, held)
       exits[at] = Exit.failCause(held.state.cause())

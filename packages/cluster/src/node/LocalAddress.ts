@@ -11,6 +11,7 @@ import { createSocket } from "node:dgram"
 import { lookup } from "node:dns"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import { ConnectError } from "@skein/protocol/Errors"
 import * as Address from "@skein/transport/Address"
 
 /** The address from which this machine would speak to that host; fails with what the system says. */
@@ -37,6 +38,10 @@ export const towards = (host: string, port: number): Effect.Effect<string, Error
       isOver = true
     })
   })
+
+/** The address at which the scheduler sees this machine; it is dialled at `address`. */
+export const seenBy = ({ host, port }: { readonly host: string; readonly port: number }, address: string): Effect.Effect<string, ConnectError> =>
+  Effect.mapError(towards(host, port), ({ message }) => ConnectError.because("Dns", address, message))
 
 /** As others dial what listens here: who listens at all addresses is found at the one that leads out of this machine, if any does. */
 export const dialled = (address: string): Effect.Effect<string> =>

@@ -14,6 +14,7 @@ import { distinctDependencies } from "./internal/estimates.ts"
 import * as Offers from "./Offers.ts"
 import { type Processing, type State, statusName, type Task } from "./State.ts"
 import type { Names } from "./Story.ts"
+import { delayedUntil } from "./View.ts"
 
 /** What the state does not know. */
 export interface Around {
@@ -62,7 +63,7 @@ const released = (state: State, task: Task, around: Around): string => {
 }
 
 const waiting = (state: State, task: Task, waitingOn: IntSet.IntSet<TaskId>, around: Around): string => {
-  const delayed = Vector.get(state.delays, task.id)
+  const delayed = delayedUntil(state, task.id)
   const before = delayed === undefined ? "" : `attempt ${task.attempt} may begin in ${span(delayed - around.at)}`
   const missing = IntSet.toArray(waitingOn)
   if (missing.length === 0) return `${name(task, around)} waits after a failed attempt: ${before === "" ? "the next may begin at once" : before}.`

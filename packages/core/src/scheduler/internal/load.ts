@@ -42,9 +42,9 @@ const someWaits = (load: Load): boolean => load.assigned - load.leaving > load.s
 /**
  * Milliseconds until a worker with this load could start one more task. Dask's `occupancy / nthreads`, as long as that is
  * believable: where nothing has ended for some time, as much time again is expected to go by, as Dask expects of a task that
- * runs for longer than others of its kind.
+ * runs for longer than others of its kind. `lessMs`: of the work that is there already, what is not waited for.
  */
-export const waitMs = (load: Load): number => Math.max(load.occupancyMs / load.slots, load.stalledMs)
+export const waitMs = (load: Load, lessMs = 0): number => Math.max((load.occupancyMs - lessMs) / load.slots, load.stalledMs)
 
 /** Counts a run in. */
 export const assign = (draft: Draft, worker: Worker, isolation: Isolation, expectedMs: number): EditedWorker => {

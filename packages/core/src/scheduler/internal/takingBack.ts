@@ -123,10 +123,11 @@ const oneOfEachDemand = (draft: Draft, isolation: Isolation, victim: Worker): It
   return found.values()
 }
 
-const idleFor = (draft: Draft, task: Task): Worker | undefined => {
+/** An idle worker that may have this task, the first that will do. */
+const idleFor = (draft: Draft, task: Task, willDo: (worker: Worker) => boolean = () => true): Worker | undefined => {
   for (const id of IntSet.values(draft.pool(task.isolation).idle)) {
     const worker = draft.worker(id)
-    if (worker !== undefined && mayRunOn(draft, task, worker)) return worker
+    if (worker !== undefined && mayRunOn(draft, task, worker) && willDo(worker)) return worker
   }
   return undefined
 }
@@ -139,10 +140,8 @@ const isLater = (a: Task, b: Task): boolean => a.priority < b.priority || (a.pri
 
 /** What the task waits for the others where it is, less the question and what it lacks where it could go. */
 const gainMs = (draft: Draft, task: Task, status: Processing, victim: Worker, thief: Worker): number => {
-  const load = victim[task.isolation]
   const { bytesPerMs, takeBackMs } = draft.config
-  const waitsMs = Math.max((load.occupancyMs - status.expectedMs) / load.slots, load.stalledMs)
-  return waitsMs - takeBackMs - missingBytes(draft, task, thief.id) / bytesPerMs
+  return waitMs(victim[task.isolation], status.expectedMs) - takeBackMs - missingBytes(draft, task, thief.id) / bytesPerMs
 }
 
 /** Asks back what is to run alone and has company, for workers that have none. */
@@ -153,7 +152,7 @@ const balanceSuspects = (draft: Draft): void => {
     if (task?.status._tag !== "Processing" || task.status.seceded || task.status.takingBackFor !== undefined) continue
     const victim = draft.worker(task.status.worker)
     if (victim === undefined || victim.ending || IntSet.size(victim.processing) + IntSet.size(victim.stopping) === 1) continue
-    const thief = deserted(draft, task)
+    const thief = idleFor(draft, task, isDeserted)
     if (thief === undefined && task.demand === undefined) return
     if (thief === undefined) continue
     const dueAt = task.status.since + draft.config.stallMs
@@ -162,14 +161,9 @@ const balanceSuspects = (draft: Draft): void => {
   }
 }
 
-/** A worker that may have this task, has nothing to do and will get nothing. */
-const deserted = (draft: Draft, task: Task): Worker | undefined => {
-  for (const id of IntSet.values(draft.pool(task.isolation).idle)) {
-    const worker = draft.worker(id)
-    if (worker !== undefined && mayRunOn(draft, task, worker) && IntSet.size(worker.processing) + IntSet.size(worker.stopping) + worker.fiber.coming + worker.thread.coming === 0) return worker
-  }
-  return undefined
-}
+/** It has nothing to do and will get nothing. */
+const isDeserted = ({ fiber, processing, stopping, thread }: Worker): boolean =>
+  IntSet.size(processing) + IntSet.size(stopping) + fiber.coming + thread.coming === 0
 
 /** No id. */
 const nobody = -1
