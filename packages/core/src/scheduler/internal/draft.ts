@@ -333,6 +333,9 @@ export class Draft {
 /** What all released tasks have for a status. */
 export const released: Status = { _tag: "Released" }
 
+/** No id. */
+export const noTask = -1 as TaskId
+
 /** Whether a number can be an id of ours. All else comes from a stranger's message, and names nothing. */
 export const isId = (id: number): boolean => (id & Vector.maxIndex) === id
 

@@ -19,7 +19,7 @@ import * as Ranked from "../../persistent/Ranked.ts"
 import * as Vector from "../../persistent/Vector.ts"
 import type { Demand, Task } from "../State.ts"
 import { freeOn, hasFree } from "./demands.ts"
-import type { Draft } from "./draft.ts"
+import { type Draft, noTask } from "./draft.ts"
 import { transition } from "./transition.ts"
 
 export interface Line {
@@ -88,7 +88,7 @@ export const dissolve = (draft: Draft, { demand: id, ready }: Line): boolean => 
   return true
 }
 
-const toNoWorker = { _tag: "NoWorker" } as const
+export const toNoWorker = { _tag: "NoWorker" } as const
 
 /** The line whose first goes before all others, and before `next`, and may find a worker; undefined: there is none. */
 export const firstLine = (draft: Draft, lines: Lines, next: Task | undefined): Line | undefined => {
@@ -127,9 +127,13 @@ export const block = (draft: Draft, { waiting }: Lines, line: Line): void => {
 
 const headOf = (draft: Draft, { at, demand, ready }: Line): Task | undefined => {
   const queue = draft.demand(demand)?.queue
-  const queued = queue === undefined || queue.size === 0 ? undefined : draft.task(Ranked.first(queue) ?? noTask)
-  const first = ready[at]
-  return first === undefined || (queued !== undefined && compare(queued, first) < 0) ? queued : first
+  return queue === undefined ? ready[at] : firstOf(draft, queue, ready[at])
+}
+
+/** Of a queue and of what has become ready, what goes before all others. */
+export const firstOf = (draft: Draft, queue: Ranked.Ranked<TaskId>, ready: Task | undefined): Task | undefined => {
+  const queued = queue.size === 0 ? undefined : draft.task(Ranked.first(queue) ?? noTask)
+  return ready === undefined || (queued !== undefined && compare(queued, ready) < 0) ? queued : ready
 }
 
 /** Whether there may be a worker for the line, by what can be seen without looking at each: there may be thousands of lines. */
@@ -195,6 +199,3 @@ const missingOn = (draft: Draft, id: WorkerId, { amounts }: Demand): number => {
   if (worker === undefined) return Infinity
   return amounts.reduce((most, { name, thousandths }) => Math.max(most, (thousandths - freeOn(worker, name)) / thousandths), 0)
 }
-
-/** No id. */
-const noTask = -1 as TaskId

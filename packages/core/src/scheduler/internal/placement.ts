@@ -19,11 +19,11 @@ import * as IntSet from "../../persistent/IntSet.ts"
 import * as Ranked from "../../persistent/Ranked.ts"
 import type { Isolation, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Load, Task, Worker } from "../State.ts"
-import type { Draft } from "./draft.ts"
+import { type Draft, noTask } from "./draft.ts"
 import { isReadyToPlace } from "./delays.ts"
 import { distinctDependencies, missingBytes } from "./estimates.ts"
 import { waitMs } from "./load.ts"
-import { advance, block, compare, dissolve, firstLine, type Line, type Lines, linesOf, workersFor } from "./lines.ts"
+import { advance, block, compare, dissolve, firstLine, type Line, firstOf, type Lines, linesOf, toNoWorker, workersFor } from "./lines.ts"
 import { transition } from "./transition.ts"
 
 type Workers = IntSet.IntSet<WorkerId>
@@ -69,8 +69,7 @@ const placeIn = (draft: Draft, isolation: Isolation, ready: Array<Task>, allLine
   let at = 0
   while (IntSet.size(pool.open) > 0) {
     const candidate = ready[at]
-    const queued = pool.queue.size === 0 ? undefined : draft.task(Ranked.first(pool.queue) ?? noTask)
-    const next = candidate === undefined || (queued !== undefined && compare(queued, candidate) < 0) ? queued : candidate
+    const next = firstOf(draft, pool.queue, candidate)
     if (lines.length > 0 && placeDemanding(draft, standing, next)) continue
     if (next === undefined) break
     const worker = choose(draft, next, pool.open)
@@ -108,7 +107,6 @@ const placeDemanding = (draft: Draft, lines: Lines, next: Task | undefined): boo
   return true
 }
 
-const toNoWorker = { _tag: "NoWorker" } as const
 const toQueued = { _tag: "Queued" } as const
 
 /** One of these workers, which have room; there is one. */
@@ -252,6 +250,3 @@ const leastAssigned = (draft: Draft, open: Workers): WorkerId | undefined => {
   }
   return best
 }
-
-/** No id. */
-const noTask = -1 as TaskId

@@ -17,7 +17,7 @@ import type { TaskId } from "@skein/protocol/Ids"
 import * as IntSet from "../../persistent/IntSet.ts"
 import type { Status, Task } from "../State.ts"
 import { arrivingOf, isData, lost } from "./data.ts"
-import type { Draft } from "./draft.ts"
+import { type Draft, noTask } from "./draft.ts"
 import { type Edges, isNeeded, type Target } from "./edges.ts"
 import { erred } from "./transitions/erred.ts"
 import { memory } from "./transitions/memory.ts"
@@ -122,6 +122,3 @@ const dropIfUnneeded = (draft: Draft, id: TaskId = noTask): void => {
 const toWaiting = { _tag: "Waiting" } as const
 const toReleased = { _tag: "Released", stop: true } as const
 const toForgotten = { _tag: "Forgotten" } as const
-
-/** No id. */
-const noTask = -1 as TaskId
