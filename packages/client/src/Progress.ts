@@ -27,9 +27,11 @@ export const withProgress = (core: Core, futures: Iterable<Future.Any>, options:
     const label = options.label ?? all.find((future) => future instanceof FutureOf)?.handle.held.task ?? "tasks"
     const { terminal } = core
     const startedAt = yield* Clock.currentTimeMillis
+    // What was done before says nothing about how fast it goes.
+    const doneBefore = all.filter(isSettled).length
     const show = (done: boolean) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        const text = line({ label, futures: all, elapsedMs: now - startedAt, done, columns: terminal.columns(), bar: terminal.isTerminal })
+        const text = line({ label, futures: all, doneBefore, elapsedMs: now - startedAt, done, columns: terminal.columns(), bar: terminal.isTerminal })
         return terminal.write(terminal.isTerminal ? `\r${text}\x1b[K${done ? "\n" : ""}` : `${text}\n`)
       })
     const showing = Effect.forever(Effect.andThen(show(false), Effect.sleep(terminal.isTerminal ? REDRAWN_MS : LINE_MS)))
@@ -43,6 +45,8 @@ export const withProgress = (core: Core, futures: Iterable<Future.Any>, options:
 interface Shown {
   readonly label: string
   readonly futures: ReadonlyArray<FutureOf>
+  /** How many were done when it began. */
+  readonly doneBefore: number
   readonly elapsedMs: number
   readonly done: boolean
   readonly columns: Terminal["columns"] extends () => infer N ? N : never
@@ -50,11 +54,11 @@ interface Shown {
 }
 
 /** Such as `inc ███████░░░░ 63/100  38.9/s  eta 1 s  0 errors`. */
-export const line = ({ bar, columns, done, elapsedMs, futures, label }: Shown): string => {
+export const line = ({ bar, columns, done, doneBefore, elapsedMs, futures, label }: Shown): string => {
   const total = futures.length
   const count = futures.filter(isSettled).length
   const errors = futures.filter(hasFailed).length
-  const rate = elapsedMs > 0 ? count / elapsedMs * 1_000 : 0
+  const rate = elapsedMs > 0 ? (count - doneBefore) / elapsedMs * 1_000 : 0
   const words = [
     `${String(count).padStart(String(total).length)}/${total}`,
     `${rate.toFixed(1)}/s`,

@@ -43,6 +43,21 @@ describe("withProgress", () => {
       assert.notInclude(after.at(-1)!, "█")
     }))
 
+  it.effect("does not count as speed what was done before it began", () =>
+    Effect.gen(function*() {
+      const { client, scheduler, written } = yield* fake({ terminal: { isTerminal: false } })
+      const futures = yield* client.map(inc, [1, 2, 3, 4])
+      const { tasks } = yield* scheduler.submitted
+      for (const { ref } of tasks.slice(1)) yield* scheduler.finish(ref, 1)
+      yield* Effect.forEach(futures.slice(1), (future) => future.await)
+      const showing = yield* Effect.forkChild(client.withProgress(futures), { startImmediately: true })
+      yield* TestClock.adjust("2 seconds")
+      yield* scheduler.finish(tasks[0]!.ref, 1)
+      yield* Fiber.join(showing)
+      assert.match(written.at(-2)!, / 3\/4 {2}0\.0\/s {2}eta \? /)
+      assert.match(written.at(-1)!, / 4\/4 {2}0\.5\/s {2}done in 2\.0 s /)
+    }))
+
   it.effect("is done at once with nothing to wait for", () =>
     Effect.gen(function*() {
       const { client, written } = yield* fake()
