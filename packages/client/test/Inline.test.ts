@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Client } from "@skein/client/Client"
 import { Future } from "@skein/client/Future"
 import { current } from "@skein/protocol/CurrentTask"
+import { CODES_REMEMBERED } from "@skein/protocol/Graph"
 import { Task } from "@skein/protocol/Task"
 import { TaskContext } from "@skein/protocol/TaskContext"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
@@ -111,6 +112,15 @@ describe("a client without a cluster", () => {
       yield* last.retry
       assert.strictEqual(yield* last.result, 8_000)
     })))
+
+  it.effect("goes on when a program makes functions without end", () =>
+    inline(Effect.gen(function*() {
+      const client = yield* Client
+      const add = (n: number) => new Function("x", `return x + ${n}`) as (x: number) => number
+      const many = yield* client.batch((batch) => Effect.forEach(Array.from({ length: CODES_REMEMBERED + 2 }, (_, n) => n), (n) => batch.submit(add(n), 1)))
+      const again = yield* Effect.forEach([0, 5, CODES_REMEMBERED + 1], (n) => client.submit(add(n), 2))
+      assert.deepStrictEqual(yield* client.gather([...again, many[0]!, many.at(-1)!]), [2, 7, CODES_REMEMBERED + 3, 1, CODES_REMEMBERED + 2])
+    })), 30_000)
 
   it.effect("asks an async body to stop by its signal, and waits until it has", () =>
     inline(Effect.gen(function*() {

@@ -63,6 +63,20 @@ export const Graph = Schema.Struct({
 })
 export type Graph = typeof Graph.Type
 
+/**
+ * Codes that a session may call: of those that it told, the last so many, and what the same message calls. A program that makes
+ * functions without end tells some of them again.
+ */
+export const CODES_REMEMBERED = 10_000
+
+/** Forgets what may no longer be called once a message has been read. `codes`: in the order in which they were told. */
+export const forgetOldCodes = (codes: Map<CodeRef, unknown>): void => {
+  for (const told of codes.keys()) {
+    if (codes.size <= CODES_REMEMBERED) return
+    codes.delete(told)
+  }
+}
+
 /** Tasks in one message at most; longer graphs come in several. */
 export const TASKS_PER_MESSAGE = 5_000
 /** Bytes of arguments and code in one message at most, unless one task alone has more. */

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { BadOption, ClientClosed, ForeignFuture, FutureReleased, PayloadInvalid, SubmitError, type SubmitReason, TooLarge } from "@skein/protocol/Errors"
 import { KeyConflict, type SchedulerLost } from "@skein/protocol/Failure"
-import type { AttemptRules, DeclaredCode, SubmittedTask } from "@skein/protocol/Graph"
+import { type AttemptRules, CODES_REMEMBERED, type DeclaredCode, type SubmittedTask } from "@skein/protocol/Graph"
 import type { CodeRef, Key, Ref } from "@skein/protocol/Ids"
 import { type CheckedOptions, checkSubmit } from "@skein/protocol/TaskOptions"
 import type { Terms } from "@skein/protocol/Terms"
@@ -44,8 +44,6 @@ export interface Submitter {
 /** Items that are built in one go, before others may run: few at first, so that the first ones leave at once, then four times as many each time. */
 const FIRST_SLICE = 64
 const SLICE = 1_000
-/** Pieces of code whose numbers are remembered. */
-const CODES_KEPT = 10_000
 
 /** Where a task stands in its graph. What stands alone is one by itself. */
 type Place = "alone" | "inside" | "last"
@@ -63,8 +61,7 @@ export const makeSubmission = (core: Core) => {
   const declare = ({ def }: Code): { readonly ref: CodeRef; readonly declared: DeclaredCode | undefined } => {
     const known = codeRefs.get(def.digest)
     if (known !== undefined) return { ref: known, declared: undefined }
-    // Who makes code without end tells the same code again now and then.
-    if (codeRefs.size >= CODES_KEPT) codeRefs.clear()
+    if (codeRefs.size >= CODES_REMEMBERED) codeRefs.clear()
     // The cast makes a number that this counter alone hands out a reference.
     const ref = nextCode++ as CodeRef
     codeRefs.set(def.digest, ref)

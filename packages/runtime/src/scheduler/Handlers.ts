@@ -12,7 +12,7 @@
 import type { Event, NewTask } from "@skein/core/scheduler/Event"
 import { DATA_NAME, SCATTER_ROWS, type ScatterRow } from "@skein/protocol/ClientRpcs"
 import type { CodeDef } from "@skein/protocol/Code"
-import { ARGS_LIMIT, type AttemptRules, type Graph, type SubmittedTask, TASKS_PER_MESSAGE } from "@skein/protocol/Graph"
+import { ARGS_LIMIT, type AttemptRules, forgetOldCodes, type Graph, type SubmittedTask, TASKS_PER_MESSAGE } from "@skein/protocol/Graph"
 import type { CodeRef, Key, Millis, Ref, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Terms } from "@skein/protocol/Terms"
 import type { Held, Registration, WorkerReport } from "@skein/protocol/WorkerRpcs"
@@ -23,8 +23,6 @@ import type { ClientPeer, WorkerPeer } from "./Registry.ts"
 import type { ClientRow } from "./Rows.ts"
 import { refuse } from "./Violation.ts"
 
-/** Codes that one session of a client may tell. */
-export const CODES_PER_CLIENT = 1 << 16
 /** Results that a worker may bring along when it registers. */
 export const HOLDS_LIMIT = 1 << 20
 
@@ -48,7 +46,6 @@ export const submitted = (tables: Tables, client: ClientPeer, graph: Graph, at: 
   for (const { def, ref } of graph.codes) {
     if (!isCount(ref)) refuse(`${ref} is no reference to a code`)
     if (client.codes.has(ref)) refuse(`it told two codes under the number ${ref}`)
-    if (client.codes.size >= CODES_PER_CLIENT) refuse(`it told more than ${CODES_PER_CLIENT} codes`)
     client.codes.set(ref, tables.codes.declare(def))
   }
   const tasks: Array<NewTask> = []
@@ -65,6 +62,7 @@ export const submitted = (tables: Tables, client: ClientPeer, graph: Graph, at: 
     tables.keys.undo()
     throw violation
   }
+  forgetOldCodes(client.codes)
   return { event: { _tag: "TasksSubmitted", at, client: client.client, tasks, last: graph.last }, conflicts }
 }
 

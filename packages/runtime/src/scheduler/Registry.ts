@@ -63,7 +63,7 @@ export interface ClientPeer extends Reached<ClientRow> {
   /** By what it knows itself, once it has said so. */
   id?: string
   readonly refs: Refs
-  /** The codes it has told, by its own numbers. */
+  /** The codes it has told last, by its own numbers, in the order in which it told them. */
   readonly codes: Map<CodeRef, Code>
 }
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import type { Graph, SubmittedTask } from "@skein/protocol/Graph"
+import { CODES_REMEMBERED, type Graph, type SubmittedTask } from "@skein/protocol/Graph"
 import { ClientId, CodeRef, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { WorkerReport } from "@skein/protocol/WorkerRpcs"
 import * as CodeTable from "@skein/runtime/scheduler/CodeTable"
@@ -89,6 +89,18 @@ describe("Handlers.submitted", () => {
     const tables = makeTables()
     Handlers.submitted(tables, client, graph([]), 0)
     assert.throws(() => Handlers.submitted(tables, client, graph([], { codes: [declared(code("other"))] }), 0), Violation)
+  })
+
+  it("remembers the codes that were told last, and those that the same message still calls", () => {
+    const client = makeClient()
+    const tables = makeTables()
+    const told = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => declared(code(`f${from + n}`), from + n))
+    const call = (n: number, calls: number) => task(n, `k${n}`, [], { code: CodeRef.make(calls) })
+    Handlers.submitted(tables, client, graph([], { codes: told(0, CODES_REMEMBERED) }), 0)
+    Handlers.submitted(tables, client, graph([call(1, 0), call(2, CODES_REMEMBERED)], { codes: told(CODES_REMEMBERED, CODES_REMEMBERED + 1) }), 0)
+    Handlers.submitted(tables, client, graph([call(3, 1)], { codes: [] }), 0)
+    assert.throws(() => Handlers.submitted(tables, client, graph([call(4, 0)], { codes: [] }), 0), Violation, /calls the code 0, of which it has not told/)
+    assert.strictEqual(client.codes.size, CODES_REMEMBERED)
   })
 
   it("fails what builds on a key that is another's, without telling the reducer", () => {

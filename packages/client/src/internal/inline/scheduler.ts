@@ -16,7 +16,7 @@ import * as Stream from "effect/Stream"
 import { type CancelOutcome, type ClientReport, RelayFailed, type TaskStatus, type TaskSummary } from "@skein/protocol/ClientRpcs"
 import type { CodeDef } from "@skein/protocol/Code"
 import type { ProgressSaid } from "@skein/protocol/CurrentTask"
-import type { Graph } from "@skein/protocol/Graph"
+import { forgetOldCodes, type Graph } from "@skein/protocol/Graph"
 import type { CodeRef, Key, Ref } from "@skein/protocol/Ids"
 import type { InTaskClient } from "@skein/protocol/TaskContext"
 import type { SchedulerClient } from "../core.ts"
@@ -104,25 +104,20 @@ export const makeInlineScheduler = Effect.fnUntraced(function*(options: InlineOp
   return scheduler
 })
 
-/** Pieces of code whose numbers are remembered: as many as a client remembers at most. */
-const CODES_KEPT = 10_000
-
 const isPending = ({ status }: InlineTask): boolean => status === "waiting" || status === "processing"
 
 /** What gets no answer. */
 const telling = (tasks: InlineTasks): Pick<SchedulerClient, "Submit" | "Want" | "Detach" | "Release" | "Retry" | "Watch"> => {
   const codes = new Map<CodeRef, CodeDef>()
   const submit = (graph: Graph): void => {
-    for (const { def, ref } of graph.codes) {
-      codes.set(ref, def)
-      if (codes.size > CODES_KEPT) codes.delete(codes.keys().next().value!)
-    }
+    for (const { def, ref } of graph.codes) codes.set(ref, def)
     tasks.submit(graph.tasks.map((row) => ({
       ref: row.ref,
       key: row.key,
       // The client declares code with the first task that calls it.
       code: { def: codes.get(row.code)!, row, terms: row.terms === undefined ? undefined : graph.terms?.[row.terms] }
     })))
+    forgetOldCodes(codes)
   }
   return {
     Submit: ({ graph }) => Effect.sync(() => submit(graph)),
