@@ -17,6 +17,7 @@ import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import type * as SocketServer from "effect/socket/SocketServer"
 import { empty } from "@skein/core/worker/State"
 import { ProcessId } from "@skein/protocol/Ids"
@@ -58,6 +59,12 @@ export interface ZeroWorkers {
 
 type Failure = ConnectFailed | SocketsFailed | SessionEnded | SocketServer.SocketServerError
 
+/**
+ * How many of them call the scheduler at once. A thousand in one moment are more than a listening socket lets wait, and the last
+ * would be greeted too late.
+ */
+const AT_ONCE = 64
+
 /** What is the result of every task: the number 0. */
 const value = Result.getOrThrow(Value.encode(0))
 
@@ -70,7 +77,11 @@ export const start = Effect.fnUntraced(function*(
   const listening = yield* sockets.listen(options.listen)
   const allThere = Deferred.makeUnsafe<void>()
   let registered = 0
-  const onRegistered = Effect.suspend(() => ++registered === count ? Effect.asVoid(Deferred.succeed(allThere, undefined)) : Effect.void)
+  const turns = yield* Semaphore.make(AT_ONCE)
+  const onRegistered = Effect.andThen(
+    turns.release(1),
+    Effect.suspend(() => ++registered === count ? Deferred.succeed(allThere, undefined) : Effect.void)
+  )
 
   const serving = BulkServer.serve(listening.server, {
     authorize: token === undefined ? () => Effect.void : byToken(token),
@@ -78,7 +89,7 @@ export const start = Effect.fnUntraced(function*(
   })
   const working = Effect.forEach(
     Array.from({ length: count }, (_, index) => index),
-    (index) => zeroWorker(options, `${options.name}-${index}`, listening.address, onRegistered),
+    (index) => Effect.andThen(turns.take(1), zeroWorker(options, `${options.name}-${index}`, listening.address, Effect.asVoid(onRegistered))),
     { concurrency: "unbounded", discard: true }
   )
   const fiber = yield* Effect.forkScoped(Effect.raceFirst(working, serving))

@@ -51,6 +51,14 @@ describe("zero workers", () => {
       for (const { dataAddress, nthreads } of joined) assert.deepStrictEqual({ dataAddress, nthreads }, { dataAddress: workers.dataAddress, nthreads: 1 })
     }))
 
+  it.effect("register all, however many there are, though only some call at once", () =>
+    Effect.gen(function*() {
+      const { scheduler } = yield* start(80)
+      const names = new Set<string>()
+      for (let n = 0; n < 80; n++) names.add((yield* scheduler.join).registration.name)
+      assert.strictEqual(names.size, 80)
+    }))
+
   it.effect("have finished a task as soon as it is asked for, and its result rides on the report", () =>
     Effect.gen(function*() {
       const worker = yield* one
