@@ -1,26 +1,30 @@
 """The benchmark's workloads on dask.distributed, through its public interface.
 
-    python on_dask.py SATURATION MODE RUNS [SHAPE]
+    python on_dask.py SATURATION WORKERS
 
-MODE is "warm" (a cluster of two workers with one thread each, every shape and
-the round trip, after one round that does not count), "cold" (one shape, once,
-in a new process and cluster) or "slow" (merge_slow on 24 workers).
+Starts a cluster of so many workers with one thread each and says that it is
+ready. Then it does what each line of its standard input names, once, and says
+what it took; it ends with its input, or at SIGTERM. So whoever asks decides how
+often and in turn with whom.
 
-Writes one JSON object a line: {"name", "unit", "values", "cpu"}; cpu is
-microseconds of processor for each task, by process.
+What it says is one JSON object a line: {"values", "cpu"}; cpu is microseconds of
+processor for each task, by process.
 """
 import json
-import statistics
+import os
+import signal
 import sys
 import time
 
 import dask
 import psutil
-from distributed import Client, LocalCluster, wait
+from distributed import Client, LocalCluster
 
 TASKS = 10_000
 TREE = 8_191
-TRIPS = 200
+TRIPS = 100
+SLOW_TASKS = 5_000
+SLOW_SECONDS = 0.1
 
 
 def nothing(*_):
@@ -83,16 +87,26 @@ def run_tree(client):
     return made
 
 
-def round_trips(client):
+SHAPES = {"map 10K": run_map, "merge 10K": run_merge, "tree 8191": run_tree}
+
+
+def trips(client):
+    """Half and 99 of a hundred trips take no longer, in milliseconds."""
     taken = []
     for n in salted(TRIPS):
         since = time.perf_counter()
         client.submit(inc, n).result()
         taken.append((time.perf_counter() - since) * 1_000)
-    return sorted(taken)
+    taken.sort()
+    return [taken[TRIPS // 2 - 1], taken[TRIPS * 99 // 100 - 1]]
 
 
-SHAPES = {"map 10K": run_map, "merge 10K": run_merge, "tree 8191": run_tree}
+def slow(client, workers):
+    """How many times as long as the ideal."""
+    since = time.perf_counter()
+    leaves = client.map(sleep, [SLOW_SECONDS] * SLOW_TASKS, salted(SLOW_TASKS))
+    client.submit(merge_of, leaves, key=f"slow-{salt}").result()
+    return (time.perf_counter() - since) / (SLOW_TASKS * SLOW_SECONDS / workers)
 
 
 def cpu_of(processes):
@@ -105,44 +119,35 @@ def measured(processes, shape, client):
     tasks = shape(client)
     seconds = time.perf_counter() - since
     after = cpu_of(processes)
-    return seconds * 1e6 / tasks, {name: (after[name] - before[name]) * 1e6 / tasks for name in after}
+    return [seconds * 1e6 / tasks], {name: (after[name] - before[name]) * 1e6 / tasks for name in after}
 
 
-def say(name, unit, values, cpus):
-    cpu = {} if not cpus else {key: statistics.median(one[key] for one in cpus) for key in cpus[0]}
-    print(json.dumps({"name": name, "unit": unit, "values": values, "cpu": cpu}), flush=True)
-
-
-def cluster_of(workers):
-    return LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50)
+def say(values, cpu):
+    print(json.dumps({"values": values, "cpu": cpu}), flush=True)
 
 
 def main():
-    saturation, mode, runs = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    dask.config.set({"distributed.scheduler.worker-saturation": float(saturation)})
-    with cluster_of(24 if mode == "slow" else 2) as cluster, Client(cluster) as client:
-        pids = [info["pid"] for info in client.run(lambda: {"pid": __import__("os").getpid()}).values()]
+    # As an exception, so that the cluster is closed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    saturation, workers = float(sys.argv[1]), int(sys.argv[2])
+    dask.config.set({"distributed.scheduler.worker-saturation": saturation})
+    since = time.perf_counter()
+    with LocalCluster(
+        n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as cluster, Client(cluster) as client:
+        client.wait_for_workers(workers)
+        say([(time.perf_counter() - since) * 1_000], {})
         # LocalCluster's scheduler is a part of the client's process.
+        pids = client.run(os.getpid).values()
         processes = {"client and scheduler": [psutil.Process()], "workers": [psutil.Process(pid) for pid in pids]}
-        if mode == "cold":
-            figure, cpu = measured(processes, SHAPES[sys.argv[4]], client)
-            return say(sys.argv[4], "µs a task", [figure], [cpu])
-        if mode == "slow":
-            values = []
-            for _ in range(runs):
-                since = time.perf_counter()
-                leaves = client.map(sleep, [0.1] * 5_000, salted(5_000))
-                client.submit(merge_of, leaves, key=f"slow-{salt}").result()
-                values.append((time.perf_counter() - since) / (5_000 * 0.1 / 24))
-            return say("merge_slow 5000 × 100 ms, 24 × 1", "× ideal", values, [])
-        for name, shape in SHAPES.items():
-            measured(processes, shape, client)
-            found = [measured(processes, shape, client) for _ in range(runs)]
-            say(name, "µs a task", [figure for figure, _ in found], [cpu for _, cpu in found])
-        round_trips(client)
-        trips = [round_trips(client) for _ in range(runs)]
-        say("submit → result, back to back, p50", "ms", [some[len(some) // 2] for some in trips], [])
-        say("submit → result, back to back, p99", "ms", [some[int(len(some) * 0.99)] for some in trips], [])
+        for line in sys.stdin:
+            wanted = line.strip()
+            if wanted == "trips":
+                say(trips(client), {})
+            elif wanted == "slow":
+                say([slow(client, workers)], {})
+            else:
+                say(*measured(processes, SHAPES[wanted], client))
 
 
 if __name__ == "__main__":

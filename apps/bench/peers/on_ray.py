@@ -1,12 +1,12 @@
 """The benchmark's workloads on Ray with two CPUs, through its public interface.
 
-    python on_ray.py RUNS
+    python on_ray.py
 
-Writes one JSON object a line, as on_dask.py does; what Ray's own processes use is
-the sum of all processes below this one.
+Asked and answering as on_dask.py is; what Ray's own processes use is the sum of
+all processes below this one.
 """
 import json
-import statistics
+import signal
 import sys
 import time
 
@@ -43,13 +43,18 @@ def run_tree():
     return made
 
 
-def round_trips():
+SHAPES = {"map 10K": run_map, "merge 10K": run_merge, "tree 8191": run_tree}
+
+
+def trips():
+    """Half and 99 of a hundred trips take no longer, in milliseconds."""
     taken = []
     for n in range(TRIPS):
         since = time.perf_counter()
         ray.get(nothing.remote(n))
         taken.append((time.perf_counter() - since) * 1_000)
-    return sorted(taken)
+    taken.sort()
+    return [taken[TRIPS // 2 - 1], taken[TRIPS * 99 // 100 - 1]]
 
 
 def cpu_now():
@@ -69,30 +74,26 @@ def measured(shape):
     tasks = shape()
     seconds = time.perf_counter() - since
     after = cpu_now()
-    return seconds * 1e6 / tasks, {name: (after[name] - before[name]) * 1e6 / tasks for name in after}
+    return [seconds * 1e6 / tasks], {name: (after[name] - before[name]) * 1e6 / tasks for name in after}
 
 
-def say(name, unit, values, cpus):
-    cpu = {} if not cpus else {key: statistics.median(one[key] for one in cpus) for key in cpus[0]}
-    print(json.dumps({"name": name, "unit": unit, "values": values, "cpu": cpu}), flush=True)
+def say(values, cpu):
+    print(json.dumps({"values": values, "cpu": cpu}), flush=True)
 
 
 def main():
-    runs = int(sys.argv[1])
+    # As an exception, so that Ray is shut down.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     since = time.perf_counter()
     ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
-    say("ready, two CPUs", "ms", [(time.perf_counter() - since) * 1_000], [])
     try:
-        for name, shape in {"map 10K": run_map, "merge 10K": run_merge, "tree 8191": run_tree}.items():
-            cold = measured(shape)
-            if name == "map 10K":
-                say("map 10K, cold", "µs a task", [cold[0]], [cold[1]])
-            found = [measured(shape) for _ in range(runs)]
-            say(name, "µs a task", [figure for figure, _ in found], [cpu for _, cpu in found])
-        round_trips()
-        trips = [round_trips() for _ in range(runs)]
-        say("submit → result, back to back, p50", "ms", [some[len(some) // 2] for some in trips], [])
-        say("submit → result, back to back, p99", "ms", [some[int(len(some) * 0.99)] for some in trips], [])
+        say([(time.perf_counter() - since) * 1_000], {})
+        for line in sys.stdin:
+            wanted = line.strip()
+            if wanted == "trips":
+                say(trips(), {})
+            else:
+                say(*measured(SHAPES[wanted]))
     finally:
         ray.shutdown()
 

@@ -93,10 +93,12 @@ const measure = Effect.fnUntraced(function*({ all, dask, json, names, quick, run
   for (const { group, parts } of selected) {
     yield* Console.log(`\n${group.name}: ${group.about}`)
     const before = rows.length
+    const since = performance.now()
     yield* runGroup(group, { group: group.name, parts, extent: quick ? "quick" : all ? "all" : "usual", runs, against, python }, (row) => {
       rows.push(row)
       console.log(`  ${line(row)}`)
     })
+    yield* Console.log(`  (${Math.round((performance.now() - since) / 1_000)} s)`)
     if (Option.isSome(json)) yield* Files.keep(json.value, { ...run, rows })
     if (rows.length === before) return yield* new BadUse({ message: `no row of ${group.name} has a name that contains ${parts.map((part) => `"${part}"`).join(" or ")}` })
   }

@@ -22,16 +22,18 @@ export interface Group {
   readonly quick: boolean
   /** Megabytes of heap that its process may have. */
   readonly heapMiB?: number
+  /** Minutes after which it is ended, unless all rows are asked for: nobody waits for what hangs. @default 10 */
+  readonly minutes?: number
   readonly run: Effect.Effect<void, unknown, Bench>
 }
 
 const LARGE_HEAP = 10_240
 
 export const groups: ReadonlyArray<Group> = [
-  { name: "zero-worker", about: "what a task costs client and scheduler: workers that answer at once", quick: true, heapMiB: LARGE_HEAP, run: zeroWorker },
+  { name: "zero-worker", about: "what a task costs client and scheduler: workers that answer at once", quick: true, heapMiB: LARGE_HEAP, minutes: 20, run: zeroWorker },
   { name: "real-workers", about: "the whole path, on two workers, and on 24 that sleep", quick: true, run: realWorkers },
   { name: "latency", about: "how long one waits for one task", quick: true, run: latency },
-  { name: "peers", about: "the same on Dask and Ray (--against)", quick: false, run: peers },
+  { name: "peers", about: "the same on Dask and Ray (--against)", quick: false, minutes: 15, run: peers },
   { name: "pools", about: "plain functions in piscina's and workerpool's threads", quick: false, run: pools },
   { name: "reducer", about: "the pure scheduler reducer alone: a task's whole life", quick: true, heapMiB: LARGE_HEAP, run: reducer },
   { name: "responsiveness", about: "the first of 100 K tasks, and the end of 100 K", quick: false, heapMiB: LARGE_HEAP, run: responsiveness },

@@ -7,7 +7,7 @@
  */
 import { median } from "./harness/figures.ts"
 import { idOf, type Run } from "./harness/Row.ts"
-import { daskName, saturations, shapes } from "./groups/peers.ts"
+import { ratioName, shapes } from "./groups/peers.ts"
 
 export interface Target {
   readonly what: string
@@ -48,12 +48,8 @@ const perSecond = (us: number | undefined) => us === undefined ? undefined : 1e6
 const zero = (look: Look, graph: string, workers = 24) => look(`zero-worker/${graph}, ${workers} workers`)
 const real = (look: Look, graph: string, isolation: string, heat: string) => look(`real-workers/${graph}, no-op in a ${isolation}, 2 × 1, ${heat}`)
 
-/** Dask's better setting. */
-const dask = (look: Look, graph: string, heat: "cold" | "warm") => {
-  const known = saturations.map((saturation) => look(`peers/${daskName(graph, saturation, heat)}`)).filter((figure) => figure !== undefined)
-  return known.length === 0 ? undefined : Math.min(...known)
-}
-const overDask = (heat: "cold" | "warm") => (look: Look) => least(shapes.map((graph) => ratio(dask(look, graph, heat), real(look, graph, "fiber", heat))))
+/** The least of how many times as long Dask's better setting took. */
+const overDask = (heat: "cold" | "warm") => (look: Look) => least(shapes.map((shape) => look(`peers/${ratioName(shape, heat)}`)))
 
 export const targets: ReadonlyArray<Target> = [
   { what: "zero-worker, 24 workers, merge and map, 10 K", unit: "µs a task", better: "less", reach: 12, goFor: 8, figure: (look) => most([zero(look, "merge 10K"), zero(look, "map 10K")]) },

@@ -1,5 +1,5 @@
 /**
- * How fast values move: between workers, and to the client.
+ * How fast values move: between workers, to the client, and from it.
  *
  * A task needs values of which some are on the other worker; the time is from
  * its submission until its own, small result is here, so finding out who has
@@ -36,12 +36,16 @@ const loads: ReadonlyArray<Load> = [
 
 const transferName = (load: Load) => `worker to worker, ${load.name}`
 const gatherName = (load: Load) => `gather, ${load.name}`
-const scatterName = (load: Load) => `scatter, ${load.name}`
+/** By content, as it is done unless one says otherwise, and without. */
+const scatterName = (load: Load, hash: boolean) => `scatter${hash ? "" : " without a hash"}, ${load.name}`
+const movesOf = (load: Load) => [transferName(load), gatherName(load), scatterName(load, true), scatterName(load, false)]
 const copiesFigures = (load: Load): ReadonlyArray<Figure> => [
   { name: `copies, sending worker, ${load.name}`, unit: "a byte moved" },
   { name: `copies, receiving worker, ${load.name}`, unit: "a byte used" },
   { name: `copies, gather, worker, ${load.name}`, unit: "a byte moved" },
-  { name: `copies, gather, client, ${load.name}`, unit: "a byte moved" }
+  { name: `copies, gather, client, ${load.name}`, unit: "a byte moved" },
+  { name: `copies, scatter, client, ${load.name}`, unit: "a byte moved" },
+  { name: `copies, scatter, worker, ${load.name}`, unit: "a byte moved" }
 ]
 
 type Values = ReadonlyArray<Future<Uint8Array, unknown>>
@@ -114,9 +118,40 @@ const gather = ({ client, processes }: Real, load: Load) => {
   })
 }
 
+/** Values of this process that no worker has: no two are equal, or they would be one. */
+const ownValues = ({ bytes, count }: Load) => {
+  const first = salts(count)
+  return Array.from({ length: count }, (_, n) => {
+    const made = new Uint8Array(bytes)
+    for (let at = 0; at < bytes; at += 4_096) made[at] = at
+    new DataView(made.buffer).setUint32(0, first + n)
+    return made
+  })
+}
+
+const scatter = ({ client, processes }: Real, load: Load, hash: boolean) => {
+  let futures: Values = []
+  return row<unknown, never>({
+    name: scatterName(load, hash),
+    unit: "MiB/s",
+    better: "more",
+    round: Effect.gen(function*() {
+      const values = ownValues(load)
+      const [ms, made] = yield* timed(client.scatterAll(values, { hash }))
+      futures = made
+      return values.length * load.bytes / MiB / ms * 1_000
+    }),
+    tidy: Effect.suspend(() => release(client, futures)),
+    warm: load.warm,
+    processes,
+    note: load.note ?? ""
+  })
+}
+
 const copies = (cluster: Real, at: string, load: Load) => {
   const { client } = cluster
   let values: Values = []
+  let scattered: Values = []
   /** By the worker's name. */
   const counted = Effect.gen(function*() {
     const found = new Map<string, number>()
@@ -141,10 +176,16 @@ const copies = (cluster: Real, at: string, load: Load) => {
       const wanted = values.slice(0, load.count)
       yield* client.gather(wanted)
       const bytes = wanted.length * load.bytes
-      const gathered = sum(yield* counted) - sum(after)
-      return [(all - receiving) / moved, receiving / used, gathered / bytes, (copiedSoFar() - own) / bytes]
+      const afterGather = sum(yield* counted)
+      const byClient = copiedSoFar() - own
+      const given = ownValues(load)
+      const ownBefore = copiedSoFar()
+      scattered = yield* client.scatterAll(given)
+      const scatteredHere = copiedSoFar() - ownBefore
+      const scatteredThere = sum(yield* counted) - afterGather
+      return [(all - receiving) / moved, receiving / used, (afterGather - sum(after)) / bytes, byClient / bytes, scatteredHere / bytes, scatteredThere / bytes]
     }),
-    tidy: Effect.suspend(() => release(client, values)),
+    tidy: Effect.suspend(() => release(client, [...values, ...scattered])),
     runs: 5,
     processes: () => ({})
   })
@@ -154,17 +195,16 @@ const two = { workers: 2, threadsPerWorker: 1, fibersPerWorker: 1 }
 
 export const data = Effect.gen(function*() {
   const { wants } = yield* Bench
-  for (const load of loads) yield* absent({ name: scatterName(load), unit: "MiB/s", better: "more" }, "not built yet: client.scatter comes with issue 4")
-  const moves = loads.filter((load) => wants(transferName(load)) || wants(gatherName(load)))
+  const moves = loads.filter((load) => movesOf(load).some(wants))
   if (moves.length > 0) {
     yield* withCluster(
       real(two),
       (cluster) =>
-        Effect.forEach(moves, (load) => Effect.andThen(transfer(cluster, load), gather(cluster, load)), { discard: true }),
-      (why) =>
-        Effect.forEach(moves.flatMap((load) => [transferName(load), gatherName(load)]), (name) => absent({ name, unit: "MiB/s", better: "more" }, why), {
+        Effect.forEach(moves, (load) =>
+          Effect.all([transfer(cluster, load), gather(cluster, load), scatter(cluster, load, true), scatter(cluster, load, false)], { discard: true }), {
           discard: true
-        })
+        }),
+      (why) => Effect.forEach(moves.flatMap(movesOf), (name) => absent({ name, unit: "MiB/s", better: "more" }, why), { discard: true })
     )
   }
   const counts = loads.filter((load) => copiesFigures(load).some(({ name }) => wants(name)))

@@ -21,7 +21,7 @@ const SLOTS = 24
 /** Results in one round beyond which it takes `--all`: the machine may have other things to do with its memory. */
 const LARGE = 4 * 2 ** 30
 /** Seconds of one round beyond which it does. */
-const LONG = 30
+const LONG = 10
 
 const KiB = 1024
 

@@ -64,7 +64,7 @@ export const rows = <E, R>(measured: Measured<E, R>): Effect.Effect<void, never,
         yield* limited(measured.tidy ?? Effect.void)
       }
     }))
-    const missing = outcome._tag === "Success" ? null : oneLine(Cause.pretty(outcome.cause))
+    const missing = outcome._tag === "Success" ? null : why(outcome.cause)
     for (const [index, { better = "less", name, unit }] of measured.figures.entries()) {
       const row: Row = {
         group: bench.options.group,
@@ -131,13 +131,17 @@ export const sample = (processes: Processes): Readonly<Record<string, number>> =
     })
   )
 
-const difference = (since: Readonly<Record<string, number>>, now: Readonly<Record<string, number>>): Readonly<Record<string, number>> =>
+/** What was used between two samples. */
+export const difference = (since: Readonly<Record<string, number>>, now: Readonly<Record<string, number>>): Readonly<Record<string, number>> =>
   Object.fromEntries(Object.entries(now).flatMap(([name, at]) => since[name] === undefined ? [] : [[name, at - since[name]]]))
 
-const perUnit = (used: Readonly<Record<string, number>>, work: number): Readonly<Record<string, number>> =>
+/** For one of so many units of work. */
+export const perUnit = (used: Readonly<Record<string, number>>, work: number): Readonly<Record<string, number>> =>
   Object.fromEntries(Object.entries(used).map(([name, us]) => [name, us / work]))
 
-const medians = (cpus: ReadonlyArray<Readonly<Record<string, number>>>): Readonly<Record<string, number>> =>
+/** Of each process the median of what the rounds used. */
+export const medians = (cpus: ReadonlyArray<Readonly<Record<string, number>>>): Readonly<Record<string, number>> =>
   Object.fromEntries(Object.keys(cpus[0] ?? {}).map((name) => [name, median(cpus.map((cpu) => cpu[name] ?? NaN))]))
 
-const oneLine = (text: string): string => (text.split("\n")[0] ?? "").slice(0, 300)
+/** What went wrong, in a line. */
+export const why = (cause: Cause.Cause<unknown>): string => (Cause.pretty(cause).split("\n")[0] ?? "").slice(0, 300)

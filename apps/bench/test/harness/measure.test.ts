@@ -1,20 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Bench, wants } from "../../src/harness/Bench.ts"
 import { absent, type Measured, row, rows } from "../../src/harness/measure.ts"
-import type { Row } from "../../src/harness/Row.ts"
-
-/** What a measurement emits, as in a benchmark that was told to make so many runs. */
-const emitted = Effect.fnUntraced(function*(measurement: Effect.Effect<void, never, Bench>, runs = 3, parts: ReadonlyArray<string> = []) {
-  const found: Array<Row> = []
-  const options = { group: "g", parts, extent: "usual", runs, against: [], python: "python3" } as const
-  yield* Effect.provideService(measurement, Bench, {
-    options,
-    wants: (name) => wants(parts, name),
-    emit: (row) => Effect.sync(() => void found.push(row))
-  })
-  return found
-})
+import { emitted } from "./emitted.ts"
 
 /** Rounds that find 1, 2, 3 and so on. */
 const counting = (more: Partial<Measured<unknown, never>> = {}) => {
