@@ -66,7 +66,7 @@ const assemble = Effect.fnUntraced(function*(settings: Located, gone: Effect.Eff
 
   const outbox = yield* Outbox.make
   const references = new References(name, (ref) => outbox.offer({ _tag: "Release", ref }))
-  const bulk = yield* BulkClient.make({ connect: platform.connect, greeting, limit: settings.connectionLimit })
+  const bulk = yield* BulkClient.make({ connect: platform.connectBulk ?? platform.connect, greeting, limit: settings.connectionLimit })
   const opened = Deferred.makeUnsafe<Opened, ConnectError>()
   let isOpening = false
   const open = Effect.suspend(() => {

@@ -5,6 +5,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Socket from "effect/socket/Socket"
+import type { Room } from "@skein/transport/Bulk"
 
 /** Where progress is shown. */
 export interface Terminal {
@@ -32,6 +33,8 @@ export interface FunctionSource {
 export class Platform extends Context.Service<Platform, {
   /** A socket that makes a new connection to this address each time its reader is acquired. */
   readonly connect: (address: string) => Effect.Effect<Socket.Socket, { readonly message: string }>
+  /** The same for `BulkClient` alone, which says where what comes is to be read to. @default `connect` */
+  readonly connectBulk?: (address: string, room: Room) => Effect.Effect<Socket.Socket, { readonly message: string }>
   /** The name in the package.json of this folder, by URL; "" if it has none, undefined if there is no such file. */
   readonly packageAt: (folder: string) => string | undefined
   /** What a file holds; none if there is no such file. */

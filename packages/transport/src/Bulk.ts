@@ -8,9 +8,9 @@
  * damaged chunk breaks the connection, for nothing that follows can be trusted.
  *
  * Copies of each byte between the store of one worker and that of another: none by the sender, whose chunks are written from
- * where they are, and one by the receiver, from the socket's buffer, which is used again and again, to where the value ends. Before
- * that, encoding is one copy. After it, a body in the worker's process gets a copy of its own, for it may change it; a thread gets
- * one with its job and views that; a client views what came. The kernel's two are not counted.
+ * where they are, and hardly one by the receiver, who reads most of them to where the value ends. Before that, encoding is one copy.
+ * After it, a body in the worker's process gets a copy of its own, for it may change it; a thread gets one with its job and views
+ * that; a client views what came. The kernel's two are not counted.
  *
  * A value may also be brought, by a client that scatters it: one at a time, in the
  * same chunks, and the socket's own buffers are what holds the sender back.
@@ -22,6 +22,9 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Socket from "effect/socket/Socket"
 import { broken } from "./Framing.ts"
+
+/** Where the bytes that come next end, and may be read to; undefined: nobody knows yet, so they are read anywhere. */
+export type Room = () => Uint8Array | undefined
 
 /** A value that is asked for: the result of one run of a task. */
 export interface Wanted {

@@ -8,16 +8,16 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Socket from "effect/socket/Socket"
 import * as Bulk from "./Bulk.ts"
-import { type Connection, open } from "./Connection.ts"
-import { broken, isNonsense, Kind, type Packet, packet } from "./Framing.ts"
+import { type Connection, openWith } from "./Connection.ts"
+import { broken, isNonsense, Kind, makeDecoder, type Packet, packet } from "./Framing.ts"
 import { decodeBulkWelcome, decodeRefusal, encodeBulkHello, type Greeting } from "./Handshake.ts"
 import { Hashing } from "./Hashing.ts"
 import { firstPacket } from "./internal/greeting.ts"
 import { makePool, type Pooled } from "./internal/pool.ts"
 
 export interface ClientOptions {
-  /** How to reach an address, as `node/Connect.ts` knows for all kinds. */
-  readonly connect: (address: string) => Effect.Effect<Socket.Socket, { readonly message: string }>
+  /** How to reach an address, as `node/BulkSocket.ts` knows for all kinds. What comes may be read into the `room` that there is for it. */
+  readonly connect: (address: string, room: Bulk.Room) => Effect.Effect<Socket.Socket, { readonly message: string }>
   readonly greeting: Greeting
   /** Connections at most, those that idle included; beyond, questions wait. @default 512 */
   readonly limit?: number
@@ -62,8 +62,9 @@ export const make = Effect.fnUntraced(function*(
       Effect.fail(new Bulk.BulkFailed({ address, reason, detail: error.message }))
     return yield* Effect.gen(function*() {
       const receiver = makeReceiver(options.valueLimit ?? 2 ** 31)
-      const socket = yield* options.connect(address).pipe(Effect.catch(failed("Connect")))
-      const connection = yield* open(socket, { limit: Bulk.chunkBytes, crc32: hashing.crc32, place: receiver.place })
+      const decoder = makeDecoder({ limit: Bulk.chunkBytes, crc32: hashing.crc32, place: receiver.place })
+      const socket = yield* options.connect(address, decoder.room).pipe(Effect.catch(failed("Connect")))
+      const connection = yield* openWith(socket, decoder, hashing.crc32)
       const hello = packet(Kind.Hello, 0, encodeBulkHello(options.greeting))
       const first = yield* firstPacket(connection, Effect.andThen(connection.write([hello]), connection.packets))
       if (first.packet.kind === Kind.Refusal) return yield* Effect.flatMap(decodeRefusal(first.packet.body), Effect.fail)
@@ -182,8 +183,8 @@ const failure = (address: string, error: Socket.SocketError, receiver: Receiver)
 type Receiver = ReturnType<typeof makeReceiver>
 
 /**
- * Puts an answer together. Chunks go from the socket's buffer to where they end, and nowhere else: so a value gets its place as
- * soon as the header of its `Found` is there (`place`), ahead of the packets that have come whole and undamaged (`accept`).
+ * Puts an answer together. Chunks go to where they end, and nowhere else: so a value gets its place as soon as the header of its
+ * `Found` is there (`place`), ahead of the packets that have come whole and undamaged (`accept`).
  */
 const makeReceiver = (valueLimit: number) => {
   let expected = 0

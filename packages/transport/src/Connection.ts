@@ -20,13 +20,17 @@ export interface Connection {
 }
 
 /** Dials, or accepts; the options are the decoder's, and `limit` holds until `setLimit`. */
-export const open = Effect.fnUntraced(function*(
+export const open = (socket: Socket.Socket, options: Framing.DecoderOptions): Effect.Effect<Connection, Socket.SocketError, Scope.Scope> =>
+  openWith(socket, Framing.makeDecoder(options), options.crc32)
+
+/** The same with a decoder that is there already, for a socket that asks it where to read to. */
+export const openWith = Effect.fnUntraced(function*(
   socket: Socket.Socket,
-  options: Framing.DecoderOptions
+  decoder: Framing.Decoder,
+  crc32: (bytes: Uint8Array) => number
 ): Effect.fn.Return<Connection, Socket.SocketError, Scope.Scope> {
   const pull = yield* Socket.readerBytes(socket)
   const writer = yield* socket.writer
-  const decoder = Framing.makeDecoder(options)
   let writing = 0
   yield* Effect.addFinalizer(() => writing > 0 ? Effect.ignore(writer.write(new Socket.CloseEvent(1000))) : Effect.void)
 
@@ -44,7 +48,7 @@ export const open = Effect.fnUntraced(function*(
     Effect.suspend(() => {
       writing++
       return Effect.andThen(
-        writer.writeAll(Framing.encode(out, options.crc32)),
+        writer.writeAll(Framing.encode(out, crc32)),
         Effect.sync(() => {
           writing--
         })

@@ -148,6 +148,11 @@ export interface Decoder {
   readonly feed: (chunk: Uint8Array) => Array<Packet>
   /** Bytes in a body at most, from the next packet on. */
   readonly setLimit: (limit: number) => void
+  /**
+   * Where the bytes that come next end: what is missing of a body that has its place; undefined: nobody knows yet. A chunk that was
+   * read there is not copied.
+   */
+  readonly room: () => Uint8Array | undefined
 }
 
 export interface DecoderOptions {
@@ -170,7 +175,7 @@ export const makeDecoder = (options: DecoderOptions): Decoder => {
   /** Bytes of the header that are there, while there is no packet under way. */
   let begun = 0
   /** The packet under way, and how much of its body is there. */
-  let current: { readonly kind: number; readonly number: number; readonly crc: number; readonly body: Uint8Array } | undefined
+  let current: { readonly kind: number; readonly number: number; readonly crc: number; readonly body: Uint8Array; readonly isPlaced: boolean } | undefined
   let filled = 0
 
   const readHeader = (bytes: Uint8Array, at: number) => {
@@ -209,12 +214,13 @@ export const makeDecoder = (options: DecoderOptions): Decoder => {
           at += length
           continue
         }
-        current = { kind, number, crc, body: place ?? new Uint8Array(length) }
+        current = { kind, number, crc, body: place ?? new Uint8Array(length), isPlaced: place !== undefined }
         filled = 0
       }
       const { body } = current
       const taken = Math.min(body.length - filled, chunk.length - at)
-      body.set(chunk.subarray(at, at + taken), filled)
+      const isThere = chunk.buffer === body.buffer && chunk.byteOffset + at === body.byteOffset + filled
+      if (!isThere) body.set(chunk.subarray(at, at + taken), filled)
       filled += taken
       at += taken
       if (filled < body.length) break
@@ -227,6 +233,7 @@ export const makeDecoder = (options: DecoderOptions): Decoder => {
     feed,
     setLimit: (bytes) => {
       limit = bytes
-    }
+    },
+    room: () => current?.isPlaced === true ? current.body.subarray(filled) : undefined
   }
 }

@@ -103,7 +103,7 @@ describe("values", () => {
       const path = `${yield* directory}/w`
       const value = bytes(100 * 1024 * 1024, 7)
       yield* BulkServer.serve(yield* Unix.listen(path), { authorize, read: () => Effect.succeed([Bulk.found(value)]) }).pipe(Effect.forkScoped)
-      const client = yield* BulkClient.make({ connect: (at) => BulkSocket.connect(Address.unix(at)).pipe(Effect.provide(Memory.Network.layer)), greeting: worker })
+      const client = yield* BulkClient.make({ connect: (at, room) => BulkSocket.connect(Address.unix(at), room).pipe(Effect.provide(Memory.Network.layer)), greeting: worker })
       const [answer] = yield* client.fetch(path, [{ id: 1, run: 1 }])
       assert.isTrue(answer!._tag === "Found" && Buffer.compare(answer!.bytes, value) === 0)
     })))

@@ -51,6 +51,35 @@ describe("packets", () => {
     assert.strictEqual(packets[0]!.body.buffer, target.buffer)
   })
 
+  it("are not copied where they were read to their place", () => {
+    const body = Uint8Array.from({ length: 1000 }, (_, i) => i)
+    const target = new Uint8Array(1000)
+    let copied = 0
+    target.set = (bytes, at) => {
+      copied += bytes.length
+      Uint8Array.prototype.set.call(target, bytes, at)
+    }
+    const decoder = makeDecoder({ limit: 65_536, crc32, place: () => target })
+    const bytes = bytesOf([packet(Kind.Chunk, 0, body)])
+    assert.isUndefined(decoder.room())
+    assert.deepStrictEqual(decoder.feed(bytes.subarray(0, HEADER + 300)), [])
+    const room = decoder.room()!
+    assert.deepStrictEqual([room.buffer, room.byteOffset, room.length], [target.buffer, 300, 700])
+    room.set(bytes.subarray(HEADER + 300, HEADER + 500))
+    assert.deepStrictEqual(decoder.feed(room.subarray(0, 200)), [])
+    // What is read elsewhere all the same is copied from there.
+    assert.deepStrictEqual(plain(decoder.feed(bytes.subarray(HEADER + 500))), plain([packet(Kind.Chunk, 0, body)]))
+    assert.strictEqual(Buffer.compare(target, body), 0)
+    assert.strictEqual(copied, 800)
+    assert.isUndefined(decoder.room())
+  })
+
+  it("have no room of their own while they have no place", () => {
+    const decoder = makeDecoder({ limit: 65_536, crc32 })
+    decoder.feed(bytesOf([packet(Kind.Chunk, 0, new Uint8Array(100))]).subarray(0, 50))
+    assert.isUndefined(decoder.room())
+  })
+
   it("of more than the limit break the connection as soon as their header is there", () => {
     const bytes = bytesOf([packet(Kind.Frame, 1, new Uint8Array(101))])
     assert.isFalse(feed([bytes.subarray(0, HEADER - 1)], 100).broke)

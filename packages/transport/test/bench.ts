@@ -18,7 +18,6 @@ import * as Unix from "@skein/transport/node/Unix"
 import * as Session from "@skein/transport/Session"
 import { Effect, Redacted, Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
-import type { Socket } from "effect/socket"
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -67,7 +66,7 @@ const serve = (directory: string) =>
     })
   }).pipe(Effect.scoped, Effect.provide(Hashing.layer))
 
-const dial = (address: string) => BulkSocket.connectTo(address).pipe(Effect.provide(Memory.Network.layer))
+const dial = (address: string, room: Bulk.Room) => BulkSocket.connectTo(address, room).pipe(Effect.provide(Memory.Network.layer))
 
 const rate = Effect.fnUntraced(function*<E, R>(name: string, count: number, unit: string, run: Effect.Effect<unknown, E, R>) {
   const start = performance.now()
@@ -100,7 +99,7 @@ const ask = (directory: string, port: number) =>
     yield* tells(2000)
     yield* rate("rows told, 100 in a message", 1_000_000, "rows/s", tells(10_000))
 
-    const fetching = (name: string, at: string, dial: (address: string) => Effect.Effect<Socket.Socket, { readonly message: string }>) =>
+    const fetching = (name: string, at: string, dial: BulkClient.ClientOptions["connect"]) =>
       Effect.gen(function*() {
         const bulk = yield* BulkClient.make({ connect: dial, greeting })
         const fetch = (id: number, values: number) => bulk.fetch(at, Array.from({ length: values }, () => ({ id, run: 1 })))

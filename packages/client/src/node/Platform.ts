@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Memory from "@skein/transport/Memory"
+import * as BulkSocket from "@skein/transport/node/BulkSocket"
 import { connectTo } from "@skein/transport/node/Connect"
 import * as NodeHashing from "@skein/transport/node/Hashing"
 import type { Hashing } from "@skein/transport/Hashing"
@@ -58,6 +59,7 @@ export const layer: Layer.Layer<Platform | Hashing> = Layer.fresh(Layer.merge(
       const network = Option.getOrElse(found, Memory.makeNetwork)
       return Platform.of({
         connect: (address) => Effect.provideService(connectTo(address), Memory.Network, network),
+        connectBulk: (address, room) => Effect.provideService(BulkSocket.connectTo(address, room), Memory.Network, network),
         packageAt,
         sourceOf: functionSource,
         readText,

@@ -1,10 +1,11 @@
 /**
- * A connection for reading bulk data: it reads into one buffer of its own, again
- * and again, instead of allocating one for each read, which the collector would
- * have to find (a third of the time that a large value takes).
+ * A connection for reading bulk data: it reads to where the bytes end, if that is
+ * known, and else into one buffer of its own, again and again, instead of
+ * allocating one for each read, which the collector would have to find (a third
+ * of the time that a large value takes).
  *
- * **What a pull brings is valid until the next pull.** `BulkClient` copies it to
- * where it belongs at once; nothing else should use this.
+ * **What a pull brings is valid until the next pull.** `BulkClient` copies what is
+ * not yet where it belongs at once; nothing else should use this.
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -12,20 +13,21 @@ import type * as Scope from "effect/Scope"
 import * as Socket from "effect/socket/Socket"
 import * as Net from "node:net"
 import * as Address from "../Address.ts"
+import type { Room } from "../Bulk.ts"
 import { Network } from "../Memory.ts"
 
-/** Bytes in one read at most. */
-const BUFFER = 1024 * 1024
+/** Bytes in one read at most whose end is not known. What belongs to a large value is copied from here once in a chunk, so no more than small values want. */
+const BUFFER = 64 * 1024
 
 /** A socket that makes a new connection each time its reader is acquired. */
-export const connect = (address: Address.Address): Effect.Effect<Socket.Socket, Address.BadAddress, Network> => {
+export const connect = (address: Address.Address, room: Room): Effect.Effect<Socket.Socket, Address.BadAddress, Network> => {
   switch (address._tag) {
     case "Tcp":
-      return Effect.sync(() => make({ host: address.host, port: address.port, noDelay: true }))
+      return Effect.sync(() => make({ host: address.host, port: address.port, noDelay: true }, room))
     case "Unix": {
       const problem = Address.unixPathProblem(address.path)
       return problem === undefined
-        ? Effect.sync(() => make({ path: address.path }))
+        ? Effect.sync(() => make({ path: address.path }, room))
         : Effect.fail(new Address.BadAddress({ address: Address.print(address), detail: problem }))
     }
     case "Inproc":
@@ -34,15 +36,15 @@ export const connect = (address: Address.Address): Effect.Effect<Socket.Socket, 
 }
 
 /** The same for an address as people write it: what `BulkClient` wants for its `connect`. */
-export const connectTo = (address: string): Effect.Effect<Socket.Socket, Address.BadAddress, Network> =>
-  Effect.flatMap(Effect.fromResult(Address.parse(address)), connect)
+export const connectTo = (address: string, room: Room): Effect.Effect<Socket.Socket, Address.BadAddress, Network> =>
+  Effect.flatMap(Effect.fromResult(Address.parse(address)), (parsed) => connect(parsed, room))
 
 type Chunk = [Uint8Array]
 type Resume<A> = (effect: Effect.Effect<A, Socket.SocketError>) => void
 
 const failed = (reason: Socket.SocketErrorReason) => new Socket.SocketError({ reason })
 
-const make = (options: Net.NetConnectOpts): Socket.Socket => {
+const make = (options: Net.NetConnectOpts, room: Room): Socket.Socket => {
   let current: Net.Socket | undefined
   const up = Latch.makeUnsafe(false)
 
@@ -66,10 +68,12 @@ const make = (options: Net.NetConnectOpts): Socket.Socket => {
       deliver()
     }
     const open = Effect.sync(() => {
+      const buffer = Buffer.allocUnsafe(BUFFER)
       const conn = Net.createConnection({
         ...options,
         onread: {
-          buffer: Buffer.allocUnsafe(BUFFER),
+          // Asked after each read. Unless the next pull has come, what was read has not been seen, and there may be room no longer.
+          buffer: () => waiting === undefined ? buffer : room() ?? buffer,
           callback: (count, buffer) => {
             arrived = buffer.subarray(0, count)
             deliver()
@@ -122,7 +126,7 @@ const make = (options: Net.NetConnectOpts): Socket.Socket => {
   })
 }
 
-/** Completes when the kernel has taken all of it: what this side writes is small. */
+/** Completes when the kernel has taken all of it: what this side writes is small, or a chunk of a value that it brings. */
 const write = (conn: Net.Socket, chunks: ReadonlyArray<Uint8Array | string>): Effect.Effect<void, Socket.SocketError> =>
   Effect.callback<void, Socket.SocketError>((resume) => {
     const done = (cause?: Error | null) =>

@@ -22,7 +22,7 @@ export const layer: Layer.Layer<Sockets, never, Network> = Layer.fresh(Layer.eff
     new SocketsFailed({ address, detail: explain(error) })
   return Sockets.of({
     connect: (address) => Connect.connectTo(address).pipe(Effect.provideService(Network, network), Effect.mapError(failed(address))),
-    connectBulk: (address) => BulkSocket.connectTo(address).pipe(Effect.provideService(Network, network), Effect.mapError(failed(address))),
+    connectBulk: (address, room) => BulkSocket.connectTo(address, room).pipe(Effect.provideService(Network, network), Effect.mapError(failed(address))),
     listen: (address) =>
       Effect.gen(function*() {
         const parsed = yield* Effect.fromResult(Address.parse(address))
