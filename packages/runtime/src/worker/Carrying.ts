@@ -1,10 +1,11 @@
 /**
  * From a command to what is done about it.
  *
- * Commands are carried out in order, and none of them waits: bodies and gathers
- * are started, reports go to the outbox. So a turn of the worker's loop takes as
- * long as reducing its events. Most are plain calls, several for each task; what
- * is an Effect is run in its place.
+ * Commands are carried out in order, and none of them waits: gathers are started,
+ * reports go to the outbox. Bodies begin when all that a step asks for has been
+ * seen to; those that are short and compute have ended by then, and are the next
+ * step's events. Most commands are plain calls, several for each task; what is an
+ * Effect is run in its place.
  */
 import * as Effect from "effect/Effect"
 import type { Command } from "@skein/core/worker/Command"
@@ -34,10 +35,13 @@ export interface Options {
 
 export const make = (options: Options): Carrying => ({
   carryOut: Effect.fnUntraced(function*(commands) {
+    let executes = false
     for (const command of commands) {
+      if (command._tag === "Execute") executes = true
       const effect = carryOut(options, command)
       if (effect !== undefined) yield* effect
     }
+    if (executes) options.executor().begin()
   })
 })
 

@@ -9,9 +9,9 @@
  * thread gives those back, and from then on they run as fibers at once, whatever
  * slot they were given.
  *
- * What was asked for in one turn is begun together, soon after it. Either way a
- * run ends in exactly one event, told when nothing of it runs any more: of a
- * fiber by its observer, finalizers included, even if it was interrupted before
+ * What was asked for in one turn is begun together: Starting.ts says when. Either
+ * way a run ends in exactly one event, told when nothing of it runs any more: of
+ * a fiber by its observer, finalizers included, even if it was interrupted before
  * its first step.
  *
  * What a body does is an outcome and never hurts this file; a defect of this
@@ -47,6 +47,7 @@ import type { Code } from "./Code.ts"
 import { because, type CodeUnknown } from "./CodeUnknown.ts"
 import type { DataStore } from "./DataStore.ts"
 import { RunningTask, type Tell } from "./RunningTask.ts"
+import * as Starting from "./Starting.ts"
 import * as TaskClients from "./TaskClients.ts"
 import { isGivesEffect } from "./ThreadCode.ts"
 import type { JobListener, JobOutcome, Threads } from "./Threads.ts"
@@ -54,8 +55,10 @@ import type { JobListener, JobOutcome, Threads } from "./Threads.ts"
 export type Execute = Extract<Command, { readonly _tag: "Execute" }>
 
 export interface Executor {
-  /** Takes hold of the dependencies' values at once and starts the body soon; the outcome is an event. */
+  /** Takes hold of the dependencies' values at once; the body begins after `begin`, and the outcome is an event. */
   readonly execute: (command: Execute) => void
+  /** Begins what was asked for, now or soon: to be called when all that was asked for at once has been. */
+  readonly begin: () => void
   /** Takes it back if it has not begun, in a thread or at all; the answer is an event, whatever has become of it. */
   readonly retract: (id: TaskId, run: RunId) => void
   /** Asks the body to end. Does nothing if it has ended. */
@@ -130,8 +133,11 @@ export interface Progress {
 const untold = (): void => {}
 const nobodyAsks: Progress = { said: () => {}, ended: () => {} }
 
-/** Functions that are remembered to give Effects, at most; a thread finds out about the oldest anew. */
-const KNOWN_EFFECTS = 4_096
+/** Functions of which something is remembered, at most; it is found out about the oldest anew. */
+const KNOWN = 4_096
+
+/** A body that holds the event loop for no longer is short. */
+const SHORT_MS = 0.25
 
 /** An executor; everything it runs is interrupted when the scope closes. */
 export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Executor, never, Scope.Scope> {
@@ -139,27 +145,33 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const inTaskClient = TaskClients.service(client)
   const clock = yield* Clock.Clock
   const now = SteadyTime.of(clock)
+  const preciseMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   const fibers = yield* FiberSet.make<void, never>()
   /** Runs an effect from here on, not from some later step. */
   const fork = yield* FiberSet.runtime(fibers)<never>()
   const running = new Map<RunId, Running>()
-  /** What was asked for in this turn. */
-  let asked: Array<Running> = []
   /** Digests of functions that turned out to give Effects. */
   const giveEffects = new Set<string>()
+  /** Digests of functions that were short the last time. */
+  const short = new Set<string>()
 
   const execute = (command: Execute): void => {
     // The values at once, for after this turn the results may be dropped.
     const inputs = command.dependencies.length === 0 ? noInputs : command.dependencies.map((id) => store.latest(id))
     const run: Running = { command, inputs, generation: store.generation(), startedAtMs: 0, begun: false, fiber: undefined, task: undefined, threaded: false, interrupted: false, retracting: false }
     running.set(command.run, run)
-    if (asked.push(run) === 1) fork(beginAsked)
+    starting.add(run)
   }
-  const beginAsked = Effect.map(Effect.yieldNow, () => {
-    const runs = asked
-    asked = []
+  const starting = Starting.make<Running>({
+    now: preciseMs,
+    // What is said in one step leaves in the third after it: the outbox makes a message of it, the session writes that.
+    soon: (then) => void fork(Effect.andThen(threeSteps, Effect.sync(then))),
+    isShort: ({ command: { code, isolation } }) => {
+      const digest = defOf(code)?.digest
+      return digest === undefined || (isolation === "thread" && !giveEffects.has(digest)) || short.has(digest)
+    },
     // Meanwhile it may have been stopped or taken back.
-    for (const run of runs) if (running.get(run.command.run) === run) begin(run)
+    begin: (run) => running.get(run.command.run) === run ? begin(run) : undefined
   })
   const begin = (run: Running): void => {
     const { code: id, isolation, key } = run.command
@@ -196,16 +208,18 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const call = (run: Running, def: CodeDef): void =>
     withCode(run, code.body(def), (body) => {
       if (run.command.timed === true) bodyBegins(run.command.run)
+      const from = preciseMs()
       const begun = Body.begin(body, run.command.args, run.inputs, code.settled, clock, asTask(run))
-      if (Effect.isEffect(begun)) {
-        follow(run, Effect.map(begun, (ending) => bodyEnded(run, ending)))
-        const ms = now() - run.startedAtMs
-        if (ms >= LIMIT_MS) held(def.name, ms)
-      } else {
-        if (begun.ms >= LIMIT_MS) held(def.name, begun.ms)
-        bodyEnded(run, begun)
-      }
+      if (Effect.isEffect(begun)) follow(run, Effect.map(begun, (ending) => bodyEnded(run, ending)))
+      heldFor(def, preciseMs() - from)
+      if (!Effect.isEffect(begun)) bodyEnded(run, begun)
     })
+  /** A body has let go of the event loop, ended or not. */
+  const heldFor = ({ digest, name }: CodeDef, ms: number): void => {
+    if (ms >= LIMIT_MS) held(name, ms)
+    if (ms > SHORT_MS) short.delete(digest)
+    else if (!short.has(digest)) remember(short, digest)
+  }
   const asTask = (run: Running): Body.As => {
     const { attempt, id, key, run: number } = run.command
     const task = new RunningTask({ attempt, key, worker }, {
@@ -246,8 +260,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const threadEnded = (run: Running, def: CodeDef, outcome: JobOutcome): void => {
     run.threaded = false
     if (run.interrupted || !isGivesEffect(outcome)) return ended(run, outcome._tag === "Exited" ? exited(run, outcome) : outcome)
-    giveEffects.add(def.digest)
-    if (giveEffects.size > KNOWN_EFFECTS) giveEffects.delete(giveEffects.values().next().value!)
+    remember(giveEffects, def.digest)
     run.startedAtMs = now()
     call(run, def)
   }
@@ -316,6 +329,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
 
   return {
     execute,
+    begin: starting.go,
     retract,
     interrupt,
     resume: (id) => running.get(id)?.task?.granted(),
@@ -333,6 +347,13 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
 })
 
 const isKnown = <A, E>(found: Effect.Effect<A, E>): found is Exit.Success<A> => Exit.isExit(found) && Exit.isSuccess(found)
+
+const remember = (known: Set<string>, digest: string): void => {
+  known.add(digest)
+  if (known.size > KNOWN) known.delete(known.values().next().value!)
+}
+
+const threeSteps = Effect.andThen(Effect.yieldNow, Effect.andThen(Effect.yieldNow, Effect.yieldNow))
 
 const noInputs: Body.Inputs = []
 

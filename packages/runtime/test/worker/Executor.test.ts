@@ -70,7 +70,8 @@ const make = Effect.fnUntraced(function*(f: (...args: ReadonlyArray<any>) => unk
     defOf: (id) => id === 1 ? def : undefined,
     emit: (event) => Queue.offerUnsafe(events, event)
   })
-  const execute = (options: { readonly run?: number; readonly args?: ReadonlyArray<unknown>; readonly thread?: boolean; readonly timed?: boolean; readonly code?: number; readonly dependencies?: ReadonlyArray<number> } = {}) =>
+  /** Asks for it, and leaves its beginning to a later `begin`. */
+  const ask = (options: Asking = {}) =>
     Effect.sync(() => executor.execute({
       _tag: "Execute",
       id: TaskId.make(7),
@@ -83,9 +84,19 @@ const make = Effect.fnUntraced(function*(f: (...args: ReadonlyArray<any>) => unk
       dependencies: (options.dependencies ?? []).map((id) => TaskId.make(id)),
       ...(options.timed === true ? { timed: true } : {})
     }))
+  const execute = (options?: Asking) => Effect.andThen(ask(options), Effect.sync(executor.begin))
   const stored = () => Result.getOrThrow(Value.decode(store.latest(TaskId.make(7))!))
-  return { executor, execute, events, next: Queue.take(events), store, stored, words, ...fake }
+  return { executor, ask, execute, events, next: Queue.take(events), store, stored, words, ...fake }
 })
+
+interface Asking {
+  readonly run?: number
+  readonly args?: ReadonlyArray<unknown>
+  readonly thread?: boolean
+  readonly timed?: boolean
+  readonly code?: number
+  readonly dependencies?: ReadonlyArray<number>
+}
 
 class Hole {
   readonly index: number
@@ -340,19 +351,50 @@ describe("Executor", () => {
 
   it.effect("gives back what was asked for in the same turn, which then never begins", () =>
     Effect.gen(function*() {
-      const { execute, executor, jobs, next } = yield* make(() => 0)
-      yield* execute({ thread: true })
+      const { ask, execute, executor, jobs, next } = yield* make(() => 0)
+      yield* ask({ thread: true })
       executor.retract(TaskId.make(7), run1)
       assert.deepInclude(yield* next, { _tag: "ExecuteRetracted", retracted: true })
       yield* execute({ thread: true, run: 2 })
       assert.strictEqual((yield* Queue.take(jobs)).run, RunId.make(2))
     }))
 
+  it.effect("begins a short body in the step that asks for it, and one that it does not know when what was said before has left", () =>
+    Effect.gen(function*() {
+      const { events, execute, next } = yield* make(() => 0)
+      yield* execute()
+      assert.strictEqual(yield* Queue.size(events), 0)
+      assert.strictEqual((yield* next)._tag, "ExecuteSucceeded")
+      yield* execute({ run: 2 })
+      assert.strictEqual(yield* Queue.size(events), 1)
+    }))
+
+  it.live("takes a body that held the event loop the last time for one that it does not know", () =>
+    Effect.gen(function*() {
+      let spins = 0
+      const { events, execute, next } = yield* make(() => {
+        const until = performance.now() + spins
+        while (performance.now() < until) continue
+      })
+      for (spins of [0, 1, 0]) {
+        yield* execute()
+        yield* next
+      }
+      yield* execute()
+      assert.strictEqual(yield* Queue.size(events), 1)
+      yield* next
+      spins = 1
+      yield* execute()
+      yield* next
+      yield* execute()
+      assert.strictEqual(yield* Queue.size(events), 0)
+    }))
+
   it.effect("ends with a defect of its own", () =>
     Effect.gen(function*() {
-      const { execute, executor, threads } = yield* make(() => 0)
-      Object.assign(threads, { submit: () => { throw new Error("a bug") } })
-      yield* execute({ thread: true })
+      const { execute, executor, store } = yield* make(() => 0)
+      Object.assign(store, { put: () => { throw new Error("a bug") } })
+      yield* execute()
       assert.isTrue(Exit.hasDies(yield* Effect.exit(executor.failed)))
     }))
 
