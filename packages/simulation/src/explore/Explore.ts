@@ -9,11 +9,12 @@
  * is left. And from every state such an end can be reached (AG EF): what may go
  * on for ever may also end.
  *
- * Time does not pass by itself. A worker that asked to be woken may be woken at any
- * moment when nothing is under way between it and the scheduler; what is only
- * about slow bodies (`stopWithinMs`) is not explored.
+ * Every way from state to state copies the world, lets one thing happen in it and
+ * writes it down as numbers, to see whether it is known; two of three are. So a
+ * machine is checked only if that way has changed it, what happened is put into
+ * words only if it leads to a new state, and the last way from a state takes that
+ * state's own world.
  */
-import * as IntSet from "@skein/core/persistent/IntSet"
 import * as SchedulerInvariants from "@skein/core/scheduler/Invariants"
 import * as WorkerInvariants from "@skein/core/worker/Invariants"
 import * as WorkerState from "@skein/core/worker/State"
@@ -23,15 +24,12 @@ import type { Outcomes } from "../reducers/Oracle.ts"
 import { checkEnd, checkRest } from "../reducers/RestChecks.ts"
 import * as SchedulerShell from "../reducers/SchedulerShell.ts"
 import * as WorkerShell from "../reducers/WorkerShell.ts"
-import { ProcessId } from "@skein/protocol/Ids"
 import { Broken, breaks, type Observer, type Setup, World } from "../reducers/World.ts"
-import { hashOf, numbersOf, schedulerHash, workerHash } from "./Canonical.ts"
+import { hashOfWorld, schedulerHash, workerHash } from "./Canonical.ts"
 import { copyWorld } from "./copying.ts"
+import { stranded } from "./Reachability.ts"
+import { type Act, type Draft, type Place, stepsOf } from "./Steps.ts"
 import { Keys, References, Store } from "./Tables.ts"
-
-/** What a client does; each when all before it has been done, at any moment after that. Tasks by place. */
-export type Act =
-  | { readonly _tag: "Submit" | "Cancel" | "Release" | "Retry"; readonly tasks: ReadonlyArray<number> }
 
 /** A small cluster, and what may happen to it. */
 export interface Configuration {
@@ -64,25 +62,6 @@ export interface Report {
 /** Goes through all states. Stops at the first that breaks something, with the actions that led to it. */
 export const explore = (configuration: Configuration): Report => new Explorer(configuration).run()
 
-/** One state, with what is left of the allowances. */
-interface Place {
-  readonly world: World
-  readonly acts: number
-  readonly crashes: number
-  readonly lost: number
-  /** Ended lives of which no nanny has told. */
-  readonly exits: ReadonlyArray<{ readonly process: number; readonly life: number; readonly started: ReadonlyArray<number> }>
-  readonly number: number
-}
-
-interface Step {
-  readonly label: string
-  readonly act: (place: Draft) => void
-}
-
-/** A place in the making. */
-type Draft = { -readonly [Field in keyof Omit<Place, "number">]: Place[Field] }
-
 class Explorer {
   private readonly configuration: Configuration
   private readonly maxStates: number
@@ -105,19 +84,25 @@ class Explorer {
 
   run(): Report {
     let at = -1
-    let label = "the beginning"
+    let label = (): string => "the beginning"
     try {
-      const stack = [this.enter(this.beginning(), -1, label)]
+      const stack = [this.enter(this.beginning(), -1, label, undefined)]
       for (let place = stack.pop(); place !== undefined && this.seen.size < this.maxStates; place = stack.pop()) {
-        const steps = this.stepsOf(place)
+        const { number, world } = place
+        const steps = stepsOf(this.configuration.acts, place)
+        at = number
         if (steps.length === 0) {
-          this.ends.push(place.number)
+          label = nothingMore
+          this.ends.push(number)
           this.checkEnd(place)
         }
-        for (const step of steps) {
-          at = place.number
+        const before = machinesOf(world)
+        for (let n = 0; n < steps.length; n++) {
+          const step = steps[n]!
           label = step.label
-          const next = this.enter(this.take(place, step), place.number, step.label)
+          const draft = { ...place, world: n + 1 < steps.length ? copyWorld(world, silent) : world }
+          step.act(draft)
+          const next = this.enter(settled(draft), number, label, before)
           if (next !== undefined) stack.push(next)
         }
       }
@@ -128,7 +113,7 @@ class Explorer {
       const { detail, invariant } = error instanceof Broken
         ? error
         : { invariant: "S18 the reducers are total", detail: error instanceof Error ? error.stack ?? error.message : String(error) }
-      return this.report(false, { invariant, detail, trail: [...this.trail(at), label] })
+      return this.report(false, { invariant, detail, trail: [...this.trail(at), label()] })
     }
   }
 
@@ -160,36 +145,13 @@ class Explorer {
       SchedulerShell.schedulerTurn(world)
       WorkerShell.takeFromScheduler(world, world.sessions[at]!)
     }
-    return this.settled({ world, acts: 0, crashes: this.configuration.crashes, lost: this.configuration.lostSessions, exits: [] })
+    return settled({ world, acts: 0, crashes: this.configuration.crashes, lost: this.configuration.lostSessions, exits: [] })
   }
 
-  /** Where an action leads. */
-  private take(place: Place, step: Step): Draft {
-    const draft: Draft = { ...place, world: copyWorld(place.world, silent) }
-    step.act(draft)
-    return this.settled(draft)
-  }
-
-  /** The machines take what has arrived, and the client hears the news: neither waits for anything. */
-  private settled(draft: Draft): Draft {
-    const { world } = draft
-    SchedulerShell.schedulerTurn(world)
-    for (const process of world.processes) while (process.alive && process.mailbox.length > 0) WorkerShell.workerTurn(world, process)
-    for (const client of world.clients) {
-      while (client.up.queue.length > 0) {
-        SchedulerShell.takeFromClient(world, client)
-        SchedulerShell.schedulerTurn(world)
-      }
-      while (client.down.queue.length > 0) ClientShell.takeNews(world, client)
-    }
-    return draft
-  }
-
-  /** The state, if it is new; its machines are checked. */
-  private enter(draft: Draft, parent: number, label: string): Place | undefined {
+  /** The state, if it is new; its machines are checked, but for those that were so `before`. */
+  private enter(draft: Draft, parent: number, label: () => string, before: Machines | undefined): Place | undefined {
     const { acts, crashes, exits, lost, world } = draft
-    const beside = [acts, crashes, lost, ...exits.flatMap(({ life, process, started }) => [process, life, started.length])]
-    const hash = hashOf(numbersOf(world, beside))
+    const hash = hashOfWorld(world, [acts, crashes, lost, ...exits.flatMap(({ life, process, started }) => [process, life, started.length])])
     const known = this.seen.get(hash)
     if (parent >= 0) {
       this.from.push(parent)
@@ -199,104 +161,21 @@ class Explorer {
     const number = this.seen.size
     this.seen.set(hash, number)
     this.parents.push(parent)
-    this.labels.push(label)
-    this.checkMachines(world)
+    this.labels.push(label())
+    this.checkMachines(world, before)
     return { ...draft, number }
   }
 
-  private checkMachines(world: World): void {
-    const scheduler = schedulerHash(world.scheduler)
-    if (!this.checkedSchedulers.has(scheduler)) {
-      this.checkedSchedulers.add(scheduler)
-      const [broken] = SchedulerInvariants.broken(world.scheduler)
+  private checkMachines({ processes, scheduler }: World, before: Machines | undefined): void {
+    if (scheduler !== before?.scheduler && isNew(this.checkedSchedulers, schedulerHash(scheduler))) {
+      const [broken] = SchedulerInvariants.broken(scheduler)
       if (broken !== undefined) breaks(broken, "the scheduler")
     }
-    for (const { alive, machine, name } of world.processes) {
-      if (!alive) continue
-      const hash = workerHash(machine)
-      if (this.checkedWorkers.has(hash)) continue
-      this.checkedWorkers.add(hash)
+    for (const { alive, machine, name, number } of processes) {
+      if (!alive || machine === before?.workers[number] || !isNew(this.checkedWorkers, workerHash(machine))) continue
       const [broken] = WorkerInvariants.broken(machine)
       if (broken !== undefined) breaks(broken, name)
     }
-  }
-
-  /** All that can happen in a state. */
-  private stepsOf({ acts, crashes, exits, lost, world }: Place): ReadonlyArray<Step> {
-    const steps: Array<Step> = []
-    const add = (label: string, act: Step["act"]): void => void steps.push({ label, act })
-    const next = this.configuration.acts[acts]
-    if (next !== undefined) {
-      add(`the client: ${next._tag} ${next.tasks.join(" ")}`, (place) => {
-        place.acts++
-        perform(place.world, next)
-      })
-    }
-    world.sessions.forEach((session, at) => {
-      if (session.up.queue.length > 0 && !session.overThere) {
-        add(`${session.process} → scheduler: ${labelOf(session.up.queue[0])}`, ({ world }) => SchedulerShell.takeFromWorker(world, world.sessions[at]!))
-      }
-      if (session.down.queue.length > 0 && !session.overHere) {
-        add(`scheduler → ${session.process}: ${labelOf(session.down.queue[0])}`, ({ world }) => WorkerShell.takeFromScheduler(world, world.sessions[at]!))
-      }
-    })
-    world.processes.forEach((process, at) => {
-      if (!process.alive) return
-      for (const { attempt, run, task } of process.bodies.values()) {
-        const { body } = world.tasks.get(task)
-        const ending = body._tag === "Lies" ? "lies" : body._tag === "Fails" && attempt <= body.times ? "fails" : "succeeds"
-        add(`${process.name}: task ${task} ${ending}`, ({ world }) => {
-          const own = world.processes[at]!
-          WorkerShell.endBody(world, own, own.bodies.get(run)!, ending)
-        })
-      }
-      for (const { answer, peer } of process.gathers.values()) {
-        if (answer === undefined) add(`worker ${peer} looks for ${process.name}`, ({ world }) => WorkerShell.serve(world, world.processes[at]!.gathers.get(peer)!, false))
-        else {
-          add(`${process.name} hears from worker ${peer}: ${answer._tag}`, ({ world }) => {
-            const own = world.processes[at]!
-            WorkerShell.receive(world, own, own.gathers.get(peer)!)
-          })
-        }
-      }
-      const { wakeAt } = process
-      // Not before what is under way has arrived, or a worker could ask for ever without being heard.
-      const isQuiet = process.session === undefined || process.session.up.queue.length + process.session.down.queue.length === 0
-      if (wakeAt !== undefined && isQuiet && IntSet.size(process.machine.busy) + IntSet.size(process.machine.missing) > 0) {
-        add(`${process.name} is woken`, ({ world }) => {
-          world.now = Math.max(world.now, wakeAt)
-          WorkerShell.tickWorker(world, world.processes[at]!)
-        })
-      }
-      if (crashes > 0) {
-        add(`${process.name} crashes`, (place) => {
-          place.crashes--
-          const own = place.world.processes[at]!
-          const started = WorkerShell.crash(place.world, own)
-          place.exits = [...place.exits, { process: at, life: own.life, started }]
-          // Before or after anybody hears of it: the next life begins at once.
-          WorkerShell.start(place.world, own)
-        })
-      }
-      if (lost > 0 && process.contact !== undefined && process.contact === process.session) {
-        add(`${process.name} loses its session`, (place) => {
-          place.lost--
-          WorkerShell.reconnect(place.world, place.world.processes[at]!)
-        })
-      }
-    })
-    exits.forEach((exit, at) =>
-      add(`worker-${exit.process} is reported dead`, (place) => {
-        place.exits = place.exits.filter((_, other) => other !== at)
-        const process = place.world.processes[exit.process]!
-        SchedulerShell.reportExit(place.world, { ...process, life: exit.life }, {
-          _tag: "Died",
-          startedAt: 0,
-          report: { process: ProcessId.make(process.name), ended: "signal", detail: "", peakMemoryBytes: null, logTail: [], started: exit.started as ReadonlyArray<never> } // run numbers, as they were noted
-        })
-      })
-    )
-    return steps
   }
 
   private checkEnd({ world }: Place): void {
@@ -304,31 +183,9 @@ class Explorer {
     if (world.clients.every(({ futures }) => futures.size === 0)) checkEnd(world)
   }
 
-  /** From every state an end can be reached. */
   private checkReachable(): void {
-    const count = this.seen.size
-    // The ways, by where they lead: `first[n]` to `first[n + 1]` in `sources`.
-    const first = new Int32Array(count + 1)
-    for (const to of this.to) first[to + 1]!++
-    for (let n = 0; n < count; n++) first[n + 1]! += first[n]!
-    const sources = new Int32Array(this.to.length)
-    const fill = first.slice()
-    this.to.forEach((to, way) => {
-      sources[fill[to]!++] = this.from[way]!
-    })
-    const reaches = new Uint8Array(count)
-    const rest = [...this.ends]
-    for (const end of rest) reaches[end] = 1
-    for (let at = rest.pop(); at !== undefined; at = rest.pop()) {
-      for (let way = first[at]!; way < first[at + 1]!; way++) {
-        const source = sources[way]!
-        if (reaches[source] === 1) continue
-        reaches[source] = 1
-        rest.push(source)
-      }
-    }
-    const lost = reaches.indexOf(0)
-    if (lost >= 0) breaks("L1 from every state an end can be reached", `not from state ${lost}: ${this.trail(lost).join("; ")}`)
+    const lost = stranded(this.seen.size, this.from, this.to, this.ends)
+    if (lost !== undefined) breaks("L1 from every state an end can be reached", `not from state ${lost}: ${this.trail(lost).join("; ")}`)
   }
 
   private trail(number: number): ReadonlyArray<string> {
@@ -337,6 +194,35 @@ class Explorer {
     return labels.reverse()
   }
 }
+
+/** The machines of a world, as they were. */
+interface Machines {
+  readonly scheduler: World["scheduler"]
+  /** By number of their processes. */
+  readonly workers: ReadonlyArray<WorkerState.State>
+}
+
+const machinesOf = ({ processes, scheduler }: World): Machines => ({ scheduler, workers: processes.map(({ machine }) => machine) })
+
+/** The machines take what has arrived, and the client hears the news: neither waits for anything. */
+const settled = (draft: Draft): Draft => {
+  const { world } = draft
+  SchedulerShell.schedulerTurn(world)
+  for (const process of world.processes) while (process.alive && process.mailbox.length > 0) WorkerShell.workerTurn(world, process)
+  for (const client of world.clients) {
+    while (client.up.queue.length > 0) {
+      SchedulerShell.takeFromClient(world, client)
+      SchedulerShell.schedulerTurn(world)
+    }
+    while (client.down.queue.length > 0) ClientShell.takeNews(world, client)
+  }
+  return draft
+}
+
+/** Whether it was not there; it is now. */
+const isNew = (among: Set<number>, hash: number): boolean => among.size < among.add(hash).size
+
+const nothingMore = (): string => "nothing more can happen"
 
 const never = 2 ** 40
 
@@ -358,23 +244,6 @@ const silent: Observer = {
   schedulerStepped: () => {},
   workerStepped: () => {}
 }
-
-const perform = (world: World, { _tag, tasks }: Act): void => {
-  const client = world.clients[0]!
-  switch (_tag) {
-    case "Submit":
-      return ClientShell.submit(world, client, tasks, 1)
-    case "Cancel":
-      return ClientShell.cancel(world, client, tasks, false)
-    case "Release":
-      return ClientShell.release(world, client, tasks)
-    case "Retry":
-      return ClientShell.retry(world, client, tasks)
-  }
-}
-
-const labelOf = (message: { readonly _tag: string; readonly events?: ReadonlyArray<{ readonly _tag: string }> } | undefined): string =>
-  message?.events?.map(({ _tag }) => _tag).join(", ") ?? message?._tag ?? ""
 
 /** What may become of each task, wherever it is cancelled or not. */
 const outcomesOf = ({ acts, tasks }: Configuration): ReadonlyArray<Outcomes> => {

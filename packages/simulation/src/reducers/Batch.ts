@@ -16,6 +16,8 @@ export interface Options {
   readonly from: number
   readonly count: number
   readonly size?: Size | undefined
+  /** Tasks of each case; undefined: as many as are drawn. */
+  readonly tasks?: number | undefined
   readonly recountEvery?: number | undefined
   /** Changes each case before it is run: for scenarios and canaries. */
   readonly change?: ((theCase: Case) => Case) | undefined
@@ -24,14 +26,14 @@ export interface Options {
 }
 
 /** Runs the cases of seeds in order, and stops at the first that breaks something. */
-export const runSeeds = ({ change = (theCase) => theCase, count, from, goesOn = () => true, recountEvery, size = "light" }: Options): Batch => {
+export const runSeeds = ({ change = (theCase) => theCase, count, from, goesOn = () => true, recountEvery, size = "light", tasks }: Options): Batch => {
   const faults: Record<string, number> = {}
   const marks: Record<string, number> = {}
   let [events, rows, steps, ms, seeds] = [0, 0, 0, 0, 0]
   let broken: Batch["broken"]
   while (seeds < count && broken === undefined && goesOn()) {
     const seed = from + seeds++
-    const theCase = change(draw(seed, size))
+    const theCase = change(draw(seed, size, tasks))
     const verdict: Verdict = run(theCase, { recountEvery })
     events += verdict.events
     rows += verdict.rows

@@ -16,7 +16,26 @@ export const mix = (a: number, b: number): number => {
 }
 
 /** A number from 0 to 1, not 1 itself, for the `n`th draw about `what`. */
-export const share = (seed: number, what: number, n: number): number => mix(mix(seed, what), n) / 0x1_0000_0000
+export const share = (seed: number, what: number, n: number): number => mix(mix(seed, what), n) / range
+
+const range = 0x1_0000_0000
+
+/** Draws about many things, each counted by itself. */
+export class Draws {
+  private readonly seed: number
+  private readonly about = new Map<number, { readonly hash: number; n: number }>()
+
+  constructor(seed: number) {
+    this.seed = seed
+  }
+
+  /** The next draw about `what`. */
+  next(what: number): number {
+    let drawn = this.about.get(what)
+    if (drawn === undefined) this.about.set(what, drawn = { hash: mix(this.seed, what), n: 0 })
+    return mix(drawn.hash, drawn.n++) / range
+  }
+}
 
 /** An integer from 0 to `below`, not `below` itself. */
 export const pick = (seed: number, what: number, n: number, below: number): number => Math.floor(share(seed, what, n) * below)

@@ -14,13 +14,13 @@ import { Stream, streams } from "./Draws.ts"
 /** `light`: up to 30 tasks and 3 workers. `full`: 150 to 2,000 tasks and at least 4 workers. */
 export type Size = "light" | "full"
 
-/** The case of a seed. */
-export const draw = (seed: number, size: Size = "light"): Case => {
+/** The case of a seed. `count`: of its tasks, if that is not to be drawn. */
+export const draw = (seed: number, size: Size = "light", count?: number): Case => {
   const stream = new Stream(seed, streams.cluster)
   const isCalm = stream.chance(0.1)
   const workers = size === "light" ? stream.between(1, 3) : stream.between(4, 8)
   const clients = stream.chance(0.7) ? 1 : stream.between(2, 3)
-  const tasks = drawTerms(seed, workers, drawDelays(seed, drawTasks(seed, size, clients, isCalm)))
+  const tasks = drawTerms(seed, workers, drawDelays(seed, drawTasks(seed, size, clients, isCalm, count)))
   const healAt = size === "light" ? stream.between(20, 400) : stream.between(500, 3_000)
   return {
     version: 1,
@@ -73,9 +73,10 @@ const list = <A>(count: number, make: (at: number) => A): ReadonlyArray<A> => Ar
 
 const shapeNames = Object.keys(shapes) as [string, ...Array<string>]
 
-const drawTasks = (seed: number, size: Size, clients: number, isCalm: boolean): ReadonlyArray<CaseTask> => {
+const drawTasks = (seed: number, size: Size, clients: number, isCalm: boolean, given: number | undefined): ReadonlyArray<CaseTask> => {
   const stream = new Stream(seed, streams.graph)
-  const count = size === "light" ? stream.between(1, 30) : Math.round(stream.logBetween(150, 2_000))
+  const drawn = size === "light" ? stream.between(1, 30) : Math.round(stream.logBetween(150, 2_000))
+  const count = given ?? drawn
   const failing = !isCalm && stream.chance(0.5) ? stream.share() * 0.2 : 0
   const odd = !isCalm && stream.chance(0.3) ? stream.share() * 0.15 : 0
   const longest = stream.oneOf([0.1, 2, 20, 200])

@@ -1,25 +1,25 @@
 /**
  * What the scheduler's shell does between its machine and its peers, as far as
  * it decides anything: it names keys when a message arrives, gives workers their
- * numbers, addresses commands in the step that reduced the batch, and gives ids
- * back after that.
+ * numbers, addresses commands in the step that reduced the batch (SchedulerCarrying.ts),
+ * and gives ids back after that.
  *
- * Follows runtime/scheduler: Handlers, WorkerSession, ClientSession, Carrying,
- * and Scheduler's loop.
+ * Follows runtime/scheduler: Handlers, WorkerSession, ClientSession, and
+ * Scheduler's loop.
  */
 import type { Command } from "@skein/core/scheduler/Command"
 import type { Event, Leaving } from "@skein/core/scheduler/Event"
-import type { Event as WorkerEvent } from "@skein/core/worker/Event"
 import { reduce } from "@skein/core/scheduler/Reducer"
 import * as Vector from "@skein/core/persistent/Vector"
 import type { State } from "@skein/core/scheduler/State"
-import type { AskId, ClientId, CodeId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import type { AskId, CodeId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Terms } from "@skein/protocol/Terms"
 import type { Held } from "@skein/protocol/WorkerRpcs"
 import * as FormerLives from "@skein/runtime/scheduler/FormerLives"
 import { forgetAll } from "@skein/runtime/scheduler/Journal"
 import type { CaseTask } from "../Case.ts"
-import type { Client, News, Process, Saying, Session, Up } from "./Parts.ts"
+import type { Client, Process, Saying, Session, Up } from "./Parts.ts"
+import { carry, Outbox } from "./SchedulerCarrying.ts"
 import { breaks, type World } from "./World.ts"
 
 /** Tasks of so many kinds: durations are learnt by kind. */
@@ -110,20 +110,20 @@ export const schedulerTurn = (world: World): void => {
     for (const client of world.clients) client.refs.addressed()
     return
   }
-  const out: Out = { workers: new Map(), clients: new Map() }
+  const out = new Outbox()
   const anew = FormerLives.make(step.state, (client, id) => world.clients[client]?.refs.isHeldAnew(id) === true)
   for (const command of step.commands) if (!anew.keeps(command)) carry(world, command, out)
   for (const news of anew.stillTrue()) carry(world, news, out)
   for (const client of world.clients) client.refs.addressed()
   checkForgotten(world, step.commands)
   forgetAll(world.keys, step)
-  for (const [session, rows] of out.workers) {
-    session.down.queue.push({ _tag: "Command", events: rows })
-    world.observer.toWorker(session)
+  for (const { rows, to } of out.workers.all) {
+    to.down.queue.push({ _tag: "Command", events: rows })
+    world.observer.toWorker(to)
   }
-  for (const [client, news] of out.clients) {
-    client.down.queue.push(news)
-    world.observer.toClient(client)
+  for (const { rows, to } of out.clients.all) {
+    to.down.queue.push(rows)
+    world.observer.toClient(to)
   }
 }
 
@@ -206,93 +206,6 @@ const termsOf = (gpus: CaseTask["gpus"], on: CaseTask["on"], workers: number): T
   annotations: nothing
 })
 
-/** Rows of a turn by whom they are for. */
-interface Out {
-  readonly workers: Map<Session, Array<WorkerEvent>>
-  readonly clients: Map<Client, Array<News>>
-}
-
-const carry = (world: World, command: Command, out: Out): void => {
-  switch (command._tag) {
-    case "ComputeTask": {
-      const key = world.keys.keyOf(command.id)
-      const session = world.workers.get(command.worker)
-      if (key === undefined) return breaks("commands name what there is", `${command._tag} for task ${command.id}`)
-      // What is for a worker that has gone is for nobody: the event about that waits in the mailbox.
-      if (session === undefined) return
-      const { alone, args, attempt, code, dependencies, id, isolation, priority, rank, run } = command
-      return row(out, session, "ComputeAsked", { id, run, key, code, args, isolation, priority, rank, attempt, alone, dependencies })
-    }
-    case "CancelTask":
-      return aboutRun(world, out, "CancelAsked", command)
-    case "TakeBack":
-      return aboutRun(world, out, "TakeBackAsked", command)
-    case "FreeKey":
-      return aboutRun(world, out, "FreeAsked", command)
-    case "TellHolders": {
-      const session = world.workers.get(command.worker)
-      if (session === undefined) return
-      return row(out, session, "HoldersTold", { id: command.id, run: command.run, whoHas: command.whoHas })
-    }
-    case "ReportInMemory":
-      return news(world, out, command.client, command.id, (ref) => ({ _tag: "InMemory", ref, run: command.run }))
-    case "ReportErred": {
-      const origin = world.keys.keyOf(command.origin)
-      if (origin === undefined) return breaks("commands name what there is", `the failure of task ${command.id} comes from ${command.origin}, which is gone`)
-      return news(world, out, command.client, command.id, (ref) => ({ _tag: "Erred", ref, failure: command.failure, origin }))
-    }
-    case "ReportPending":
-      return news(world, out, command.client, command.id, (ref) => ({ _tag: "Pending", ref }))
-    case "ReportConflict":
-      return breaks("equal tasks are no conflict", `task ${command.id} for client ${command.client}`)
-    case "ReportRefused":
-      return breaks("there is room for every task", `task ${command.id} for client ${command.client}`)
-    case "ReportUnknown":
-      return breaks("nobody asks for a key by its name", `task ${command.id} for client ${command.client}`)
-    case "TellDetachedFailed":
-      return breaks("every task is held", `task ${command.id} failed and nobody may hold it`)
-    case "Reply":
-      return answered(world, command)
-    case "EndWorker": {
-      const session = world.workers.get(command.worker)
-      if (session !== undefined) world.observer.endProcess(processOf(world, session))
-      return
-    }
-    case "Wake":
-      world.wakeAt = command.at
-      return world.observer.wakeScheduler(command.at)
-    case "Forgotten":
-      return // all at once, after this
-  }
-}
-
-const aboutRun = (world: World, out: Out, tag: WorkerEvent["_tag"], { id, run, worker }: { readonly worker: WorkerId; readonly id: TaskId; readonly run: number }): void => {
-  const session = world.workers.get(worker)
-  if (session !== undefined) row(out, session, tag, { id, run })
-}
-
-/** Rows of one kind that stand together are one event. */
-const row = (out: Out, session: Session, tag: WorkerEvent["_tag"], value: object): void => {
-  let events = out.workers.get(session)
-  if (events === undefined) out.workers.set(session, events = [])
-  const last = events.at(-1)
-  if (last !== undefined && last._tag === tag) (last as unknown as { rows: Array<object> }).rows.push(value) // the tag says whose rows they are
-  else events.push({ _tag: tag, at: 0, rows: [value] } as unknown as WorkerEvent) // as above
-}
-
-const news = (world: World, out: Out, id: ClientId, task: TaskId, make: (ref: NonNullable<ReturnType<Client["refs"]["refOf"]>>) => News): void => {
-  const client = world.clients[id]
-  const ref = client?.refs.refOf(task)
-  // What is for a client that has left, or has let go of the key, is for nobody.
-  if (client === undefined || client.gone || ref === undefined) return
-  const list = out.clients.get(client)
-  if (list === undefined) out.clients.set(client, [make(ref)])
-  else list.push(make(ref))
-}
-
-const processOf = (world: World, session: Session): Process =>
-  world.processes[session.process] ?? breaks("commands name what there is", `process ${session.process}`)
-
 /** Remembers which runs each cancellation stops, as far as they were given before its batch. */
 const noteAsks = (world: World, events: ReadonlyArray<Event>, before: State): void => {
   for (const event of events) {
@@ -302,25 +215,6 @@ const noteAsks = (world: World, events: ReadonlyArray<Event>, before: State): vo
       return status?._tag === "Processing" ? status.run : undefined
     })
     world.asks.set(event.ask, { runs, client: event.client })
-  }
-}
-
-/** A cancellation is answered only once nothing that it stopped runs on a connected worker. */
-const answered = (world: World, { answer, ask }: Extract<Command, { readonly _tag: "Reply" }>): void => {
-  const asked = world.asks.get(ask)
-  // Of a client that has left nothing is remembered.
-  if (asked === undefined) return
-  world.asks.delete(ask)
-  if (answer._tag !== "Cancelled") return
-  for (const session of world.workers.values()) {
-    const process = processOf(world, session)
-    if (process.life !== session.life || process.contact !== session) continue
-    for (const body of process.bodies.values()) {
-      const at = asked.runs.indexOf(body.run)
-      if (at >= 0 && answer.outcomes[at] === "cancelled") {
-        breaks("C4 once a cancellation is answered nothing of it runs", `task ${body.task} runs on worker ${session.worker}`)
-      }
-    }
   }
 }
 

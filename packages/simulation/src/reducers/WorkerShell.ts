@@ -1,22 +1,22 @@
 /**
  * What a worker's shell does between its machine, its bodies, its store and its
- * session, and what happens to its process.
+ * session, and what happens to its process. Commands are carried out in
+ * WorkerCarrying.ts.
  *
- * Follows runtime/worker: Connection, Mailbox, Carrying, Executor and Gather; and
- * of the nanny what the scheduler hears of it.
+ * Follows runtime/worker: Connection, Mailbox, Executor and Gather; and of the
+ * nanny what the scheduler hears of it.
  */
-import type { Event as SchedulerEvent } from "@skein/core/scheduler/Event"
-import type { Command } from "@skein/core/worker/Command"
 import type { Event } from "@skein/core/worker/Event"
 import { reduce } from "@skein/core/worker/Reducer"
 import * as Worker from "@skein/core/worker/State"
 import type { Attempt } from "@skein/protocol/Failure"
-import type { RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
+import type { RunId } from "@skein/protocol/Ids"
 import type { Held } from "@skein/protocol/WorkerRpcs"
 import * as Option from "effect/Option"
 import type { Answer, Beginning, Body, Gathering, Offer, Process, Session } from "./Parts.ts"
 import { dropIfOver, lifeOf } from "./SchedulerShell.ts"
-import { breaks, type World } from "./World.ts"
+import { carry, offer } from "./WorkerCarrying.ts"
+import type { World } from "./World.ts"
 
 /** The process begins (again), knows nothing, and looks for the scheduler. */
 export const start = (world: World, process: Process): void => {
@@ -179,11 +179,6 @@ const connect = (world: World, process: Process): void => {
   world.observer.toScheduler(session)
 }
 
-const offer = (world: World, process: Process, item: Event | Beginning): void => {
-  process.mailbox.push(item)
-  if (process.mailbox.length === 1) world.observer.workerFilled(process)
-}
-
 /** An event gets its time when it arrives. It has been made for this one receiver. */
 const stamped = (event: Event, at: number): Event => {
   const own = event as { at: number } // not shared with anybody, see above
@@ -214,113 +209,6 @@ const begin = (world: World, process: Process, { ids, offers, session, worker }:
   process.mailbox = process.mailbox.filter(({ _tag }) => _tag !== "GatherSucceeded" && _tag !== "GatherBusy" && _tag !== "GatherFailed")
   const { slots } = world.setup
   return { _tag: "Started", at: world.now, worker, nthreads: slots, nfibers: slots, holds }
-}
-
-const carry = (world: World, process: Process, command: Command): void => {
-  switch (command._tag) {
-    case "Execute":
-      return execute(world, process, command)
-    case "NoteStarted":
-      process.noted.add(command.run)
-      return
-    case "NoteEnded":
-      process.noted.delete(command.run)
-      return
-    case "Retract":
-      return retract(world, process, command)
-    case "Interrupt": {
-      const body = process.bodies.get(command.run)
-      if (body === undefined || body.interrupted) return
-      body.interrupted = true
-      return world.observer.interrupted(process, body)
-    }
-    case "Terminate": {
-      const body = process.bodies.get(command.run)
-      if (body !== undefined && body.isolation === "thread") world.observer.terminated(process, body)
-      return
-    }
-    case "EndProcess":
-      return world.observer.endProcess(process)
-    case "Gather":
-      return gather(world, process, command.peer, command.rows)
-    case "Drop":
-      return process.store.drop(command.id, command.run)
-    case "ReportFinished": {
-      const { id, ms, nbytes, run } = command
-      return row(process, "TasksFinished", { id, run, nbytes, ms })
-    }
-    case "ReportFailed": {
-      const { failure, id, ms, retryable, run } = command
-      return row(process, "TasksFailed", { id, run, ms, failure, retryable })
-    }
-    case "ReportKilled":
-      return row(process, "TasksKilled", { id: command.id, run: command.run, attempt: command.attempt })
-    case "ReportStopped":
-      return row(process, "TasksStopped", runOf(command))
-    case "ReportTakeBack":
-      return row(process, "TakeBacksAnswered", { ...runOf(command), returned: command.returned })
-    case "ReportSeceded":
-      return row(process, "TasksSeceded", runOf(command))
-    case "ReportRescheduled":
-      return row(process, "TasksRescheduled", runOf(command))
-    case "ReportReplica":
-      return row(process, "ReplicasAdded", command.held)
-    case "ReportGone":
-      return row(process, "ReplicasGone", command.row)
-    case "ReportMissing":
-      return row(process, "ReplicasMissing", { ...runOf(command), peer: command.peer })
-    case "AskHolders":
-      return row(process, "HoldersAsked", runOf(command))
-    case "Wake":
-      process.wakeAt = command.at
-      return world.observer.wakeWorker(process, command.at)
-  }
-}
-
-const runOf = ({ id, run }: { readonly id: TaskId; readonly run: RunId }) => ({ id, run })
-
-/** Rows of one kind that stand together are one event. */
-const row = ({ reports }: Process, tag: SchedulerEvent["_tag"], value: object): void => {
-  const last = reports.at(-1)
-  if (last !== undefined && last._tag === tag) (last as unknown as { rows: Array<object> }).rows.push(value) // the tag says whose rows they are
-  else reports.push({ _tag: tag, at: 0, worker: 0, rows: [value] } as unknown as SchedulerEvent) // as above
-}
-
-/** Takes hold of the inputs, which are the right ones or none at all, and begins the body. */
-/** A thread begins jobs in their order, so the youngest of several has not begun. */
-const retract = (world: World, process: Process, { id, run }: Extract<Command, { readonly _tag: "Retract" }>): void => {
-  const inThreads = [...process.bodies.values()].filter((body) => body.isolation === "thread")
-  const body = inThreads.length > 1 ? inThreads.at(-1) : undefined
-  const retracted = body?.run === run && !body.interrupted && !body.seceded
-  if (retracted) {
-    process.bodies.delete(run)
-    world.begun[body.task] = (world.begun[body.task] ?? 0) - 1
-  }
-  offer(world, process, { _tag: "ExecuteRetracted", at: world.now, id, run, retracted })
-}
-
-const execute = (world: World, process: Process, command: Extract<Command, { readonly _tag: "Execute" }>): void => {
-  const { attempt, dependencies, id, isolation, key, run } = command
-  const task = world.tasks.placeOfKey(key)
-  const needed = world.tasks.dependencies[task] ?? []
-  dependencies.forEach((dependency, hole) => {
-    const input = process.store.latest(dependency)
-    if (input === undefined || input !== world.tasks.values[needed[hole] ?? -1]) {
-      breaks("X5 a body gets the results of its dependencies", `task ${task} on ${process.name}, hole ${hole}: ${input === undefined ? "nothing" : "another's result"}`)
-    }
-  })
-  if (process.bodies.has(run)) breaks("X2 a run is begun once", `task ${task} on ${process.name}`)
-  const body: Body = { id, run, key, task, attempt, isolation, generation: process.store.generation(), interrupted: false, seceded: false }
-  process.bodies.set(run, body)
-  world.begun[task] = (world.begun[task] ?? 0) + 1
-  world.observer.began(process, body)
-}
-
-const gather = (world: World, process: Process, peer: WorkerId, rows: ReadonlyArray<Held>): void => {
-  if (process.gathers.has(peer)) breaks("W5 a peer is asked for one thing at a time", `${process.name} asks worker ${peer}`)
-  const gathering: Gathering = { peer, rows, generation: process.store.generation(), answer: undefined }
-  process.gathers.set(peer, gathering)
-  world.observer.asked(process, gathering)
 }
 
 const read = (world: World, { peer, rows }: Gathering): Answer => {

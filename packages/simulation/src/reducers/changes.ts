@@ -7,21 +7,19 @@
  */
 import type { Node, Vector } from "@skein/core/persistent/Vector"
 
-/** The changes of a step, by position: one record as it was and as it is. Absent is undefined. */
+/** The changes of a step, by position up to `count`: one record as it was and as it is. Absent is undefined. */
 export class Changes<A> {
+  count = 0
   readonly olds: Array<A | undefined> = []
   readonly nows: Array<A | undefined> = []
   private readonly note = (old: A | undefined, now: A | undefined): void => {
-    this.olds.push(old)
-    this.nows.push(now)
+    this.olds[this.count] = old
+    this.nows[this.count++] = now
   }
 
-  /** Forgets those of the step before. */
+  /** Writes over those of the step before: to empty the lists would be to make them again. */
   find(before: Vector<A>, after: Vector<A>): void {
-    if (this.olds.length > 0) {
-      this.olds.length = 0
-      this.nows.length = 0
-    }
+    this.count = 0
     forEachChange(before, after, this.note)
   }
 }

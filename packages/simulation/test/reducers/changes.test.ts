@@ -22,8 +22,12 @@ describe("changes between two vectors", () => {
       const after = edit(before)
       const found: Array<string> = []
       forEachChange(before, after, (old, now, index) => found.push(`${index}: ${old} ${now}`))
-      const looked = Array.from({ length: highest }, (_, index) => [index, Vector.get(before, index), Vector.get(after, index)] as const)
-        .filter(([_, old, now]) => old !== now).map(([index, old, now]) => `${index}: ${old} ${now}`)
+      const looked: Array<string> = []
+      for (let index = 0; index < highest; index++) {
+        const old = Vector.get(before, index)
+        const now = Vector.get(after, index)
+        if (old !== now) looked.push(`${index}: ${old} ${now}`)
+      }
       assert.deepStrictEqual(found.sort(), looked.sort(), `seed ${seed}`)
     }
   })

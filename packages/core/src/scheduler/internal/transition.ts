@@ -62,9 +62,10 @@ export const settle = (draft: Draft): void => {
     else if (dropped < toDrop.length) dropIfUnneeded(draft, toDrop[dropped++])
     else break
   }
-  toCompute.length = 0
-  toFail.length = 0
-  toDrop.length = 0
+  // To set a length costs much more than to see that it need not be set.
+  if (computed > 0) toCompute.length = 0
+  if (failed > 0) toFail.length = 0
+  if (dropped > 0) toDrop.length = 0
 }
 
 const take = (draft: Draft, task: Task, target: Target): boolean => {
