@@ -23,16 +23,27 @@ const zero = () => 0
 const graph = (name: string, deps: ReadonlyArray<ReadonlyArray<number>>, ms: (task: number) => number = zero, bytes: (task: number) => number = zero): Graph =>
   ({ name, deps, ms, bytes })
 
+/** One that is made when it is looked into: those of a million tasks are often asked for their names only. */
+const lazily = (name: string, make: () => Graph["deps"]): Graph => {
+  let made: Graph["deps"] | undefined
+  return {
+    ...graph(name, []),
+    get deps() {
+      return made ??= make()
+    }
+  }
+}
+
 /** n tasks that have nothing to do with each other. */
-export const map = (n: number): Graph => graph(`map ${count(n)}`, Array.from({ length: n }, () => none))
+export const map = (n: number): Graph => lazily(`map ${count(n)}`, () => Array.from({ length: n }, () => none))
 
 /** n tasks and one that needs them all. */
-export const merge = (n: number): Graph => graph(`merge ${count(n)}`, [...map(n).deps, Array.from({ length: n }, (_, i) => i)])
+export const merge = (n: number): Graph => lazily(`merge ${count(n)}`, () => [...map(n).deps, Array.from({ length: n }, (_, i) => i)])
 
 /** 2^k numbers, added in pairs until one is left: 2^k − 1 tasks, the first half of which add numbers that they are given. */
 export const tree = (k: number): Graph => {
   const leaves = 2 ** (k - 1)
-  return graph(`tree ${count(2 * leaves - 1)}`, Array.from({ length: 2 * leaves - 1 }, (_, i) => i < leaves ? none : [2 * (i - leaves), 2 * (i - leaves) + 1]))
+  return lazily(`tree ${count(2 * leaves - 1)}`, () => Array.from({ length: 2 * leaves - 1 }, (_, i) => i < leaves ? none : [2 * (i - leaves), 2 * (i - leaves) + 1]))
 }
 
 /** The largest tree of about n tasks: at most a twentieth more, so that a million is 2^20 − 1. */

@@ -1,6 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { groups } from "../src/groups.ts"
+import { ratioName } from "../src/groups/peers.ts"
+import { Bench } from "../src/harness/Bench.ts"
 import { resultsText } from "../src/results.ts"
-import { judge, type Target, targets } from "../src/targets.ts"
+import { judge, type Look, type Target, targets } from "../src/targets.ts"
 import { row, run } from "./utils.ts"
 
 const target = (what: string): Target => {
@@ -35,6 +39,33 @@ describe("the numbers to reach", () => {
     assert.deepStrictEqual(judge(warm, [run(rows)]), { found: 15, goFor: 20, verdict: "reached" })
     assert.strictEqual(judge(warm, [run(rows.slice(1))]).verdict, "no figure")
   })
+
+  it.effect("stand in rows that the benchmark has", () =>
+    Effect.gen(function*() {
+      const looked = new Set<string>()
+      const look: Look = (id) => {
+        looked.add(id)
+        return 1
+      }
+      for (const { figure, goFor } of targets) {
+        figure(look)
+        if (typeof goFor === "function") goFor(look)
+      }
+      // Asked for nothing, a group asks about every row that it has and measures none; peers asks only where there is a peer.
+      const offered = new Set(["map 10K", "merge 10K", "tree 8191"].flatMap((shape) => (["cold", "warm"] as const).map((heat) => `peers/${ratioName(shape, heat)}`)))
+      for (const { name: group, run } of groups) {
+        yield* Effect.provideService(run, Bench, {
+          options: { group, parts: [], extent: "usual", runs: 5, against: [], python: "nobody" },
+          wants: (name) => {
+            offered.add(`${group}/${name}`)
+            return false
+          },
+          emit: ({ name }) => Effect.die(`${name} was measured`)
+        })
+      }
+      assert.isAbove(looked.size, 30)
+      assert.deepStrictEqual([...looked].filter((id) => !offered.has(id)), [])
+    }))
 
   it("may go for another's figure", () => {
     const both = run([row("real-workers/map 10K, no-op in a thread, 2 × 1, warm", [25]), row("pools/piscina, map 10K, no-op, 2 threads, warm", [20])])

@@ -112,11 +112,19 @@ const whole = Effect.fnUntraced(function*(cluster: Real) {
   yield* Effect.forEach(inTask, (row) => callsFromTasks(cluster, row), { discard: true })
 })
 
+const all: ReadonlyArray<Figure> = [
+  ...figures(idle),
+  ...figures(loaded),
+  { name: chainName, unit: "µs a task" },
+  ...inTask.map(({ name }): Figure => ({ name, unit: "calls/s", better: "more" }))
+]
+
 export const latency = Effect.gen(function*() {
-  const { options } = yield* Bench
+  const { options, wants } = yield* Bench
+  if (!all.some(({ name }) => wants(name))) return
   yield* withCluster(
     real({ workers: 2, threadsPerWorker: 1 }),
     options.extent === "quick" ? inQuick : whole,
-    (why) => Effect.forEach([...figures(idle), ...figures(loaded), { name: chainName, unit: "µs a task" }, ...inTask.map(({ name }): Figure => ({ name, unit: "calls/s", better: "more" }))], (figure) => absent(figure, why), { discard: true })
+    (why) => Effect.forEach(all, (figure) => absent(figure, why), { discard: true })
   )
 })

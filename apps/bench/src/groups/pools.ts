@@ -6,8 +6,9 @@ import { Effect } from "effect"
 import { Piscina } from "piscina"
 import { fileURLToPath } from "node:url"
 import workerpool from "workerpool"
+import { Bench } from "../harness/Bench.ts"
 import { percentile } from "../harness/figures.ts"
-import { duration, row } from "../harness/measure.ts"
+import { duration, type Figure, row } from "../harness/measure.ts"
 
 const N = 10_000
 const TRIPS = 2_000
@@ -33,18 +34,20 @@ const workers = (): Pool => {
 
 const measure = (name: string, open: () => Pool) =>
   Effect.scoped(Effect.gen(function*() {
+    const { wants } = yield* Bench
+    const mapFigure: Figure = { name: `${name}, map 10K, no-op, 2 threads, warm`, unit: "µs a task" }
+    const tripFigure: Figure = { name: `${name}, call → result, back to back, p50`, unit: "ms" }
+    if (![mapFigure, tripFigure].some(({ name }) => wants(name))) return
     const pool = yield* Effect.acquireRelease(Effect.sync(open), (pool) => Effect.promise(() => Promise.resolve(pool.close())))
     yield* row({
-      name: `${name}, map 10K, no-op, 2 threads, warm`,
-      unit: "µs a task",
+      ...mapFigure,
       warm: 5,
       work: N,
       per: "task",
       round: Effect.map(duration(Effect.promise(() => Promise.all(Array.from({ length: N }, (_, n) => pool.call(n))))), (ms) => ms * 1_000 / N)
     })
     yield* row({
-      name: `${name}, call → result, back to back, p50`,
-      unit: "ms",
+      ...tripFigure,
       warm: 1,
       work: TRIPS,
       per: "trip",

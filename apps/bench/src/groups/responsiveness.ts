@@ -9,6 +9,7 @@
  */
 import { Effect } from "effect"
 import { type Future } from "skein"
+import { Bench } from "../harness/Bench.ts"
 import { type Real, real, withCluster } from "../harness/clusters.ts"
 import { absent, duration, type Figure, row, rows } from "../harness/measure.ts"
 import { release, salts } from "../submitting.ts"
@@ -73,8 +74,14 @@ const cancelled = ({ client, processes }: Real) => {
   })
 }
 
-export const responsiveness = withCluster(
-  real({ workers: 2, threadsPerWorker: 1, fibersPerWorker: 1 }),
-  (cluster) => Effect.andThen(firstTask(cluster), cancelled(cluster)),
-  (why) => Effect.forEach([...firstFigures, batchedFigure, cancelFigure], (figure) => absent(figure, why), { discard: true })
-)
+const all = [...firstFigures, batchedFigure, cancelFigure]
+
+export const responsiveness = Effect.gen(function*() {
+  const { wants } = yield* Bench
+  if (!all.some(({ name }) => wants(name))) return
+  yield* withCluster(
+    real({ workers: 2, threadsPerWorker: 1, fibersPerWorker: 1 }),
+    (cluster) => Effect.andThen(firstTask(cluster), cancelled(cluster)),
+    (why) => Effect.forEach(all, (figure) => absent(figure, why), { discard: true })
+  )
+})

@@ -11,21 +11,27 @@ import * as Entries from "@skein/cluster/node/Entries"
 import * as Image from "@skein/runtime/node/Image"
 import { rmSync } from "node:fs"
 import { join } from "node:path"
+import { Bench } from "../harness/Bench.ts"
 import { coldRun } from "../harness/cold.ts"
-import { row } from "../harness/measure.ts"
+import { type Figure, row } from "../harness/measure.ts"
 import { folder } from "../harness/processes.ts"
 
 const started = (env: Readonly<Record<string, string>>) => Effect.map(coldRun(null, "fiber", env), ({ startMs }) => startMs)
 
+const coldFigure: Figure = { name: "LocalCluster of two processes ready, cold compile cache", unit: "ms" }
+const warmFigure: Figure = { name: "LocalCluster of two processes ready, warm compile cache", unit: "ms" }
+
 export const startUp = Effect.scoped(Effect.gen(function*() {
+  const { wants } = yield* Bench
   const cache = join(yield* folder, "cache")
   const env = { XDG_CACHE_HOME: cache }
   // Where `Image.make` puts it; this process starts nothing else.
   Object.assign(process.env, env)
   const emptied = Effect.sync(() => rmSync(cache, { recursive: true, force: true }))
-  const measured = { unit: "ms", processes: () => ({}) }
-  yield* row({ ...measured, name: "LocalCluster of two processes ready, cold compile cache", round: Effect.andThen(emptied, started(env)) })
+  const processes = () => ({})
+  yield* row({ ...coldFigure, processes, round: Effect.andThen(emptied, started(env)) })
+  if (!wants(warmFigure.name)) return
   // Waited for, or the first runs would find it being made.
   yield* Image.make(Entries.all)
-  yield* row({ ...measured, name: "LocalCluster of two processes ready, warm compile cache", warm: 2, round: started(env) })
+  yield* row({ ...warmFigure, processes, warm: 2, round: started(env) })
 }))

@@ -3,8 +3,8 @@
  * of each. A machine whose speed changes over minutes changes it for all of them,
  * so the ratios of rounds that lie side by side stay.
  *
- * One that is far behind in its first round has had all its rounds: it is there
- * because a peer's better setting counts, and which that is shows at once.
+ * A peer's better setting counts, and which that is shows at once: one that is far
+ * behind in its first round has no other.
  */
 import { Effect } from "effect"
 import { Bench } from "./Bench.ts"
@@ -23,7 +23,7 @@ export interface Contender {
   /** The name of its row. */
   readonly name: string
   readonly round: Effect.Effect<Found, unknown>
-  /** Rounds that do not count. */
+  /** Rounds that do not count, unless it is far behind. */
   readonly warm: number
 }
 
@@ -66,20 +66,36 @@ export const inTurn = Effect.fnUntraced(function*({ ours, per, ratio, theirs, un
   const before = load()
   const all = [ours, ...theirs].map((contender): Kept => ({ contender, found: [], missing: null, note: "" }))
   const [own, ...others] = all as [Kept, ...Array<Kept>]
-  const round = Effect.fnUntraced(function*(kept: Kept, counts: boolean) {
-    if (kept.missing !== null) return
+  const round = Effect.fnUntraced(function*(kept: Kept) {
+    if (kept.missing !== null) return undefined
     const exit = yield* Effect.exit(limited(kept.contender.round))
-    if (exit._tag === "Failure") kept.missing = why(exit.cause)
-    else if (counts) kept.found.push(exit.value)
+    if (exit._tag === "Success") return exit.value
+    kept.missing = why(exit.cause)
+    return undefined
   })
-  for (const kept of all) {
-    for (let n = 0; n < kept.contender.warm; n++) yield* round(kept, false)
-    yield* round(kept, true)
+  const counted = Effect.fnUntraced(function*(kept: Kept) {
+    const found = yield* round(kept)
+    if (found !== undefined) kept.found.push(found)
+  })
+
+  // The last round that does not count, or the first that does, shows who is far behind.
+  const trials: Array<Found | undefined> = []
+  for (const kept of others) {
+    for (let n = 1; n < kept.contender.warm; n++) yield* round(kept)
+    trials.push(yield* round(kept))
   }
-  const near = goesOn(others.map(({ found }) => found[0]?.figure ?? Infinity))
-  const rest = [own, ...others.filter((_, index) => near[index])]
-  for (const [index, kept] of others.entries()) if (near[index] === false && kept.missing === null) kept.note = `one run: more than ${FAR_BEHIND} times as slow as the better setting`
-  for (let n = 1; n < options.runs; n++) yield* Effect.forEach(rest, (kept) => round(kept, true), { discard: true })
+  const near = goesOn(trials.map((trial) => trial?.figure ?? Infinity))
+  for (const [index, kept] of others.entries()) {
+    const trial = trials[index]
+    if (trial === undefined) continue
+    if (near[index] !== true) kept.note = `one run, the first: more than ${FAR_BEHIND} times as slow as the better setting`
+    if (near[index] !== true || kept.contender.warm === 0) kept.found.push(trial)
+  }
+  for (let n = 0; n < ours.warm; n++) yield* round(own)
+  for (let n = 0; n < options.runs; n++) {
+    yield* counted(own)
+    yield* Effect.forEach(others.filter((kept, index) => near[index] === true && kept.found.length === n), counted, { discard: true })
+  }
 
   const shared = (): Pick<Row, "group" | "better" | "load" | "per"> => ({ group: options.group, better: "less", per, load: { before, after: load() } })
   for (const { contender: { name }, found, missing, note } of all) {

@@ -18,8 +18,11 @@ describe("systems at the same work, in turn", () => {
   it.effect("warm up first and then have a round each, again and again", () =>
     Effect.gen(function*() {
       const turns: Array<string> = []
-      yield* emitted(contest(contender("ours", 10, turns, 1), [contender("a", 100, turns), contender("b", 90, turns)]))
-      assert.deepStrictEqual(turns, ["ours", "ours", "a", "b", "ours", "a", "b", "ours", "a", "b"])
+      yield* emitted(contest(contender("ours", 10, turns, 2), [contender("a", 100, turns, 1), contender("b", 90, turns, 1)]))
+      assert.deepStrictEqual(turns, ["a", "b", "ours", "ours", "ours", "a", "b", "ours", "a", "b", "ours", "a", "b"])
+      turns.length = 0
+      yield* emitted(contest(contender("ours", 10, turns), [contender("a", 100, turns)]))
+      assert.deepStrictEqual(turns, ["a", "ours", "ours", "a", "ours", "a"])
     }))
 
   it.effect("give a row each, and one with how many times as long the better setting took", () =>
@@ -35,8 +38,8 @@ describe("systems at the same work, in turn", () => {
 
   it.effect("one that is far behind has one round, and its row says so", () =>
     Effect.gen(function*() {
-      const found = yield* emitted(contest(contender("ours", 10, []), [contender("a", 300, []), contender("b", 90, [])]))
-      assert.deepStrictEqual(found[1]!.values, [300])
+      const found = yield* emitted(contest(contender("ours", 10, []), [contender("a", 300, [], 1), contender("b", 90, [], 1)]))
+      assert.deepStrictEqual([found[1]!.values, found[2]!.values], [[300], [90, 90, 90]])
       assert.include(found[1]!.note, "one run")
       assert.deepStrictEqual(found[3]!.values, [9, 9, 9])
     }))
