@@ -357,6 +357,15 @@ describe("long bytes", () => {
     }
   })
 
+  it("are a copy, also out of a `Buffer`, whose own `slice` is a view", () => {
+    const bytes = Result.getOrThrow(Value.encode([new Uint8Array([7, 8, 9]), new Float64Array([0.5])]))
+    const within = Buffer.concat([Buffer.alloc(100, 1), bytes]).subarray(100)
+    const [small, aligned] = decode(within) as [Uint8Array, Float64Array]
+    within.fill(0)
+    assert.deepStrictEqual([small, aligned], [new Uint8Array([7, 8, 9]), new Float64Array([0.5])])
+    assert.strictEqual(small.buffer.byteLength, 3)
+  })
+
   it("may have up to seven bytes before them and no more", () => {
     const pad = 35
     const one = Result.getOrThrow(Value.encode(new Uint8Array([1])))

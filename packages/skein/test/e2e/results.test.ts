@@ -50,6 +50,19 @@ const results = (it: Vitest.MethodsNonLive<Client | Cluster>) => {
     assert.strictEqual(fetched.every((byte) => byte === 3), true)
   }))
 
+  test("hands over small arrays of bytes and numbers as they are, each in memory of its own", Effect.gen(function*() {
+    const client = yield* Client
+    const made = yield* client.map((n: number) => ({ bytes: new Uint8Array([n, 8, 9]), numbers: new Float64Array([n / 2]) }), [1, 2])
+    const [one, two] = yield* client.gather(made)
+    assert.deepStrictEqual([one, two], [
+      { bytes: new Uint8Array([1, 8, 9]), numbers: new Float64Array([0.5]) },
+      { bytes: new Uint8Array([2, 8, 9]), numbers: new Float64Array([1]) }
+    ])
+    assert.strictEqual(one!.bytes.buffer.byteLength, 3)
+    const back = yield* client.submit((value: { readonly bytes: Uint8Array }) => [...value.bytes], made[0]!)
+    assert.deepStrictEqual(yield* back.result, [1, 8, 9])
+  }))
+
   test("uses values of the program's own that were scattered", Effect.gen(function*() {
     const client = yield* Client
     const { all, one } = yield* client.scatterAll({ all: new Uint8Array(300_000).fill(2), one: { n: 3n } })

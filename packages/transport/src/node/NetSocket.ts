@@ -155,7 +155,8 @@ const read = (conn: Net.Socket) => {
     resume(chunks.length > 0 ? Effect.succeed(chunks as Chunks) : Effect.fail(over!)) // one or the other
   }
   const onData = (chunk: Uint8Array): void => {
-    arrived.push(chunk)
+    // Node brings a `Buffer`, whose `slice` is a view where everybody else's is a copy: nothing behind this line shall meet one.
+    arrived.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length))
     deliver()
     if (waiting === undefined) conn.pause()
   }

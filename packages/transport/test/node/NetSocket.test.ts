@@ -32,6 +32,15 @@ describe("a socket of Node", () => {
       assert.deepStrictEqual([...yield* bytes(yield* there.reader, 100)], Array.from({ length: 100 }, (_, n) => n))
     }).pipe(Effect.scoped))
 
+  it.live("brings plain bytes: the `slice` of a `Buffer` would be no copy", () =>
+    Effect.gen(function*() {
+      const { reader, there } = yield* ends
+      yield* there.reader
+      yield* Effect.flatMap(there.writer, ({ write }) => write(Uint8Array.of(1, 2, 3)))
+      const [chunk] = yield* reader.pull
+      assert.strictEqual(Object.getPrototypeOf(chunk), Uint8Array.prototype)
+    }).pipe(Effect.scoped))
+
   it.live("makes a writer wait while nobody reads, and loses nothing", () =>
     Effect.gen(function*() {
       const { there, writer } = yield* ends

@@ -101,10 +101,7 @@ export class RowReader extends Source {
 
   /** A copy: what is kept must not keep the frame that it came in. */
   blob(): Uint8Array {
-    const length = this.size(1)
-    const from = this.at
-    this.at += length
-    return this.bytes.slice(from, this.at)
+    return this.copied(this.size(1))
   }
 
   /** A view of the bytes that are read. */

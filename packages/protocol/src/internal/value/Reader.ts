@@ -295,9 +295,7 @@ export class Reader extends Source {
     const length = this.size(1)
     if (this.options.own && length >= LONG_BYTES) return this.viewed(kind, length)
     // A copy: aligned as its elements need it, and not keeping a whole message alive.
-    const { buffer } = this.bytes.slice(this.at, this.at + length) as Uint8Array<ArrayBuffer>
-    this.at += length
-    return this.bytesOf(kind, buffer, 0, length)
+    return this.bytesOf(kind, this.copied(length).buffer, 0, length)
   }
 
   /** Long bytes where they are, unless their elements need another place, or they are to be a buffer of their own. */

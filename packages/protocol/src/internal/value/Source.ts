@@ -15,6 +15,8 @@ export class Malformed {
   }
 }
 
+const copyOf = Uint8Array.prototype.slice
+
 /** Everything about bytes is said in tags.ts. */
 export class Source {
   protected readonly bytes: Uint8Array
@@ -105,6 +107,13 @@ export class Source {
     const count = this.count()
     if (count * bytesEach > this.bytes.length - this.at) throw new Malformed(this.at, "more bytes")
     return count
+  }
+
+  /** A copy of so many bytes, in memory of its own. The bytes may be those of a `Buffer`, whose own `slice` is a view. */
+  protected copied(length: number): Uint8Array<ArrayBuffer> {
+    const from = this.at
+    this.at += length
+    return copyOf.call(this.bytes, from, this.at) as Uint8Array<ArrayBuffer> // a copy is never shared memory
   }
 
   private need(count: number): void {
