@@ -11,7 +11,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Client, type ClientService, Cluster, LocalCluster, type LocalClusterOptions } from "skein"
 import { Bench } from "./Bench.ts"
-import type { Processes } from "./measure.ts"
+import { Ended, type Processes } from "./measure.ts"
 import { folder, probe, probed, type ProcessFailed, start, type Started } from "./processes.ts"
 import type { Probed } from "./probe.ts"
 import { childrenOf, commandOf } from "./procfs.ts"
@@ -21,6 +21,7 @@ export interface Zero {
   readonly processes: () => Processes
   readonly scheduler: Started
   readonly workers: Started
+  readonly ended: Effect.Effect<never, ProcessFailed>
   readonly probe: (pid: number, question: "collect" | "as it is") => Effect.Effect<Probed, ProcessFailed>
 }
 
@@ -56,6 +57,7 @@ export const zero = Effect.fnUntraced(function*(workers: number, heapMiB = LARGE
     client,
     scheduler,
     workers: zeros,
+    ended: Effect.raceFirst(scheduler.ended, zeros.ended),
     processes: () => ({ client: [process.pid], scheduler: [scheduler.pid], workers: [zeros.pid] }),
     probe: (pid, question) => probe(at, pid, question)
   }
@@ -65,6 +67,7 @@ export const zero = Effect.fnUntraced(function*(workers: number, heapMiB = LARGE
 export interface Real {
   readonly client: ClientService
   readonly cluster: Cluster["Service"]
+  readonly ended: Effect.Effect<never>
   readonly processes: () => Processes
 }
 
@@ -76,18 +79,19 @@ export const real = Effect.fnUntraced(function*(options: LocalClusterOptions) {
   const workers = (yield* client.inspect.workers).map(({ pid }) => pid)
   const entry = fileURLToPath(import.meta.resolve("@skein/runtime/scheduler/main"))
   const scheduler = childrenOf(process.pid).filter((pid) => commandOf(pid).includes(entry))
-  const made: Real = { client, cluster, processes: () => ({ client: [process.pid], scheduler, workers }) }
+  // Nannies start its processes again.
+  const made: Real = { client, cluster, ended: Effect.never, processes: () => ({ client: [process.pid], scheduler, workers }) }
   return made
 })
 
 /** With a cluster, or with a row that says why there is none. */
-export const withCluster = <C, E, R, E2, R2>(
+export const withCluster = <C extends Pick<Zero, "ended">, E, R, E2, R2>(
   make: Effect.Effect<C, E, R | Scope.Scope>,
   use: (cluster: C) => Effect.Effect<void, E2, R2>,
   otherwise: (why: string) => Effect.Effect<void, never, Bench>
 ): Effect.Effect<void, E2, Exclude<R, Scope.Scope> | Exclude<R2, Scope.Scope> | Bench> =>
   Effect.scoped(Effect.gen(function*() {
     const made = yield* Effect.result(make)
-    if (made._tag === "Success") yield* use(made.success)
+    if (made._tag === "Success") yield* Effect.provideService(use(made.success), Ended, made.success.ended)
     else yield* otherwise(String(made.failure))
   }))

@@ -5,10 +5,11 @@
  * A row that fails is a row all the same, which says why. The rounds' own
  * tidying up is neither timed nor counted.
  */
-import { Cause, Effect } from "effect"
+import { Cause, Context, Effect } from "effect"
 import { Bench } from "./Bench.ts"
 import { median } from "./figures.ts"
 import { cpuOf, load } from "./procfs.ts"
+import type { ProcessFailed } from "./processes.ts"
 import type { Row } from "./Row.ts"
 
 /** Process ids by the name under which their processor time is shown. */
@@ -83,9 +84,12 @@ export const rows = <E, R>(measured: Measured<E, R>): Effect.Effect<void, never,
   })
 
 const LIMIT = "5 minutes"
-/** Fails after five minutes: a benchmark that hangs says nothing at all. */
+/** Fails once a process that is measured has ended: what waits for it would wait for ever. */
+export const Ended = Context.Reference<Effect.Effect<never, ProcessFailed>>("@skein/bench/Ended", { defaultValue: () => Effect.never })
+
+/** Fails then, and after five minutes: a benchmark that hangs says nothing at all. */
 export const limited = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.timeoutOrElse(effect, { duration: LIMIT, orElse: () => Effect.fail(new Error(`a round was not over after ${LIMIT}`)) })
+  Effect.timeoutOrElse(Effect.flatMap(Ended, (ended) => Effect.raceFirst(effect, ended)), { duration: LIMIT, orElse: () => Effect.fail(new Error(`a round was not over after ${LIMIT}`)) })
 
 /** Measures one figure. */
 export const row = <E, R>(

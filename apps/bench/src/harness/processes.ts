@@ -1,7 +1,7 @@
 /**
  * Child processes of the benchmark, which end with the scope.
  */
-import { Effect, Schema, type Scope } from "effect"
+import { Deferred, Effect, Schema, type Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { connect } from "node:net"
@@ -29,6 +29,8 @@ export interface Started {
   readonly line: string
   /** How it ended, if it has. */
   readonly exited: () => string | undefined
+  /** Fails once it has. */
+  readonly ended: Effect.Effect<never, ProcessFailed>
 }
 
 /** Starts a program of ours, and returns once its standard output has a line. SIGTERM ends it with the scope, and SIGKILL if it does not listen. */
@@ -41,6 +43,7 @@ export const start = (
   Effect.gen(function*() {
     let exited: string | undefined
     let errors = ""
+    const gone = Deferred.makeUnsafe<never, ProcessFailed>()
     const child = yield* Effect.acquireRelease(
       Effect.sync(() => {
         const child = spawn(process.execPath, [...nodeArgs, ...args], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } })
@@ -49,6 +52,7 @@ export const start = (
         })
         child.once("exit", (code, signal) => {
           exited = signal ?? `exit code ${code}`
+          Deferred.doneUnsafe(gone, Effect.fail(new ProcessFailed({ command: name, detail: `ended (${exited}): ${lastWord(errors)}` })))
         })
         return child
       }),
@@ -64,7 +68,7 @@ export const start = (
       duration: "1 minute",
       orElse: () => Effect.fail(new ProcessFailed({ command: name, detail: `was not up after a minute: ${lastWord(errors)}` }))
     }))
-    return { pid: child.pid!, line, exited: () => exited === undefined ? undefined : `${exited}: ${lastWord(errors)}` }
+    return { pid: child.pid!, line, exited: () => exited === undefined ? undefined : `${exited}: ${lastWord(errors)}`, ended: Deferred.await(gone) }
   })
 
 /** The line of what a process wrote to standard error that says most: what it died of, an error's first line, or the last one. */

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { absent, type Measured, row, rows } from "../../src/harness/measure.ts"
+import { absent, Ended, type Measured, row, rows } from "../../src/harness/measure.ts"
+import { ProcessFailed } from "../../src/harness/processes.ts"
 import { emitted } from "./emitted.ts"
 
 /** Rounds that find 1, 2, 3 and so on. */
@@ -49,6 +50,14 @@ describe("measuring", () => {
       const [found] = yield* emitted(row({ name: "a", unit: "ms", round: Effect.fail(new Error("the scheduler is gone")) }))
       assert.deepStrictEqual(found!.values, [])
       assert.include(found!.missing, "the scheduler is gone")
+    }))
+
+  it.effect("a process that ends under way makes a row that says so, and nobody waits", () =>
+    Effect.gen(function*() {
+      const ended = Effect.fail(new ProcessFailed({ command: "skein worker --zero", detail: "ended (SIGABRT)" }))
+      const waiting = Effect.provideService(row({ name: "a", unit: "ms", round: Effect.never }), Ended, ended)
+      const [found] = yield* emitted(waiting)
+      assert.include(found!.missing, "skein worker --zero: ended (SIGABRT)")
     }))
 
   it.effect("runs nothing of which no row was asked for", () =>

@@ -33,6 +33,13 @@ describe("processes of the benchmark", () => {
       assert.strictEqual(error.message, "a program: ended (1) before it was up: TypeError: not today")
     }), processesStart)
 
+  it.live("that end later say so to who watches them", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { ended, exited } = yield* start("a program", [], ["--eval", "console.log('up'); throw new TypeError('not today')"])
+      assert.strictEqual((yield* Effect.flip(ended)).message, "a program: ended (exit code 1): TypeError: not today")
+      assert.strictEqual(exited(), "exit code 1: TypeError: not today")
+    })), processesStart)
+
   it("the last word of a process is what it died of", () => {
     assert.strictEqual(lastWord("<--- Last few GCs --->\nFATAL ERROR: heap out of memory\n 1: 0x1 node::OOMErrorHandler"), "FATAL ERROR: heap out of memory")
     assert.strictEqual(lastWord("  throw\nRangeError: too much\n    at x\n\nNode.js v24"), "RangeError: too much")
