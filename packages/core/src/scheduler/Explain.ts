@@ -64,7 +64,7 @@ const released = (state: State, task: Task, around: Around): string => {
 
 const waiting = (state: State, task: Task, waitingOn: IntSet.IntSet<TaskId>, around: Around): string => {
   const delayed = delayedUntil(state, task.id)
-  const before = delayed === undefined ? "" : `attempt ${task.attempt} may begin in ${span(delayed - around.at)}`
+  const before = delayed === undefined ? "" : `attempt ${task.trials.attempt} may begin in ${span(delayed - around.at)}`
   const missing = IntSet.toArray(waitingOn)
   if (missing.length === 0) return `${name(task, around)} waits after a failed attempt: ${before === "" ? "the next may begin at once" : before}.`
   const words = missing.slice(0, NAMED).map((id) => `"${around.names.task(id)}" (${inShort(state, id, around)})`)
@@ -99,7 +99,7 @@ const queued = (state: State, task: Task, around: Around): string => {
 
 const processing = (state: State, task: Task, { seceded, since, started, takingBackFor, worker }: Processing, around: Around): string => {
   const on = around.names.worker(worker)
-  const attempt = task.attempt > 1 ? `, attempt ${task.attempt}` : ""
+  const attempt = task.trials.attempt > 1 ? `, attempt ${task.trials.attempt}` : ""
   const length = span(around.at - since)
   if (seceded) return `${name(task, around)} has been running on ${on} for ${length}${attempt}, and has given back its slot while it waits for others.`
   const load = Vector.get(state.workers, worker)?.[task.isolation]

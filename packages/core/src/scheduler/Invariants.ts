@@ -112,7 +112,7 @@ const ofTasks: Record<string, (state: State, task: Task) => boolean> = {
   "data is never computed": (state, task) =>
     !IntSet.has(state.data, task.id) || task.status._tag === "Released" || task.status._tag === "Memory" || task.status._tag === "Erred",
   "retries and attempts keep within their limits": (state, task) =>
-    task.retriesLeft <= task.retries && task.deaths.length <= state.config.allowedFailures + 1 && task.attempt >= 1
+    task.trials.retriesLeft <= task.trials.retries && task.trials.deaths.length <= state.config.allowedFailures + 1 && task.trials.attempt >= 1
 }
 
 /** What is true of each worker. */
@@ -190,12 +190,12 @@ const ofStates: Record<string, (state: State) => boolean> = {
     }),
   "suspects that were given to a worker, and not heard to have begun, are listed": (state) => {
     let suspects = 0
-    Vector.forEach(state.tasks, ({ status, suspect }) => {
-      if (suspect && status._tag === "Processing" && !status.started) suspects++
+    Vector.forEach(state.tasks, ({ status, trials }) => {
+      if (trials.suspect && status._tag === "Processing" && !status.started) suspects++
     })
     return suspects === IntSet.size(state.suspects) && all(state.suspects, (id) => {
       const task = taskOf(state, id)
-      return task?.suspect === true && task.status._tag === "Processing" && !task.status.started
+      return task?.trials.suspect === true && task.status._tag === "Processing" && !task.status.started
     })
   },
   "a demand is some tasks', and knows its queue and the workers that may be given them": (state) => {

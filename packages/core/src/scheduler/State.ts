@@ -111,21 +111,11 @@ export interface Task {
   readonly priority: number
   /** Lower first among equal priorities. Given when its graph is whole, −1 before that; never given twice. */
   readonly rank: number
-  /** As given: how often a failed attempt is repeated. */
-  readonly retries: number
-  readonly retriesLeft: number
   /** On what terms it was submitted; undefined, as a rule: on none. */
   readonly terms: Terms | undefined
   /** What it demands of its worker besides a slot: a place in `State.demands`. Undefined, as a rule: nothing. */
   readonly demand: number | undefined
-  /** What else it says of its attempts; undefined, as a rule: nothing. */
-  readonly rules: AttemptRules | undefined
-  /** Number of the next attempt, or of the present one: 1, and one more for each that failed or ended a worker. */
-  readonly attempt: number
-  /** It may have been executing when a worker died: it is to be started alone, so that the next death has one culprit. */
-  readonly suspect: boolean
-  /** Attempts that may have ended their workers, since it last finished; the last `allowedFailures + 1` of them. */
-  readonly deaths: ReadonlyArray<Attempt>
+  readonly trials: Trials
   /** In the order of the holes in `args`; the same task may fill several. */
   readonly dependencies: ReadonlyArray<TaskId>
   /** All tasks that have this one among their dependencies. */
@@ -135,6 +125,24 @@ export interface Task {
   readonly whoWants: IntSet.IntSet<ClientId>
   readonly status: Status
   readonly owner: Owner
+}
+
+/**
+ * How often a task is tried, and how that has gone. Apart from the task, whose record is copied at every step of its life: this
+ * changes when something goes wrong, and is the same one for all tasks that ask for nothing and to which nothing has happened.
+ */
+export interface Trials {
+  /** As given: how often a failed attempt is repeated. */
+  readonly retries: number
+  readonly retriesLeft: number
+  /** What else it says of its attempts; undefined, as a rule: nothing. */
+  readonly rules: AttemptRules | undefined
+  /** Number of the next attempt, or of the present one: 1, and one more for each that failed or ended a worker. */
+  readonly attempt: number
+  /** It may have been executing when a worker died: it is to be started alone, so that the next death has one culprit. */
+  readonly suspect: boolean
+  /** Attempts that may have ended their workers, since it last finished; the last `allowedFailures + 1` of them. */
+  readonly deaths: ReadonlyArray<Attempt>
 }
 
 /** So much of a resource, in whole thousandths. */

@@ -47,9 +47,9 @@ describe("the scheduler's reducer", () => {
 
   it("counts retries down with each failure, and gives them back on a retry (test_scheduler.py::test_retries)", () => {
     const teller = cluster("a").wants("ann", [{ name: "x", retries: 3 }]).failed("a", "x").failed("a", "x")
-    assert.strictEqual(Vector.get(teller.state.tasks, 0)?.retriesLeft, 1)
+    assert.strictEqual(Vector.get(teller.state.tasks, 0)?.trials.retriesLeft, 1)
     teller.failed("a", "x").failed("a", "x").retries("ann", "x")
-    assert.strictEqual(Vector.get(teller.state.tasks, 0)?.retriesLeft, 3)
+    assert.strictEqual(Vector.get(teller.state.tasks, 0)?.trials.retriesLeft, 3)
     assert.strictEqual(statusOf(teller, "x"), "processing")
   })
 
@@ -134,12 +134,12 @@ describe("the scheduler's reducer", () => {
     const teller = cluster("a").wants("ann", named("x", "y")).dies("a").worker("b").wants("ann", named("z"))
     // x, y and z: only the suspects are at b, which has two places. It dies of something else.
     teller.dies("b").worker("c")
-    assert.strictEqual(Vector.get(teller.state.tasks, teller.task("x"))?.deaths.length, 1)
-    assert.strictEqual(Vector.get(teller.state.tasks, teller.task("y"))?.deaths.length, 1)
+    assert.strictEqual(Vector.get(teller.state.tasks, teller.task("x"))?.trials.deaths.length, 1)
+    assert.strictEqual(Vector.get(teller.state.tasks, teller.task("y"))?.trials.deaths.length, 1)
   })
 
   it("blames a suspect that gave up its slot and ran on, unless another was executing", () => {
-    const deaths = (teller: Teller, name: string) => Vector.get(teller.state.tasks, teller.task(name))?.deaths.length
+    const deaths = (teller: Teller, name: string) => Vector.get(teller.state.tasks, teller.task(name))?.trials.deaths.length
     const seceded = () => {
       const teller = cluster("a").wants("ann", named("x", "y")).dies("a").worker("b")
       return teller.reports("TasksSeceded", "b", [teller.runOf("x")])
@@ -151,7 +151,7 @@ describe("the scheduler's reducer", () => {
   })
 
   it("remembers the deaths of a task that was forgotten, and ends it at the fourth though it was a new one each time", () => {
-    const deaths = (teller: Teller) => Vector.get(teller.state.tasks, teller.task("x"))?.deaths.length
+    const deaths = (teller: Teller) => Vector.get(teller.state.tasks, teller.task("x"))?.trials.deaths.length
     const teller = cluster("a")
     for (let n = 0; n < 4; n++) {
       teller.wants("ann", named("x"))
@@ -187,7 +187,7 @@ describe("the scheduler's reducer", () => {
       const teller = cluster("a").wants("ann", graph).finished("a", "w").dies("a")
       return teller.worker("a")
     }
-    const deaths = (teller: Teller) => Vector.get(teller.state.tasks, teller.task("x"))?.deaths.length
+    const deaths = (teller: Teller) => Vector.get(teller.state.tasks, teller.task("x"))?.trials.deaths.length
     assert.strictEqual(deaths(dead()), 1)
     assert.strictEqual(deaths(dead().releases("ann", "x", "w").wants("ann", graph)), 1)
     assert.strictEqual(deaths(dead().releases("ann", "x", "w").wants("ann", [{ name: "v", args: 7 }, { name: "x", needs: ["v"] }])), 0)
@@ -199,7 +199,7 @@ describe("the scheduler's reducer", () => {
   it("clears a suspect that finishes", () => {
     const teller = cluster("a").wants("ann", named("x", "y")).dies("a").worker("b").finished("b", "x")
     const task = Vector.get(teller.state.tasks, teller.task("x"))
-    assert.deepStrictEqual([task?.suspect, task?.deaths.length], [false, 0])
+    assert.deepStrictEqual([task?.trials.suspect, task?.trials.deaths.length], [false, 0])
   })
 
   it("places a task where most of its data is (test_scheduler.py::test_decide_worker_*)", () => {

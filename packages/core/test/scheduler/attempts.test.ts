@@ -158,7 +158,7 @@ describe("an attempt that took too long", () => {
     assert.include(teller.text, "→ end a: a cancelled task did not stop")
     teller.dies("a")
     assert.isFalse(isStopping(teller))
-    assert.deepStrictEqual(tasks(teller).map(({ deaths, suspect }) => [deaths.length, suspect]), [[0, false]])
+    assert.deepStrictEqual(tasks(teller).map(({ trials }) => [trials.deaths.length, trials.suspect]), [[0, false]])
   })
 
   it("is old news once the task has been given up or has finished", () => {
@@ -221,7 +221,7 @@ describe("workers that fall silent", () => {
     const teller = new Teller("test", { allowedFailures: 1 }).joins("ann")
     for (const name of ["a", "b", "c", "d"]) teller.worker(name)
     teller.wants("ann", [{ name: "x" }]).pass(8_000)
-    const deaths = () => tasks(teller)[0]?.deaths.length
+    const deaths = () => tasks(teller)[0]?.trials.deaths.length
     // A partition: all at once.
     for (let n = 1; n <= 3; n++) {
       teller.lost(workerOf(teller), silent)

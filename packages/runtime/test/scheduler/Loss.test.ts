@@ -29,7 +29,7 @@ const scene = Effect.fnUntraced(function*(config: object = {}) {
 
 /** Whether an attempt at the one task ended so. */
 const hasDeath = (rig: Rig.Rig, detail: string) =>
-  Effect.sync(() => Vector.get(rig.tree.state().tasks, 0)?.deaths.some((death) => death.detail.includes(detail)) === true)
+  Effect.sync(() => Vector.get(rig.tree.state().tasks, 0)?.trials.deaths.some((death) => death.detail.includes(detail)) === true)
 
 const workers = (rig: Rig.Rig) => [...rig.tree.desk.registry.workers.values()].map(({ registration }) => registration.name)
 

@@ -211,7 +211,7 @@ const schedulerTokens = (state: Scheduler.State): Tokens => {
 
 const statuses: ReadonlyArray<Scheduler.Status["_tag"]> = ["Released", "Waiting", "NoWorker", "Queued", "Processing", "Memory", "Erred"]
 
-const putTask = (tokens: Tokens, { attempt, deaths, id, rank, retriesLeft, status, suspect, waiters, whoWants }: Scheduler.Task): void => {
+const putTask = (tokens: Tokens, { id, rank, status, trials: { attempt, deaths, retriesLeft, suspect }, waiters, whoWants }: Scheduler.Task): void => {
   tokens.put(id, statuses.indexOf(status._tag), retriesLeft, attempt, deaths.length, waiters)
   tokens.flag(suspect)
   tokens.rank(rank)

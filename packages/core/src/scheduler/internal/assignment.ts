@@ -26,7 +26,7 @@ export const becomeProcessing = (
   const edited = assign(draft, worker, task.isolation, expected)
   edited.processing = IntSet.add(edited.processing, draft.owner, task.id)
   if (task.demand !== undefined) occupy(edited, amountsDemanded(draft, task))
-  if (task.suspect) draft.state.suspects = IntSet.add(draft.state.suspects, draft.owner, task.id)
+  if (task.trials.suspect) draft.state.suspects = IntSet.add(draft.state.suspects, draft.owner, task.id)
   draft.move(task, {
     _tag: "Processing",
     worker: worker.id,
@@ -47,11 +47,11 @@ export const becomeProcessing = (
     isolation: task.isolation,
     priority: task.priority,
     rank: task.rank,
-    attempt: task.attempt,
-    alone: task.suspect,
+    attempt: task.trials.attempt,
+    alone: task.trials.suspect,
     dependencies: task.dependencies.length === 0 ? noDependencies : task.dependencies.map((id) => describe(draft, id))
   }
-  const timeoutMs = task.rules?.timeoutMs ?? Infinity
+  const timeoutMs = task.trials.rules?.timeoutMs ?? Infinity
   draft.send(timeoutMs === Infinity ? command : { ...command, timeoutMs })
 }
 

@@ -13,11 +13,10 @@ import { transition } from "./transition.ts"
 /** One of its retries is used up, and the task is to be computed again, perhaps not at once. `stop`: something of the attempt still runs. */
 export const tryAgain = (draft: Draft, task: Task, attempt: Attempt, stop: boolean): void => {
   transition(draft, task.id, { _tag: "Released", stop })
-  const edited = draft.editTask(task)
-  edited.attempt++
-  edited.retriesLeft--
+  const { attempt: number, retries, retriesLeft, rules } = task.trials
+  draft.editTrials(task, { attempt: number + 1, retriesLeft: retriesLeft - 1 })
   draft.setTried(task.id, [...draft.triedOf(task.id), attempt].slice(-ATTEMPTS_KEPT))
-  const delayMs = task.rules === undefined ? 0 : delayAfter(task.rules, edited.retries - edited.retriesLeft)
+  const delayMs = rules === undefined ? 0 : delayAfter(rules, retries - retriesLeft + 1)
   if (delayMs > 0) draft.setDelay(task.id, draft.at + delayMs)
   draft.toCompute.push(task.id)
 }
@@ -35,7 +34,7 @@ export const attemptOf = (draft: Draft, worker: WorkerId, ms: number, ended: Att
 
 /** All that are remembered, whichever way they ended, in their order. */
 export const attemptsBefore = (draft: Draft, task: Task): ReadonlyArray<Attempt> =>
-  [...draft.triedOf(task.id), ...task.deaths].sort((a, b) => a.endedAtMs - b.endedAtMs)
+  [...draft.triedOf(task.id), ...task.trials.deaths].sort((a, b) => a.endedAtMs - b.endedAtMs)
 
 /** The failure of a body, with the attempts that came before it. */
 export const raised = (draft: Draft, task: Task, body: Uint8Array): Failure => {

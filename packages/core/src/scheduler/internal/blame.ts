@@ -50,9 +50,9 @@ export const judge = (draft: Draft, worker: Worker, leaving: Leaving): Verdict =
   if (leaving._tag === "Silent") return accuse(worker, assigned.filter(({ since }) => since <= draft.at - leaving.silentMs))
   const { report } = leaving
   if (report.ended === "closed") return nobody
-  const started = assigned.filter(({ run, task }) => task.suspect && report.started.includes(run))
+  const started = assigned.filter(({ run, task }) => task.trials.suspect && report.started.includes(run))
   if (started.length > 0) return { blamed: started.map(({ task }) => task.id), isCertain: started.length === 1 }
-  return accuse(worker, assigned.filter(({ seceded, task }) => !task.suspect || seceded))
+  return accuse(worker, assigned.filter(({ seceded, task }) => !task.trials.suspect || seceded))
 }
 
 /**
@@ -63,11 +63,11 @@ export const blame = (draft: Draft, id: TaskId, attempt: Attempt, isCertain: boo
   const task = draft.task(id)
   if (task === undefined) return
   const { allowedFailures } = draft.config
-  const edited = draft.editTask(task)
-  const number = edited.attempt++
-  edited.deaths = [...task.deaths, attempt].slice(-(allowedFailures + 1))
-  if (isCertain && edited.deaths.length > allowedFailures) {
-    const failure = { _tag: "Killed", attempt: number, attempts: edited.deaths } as const
+  const number = task.trials.attempt
+  const deaths = [...task.trials.deaths, attempt].slice(-(allowedFailures + 1))
+  draft.editTrials(task, { attempt: number + 1, deaths })
+  if (isCertain && deaths.length > allowedFailures) {
+    const failure = { _tag: "Killed", attempt: number, attempts: deaths } as const
     return transition(draft, id, { _tag: "Erred", failure, origin: id, stop: false })
   }
   transition(draft, id, { _tag: "Released", stop: false })

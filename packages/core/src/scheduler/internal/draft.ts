@@ -34,6 +34,7 @@ import {
   type Status,
   type Stopping,
   type Task,
+  type Trials,
   type Worker
 } from "../State.ts"
 import { placeOf } from "./delays.ts"
@@ -125,6 +126,18 @@ export class Draft {
     const copy = copyTask(present, this.owner)
     this.state.tasks = Vector.set(this.state.tasks, this.owner, task.id, copy)
     return copy
+  }
+
+  /** Changes how the task is tried from now on. */
+  editTrials(task: Task, changed: Partial<Trials>): void {
+    const edited = this.editTask(task)
+    edited.trials = { ...edited.trials, ...changed }
+  }
+
+  /** It has finished: should it have to be computed again, nothing has happened to it. */
+  tryAnew(task: Edited<Task>): void {
+    const { attempt, deaths, retries, retriesLeft, rules, suspect } = task.trials
+    if (attempt > 1 || suspect || deaths.length > 0 || retriesLeft < retries) task.trials = trialsOf(retries, rules)
   }
 
   editWorker(worker: Worker): EditedWorker {
@@ -354,14 +367,9 @@ const makeTask = (task: NewTask, demand: number | undefined, owner: Owner): Edit
   isolation: task.isolation,
   priority: Number.isNaN(task.priority) ? 0 : task.priority,
   rank: -1,
-  retries: task.retries > 0 ? task.retries : 0,
-  retriesLeft: task.retries > 0 ? task.retries : 0,
   terms: task.terms,
   demand,
-  rules: task.rules,
-  attempt: 1,
-  suspect: false,
-  deaths: none,
+  trials: trialsOf(task.retries, task.rules),
   dependencies: task.dependencies.length === 0 ? none : task.dependencies,
   dependents: IntSet.empty(),
   waiters: 0,
@@ -377,14 +385,9 @@ const copyTask = (task: Task, owner: Owner): Edited<Task> => ({
   isolation: task.isolation,
   priority: task.priority,
   rank: task.rank,
-  retries: task.retries,
-  retriesLeft: task.retriesLeft,
   terms: task.terms,
   demand: task.demand,
-  rules: task.rules,
-  attempt: task.attempt,
-  suspect: task.suspect,
-  deaths: task.deaths,
+  trials: task.trials,
   dependencies: task.dependencies,
   dependents: task.dependents,
   waiters: task.waiters,
@@ -392,6 +395,12 @@ const copyTask = (task: Task, owner: Owner): Edited<Task> => ({
   status: task.status,
   owner
 })
+
+/** What is no number of retries is none. */
+const trialsOf = (retries: number, rules: Trials["rules"]): Trials =>
+  rules === undefined && !(retries > 0) ? untried : { ...untried, retries: retries > 0 ? retries : 0, retriesLeft: retries > 0 ? retries : 0, rules }
+
+const untried: Trials = { retries: 0, retriesLeft: 0, rules: undefined, attempt: 1, suspect: false, deaths: none }
 
 const count = (counts: Edited<Counts>, status: Status, by: 1 | -1): void => {
   switch (status._tag) {

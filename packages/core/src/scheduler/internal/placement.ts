@@ -113,7 +113,7 @@ const toQueued = { _tag: "Queued" } as const
 const choose = (draft: Draft, task: Task, open: Workers): WorkerId | undefined => {
   const destined = draft.destined.get(task.id)
   if (destined !== undefined && IntSet.has(open, destined)) return destined
-  if (task.suspect) return leastAssigned(draft, open)
+  if (task.trials.suspect) return leastAssigned(draft, open)
   if (task.dependencies.length > 0) {
     const holder = chooseHolder(draft, task, open)
     if (holder !== undefined) return holder

@@ -68,11 +68,8 @@ export const becomeMemory = (
   if (holder !== undefined) hold(draft, holder, task.id, nbytes)
   expectNoMore(draft, task.id)
   const moved = draft.move(task, { _tag: "Memory", run, nbytes, whoHas: IntSet.add(IntSet.empty(), draft.owner, worker) })
-  moved.suspect = false
-  if (moved.deaths.length > 0) moved.deaths = []
-  moved.attempt = 1
   draft.setTried(moved.id, noAttempts)
-  moved.retriesLeft = moved.retries
+  draft.tryAnew(moved)
   endDetached(draft, moved.id)
   const { dependents, id, whoWants } = moved
   for (let client = IntSet.min(whoWants); client !== undefined; client = IntSet.next(whoWants, client)) {

@@ -14,7 +14,7 @@ import type { Failure } from "@skein/protocol/Failure"
 import type { TaskId } from "@skein/protocol/Ids"
 import type { Call, Remembered, Task } from "../State.ts"
 import { isData } from "./data.ts"
-import type { Draft, Edited } from "./draft.ts"
+import type { Draft } from "./draft.ts"
 
 /** Longer than a body's next attempt takes to submit again what it had submitted. In milliseconds. */
 const KEPT_MS = 10 * 60_000
@@ -26,25 +26,24 @@ const CALLS = 64
 
 /** To be called of a task that is about to be forgotten. `verdict`: of which nobody has heard. */
 export const remember = (draft: Draft, task: Task, verdict?: Failure): void => {
-  if (task.deaths.length === 0) return
+  const { attempt, deaths } = task.trials
+  if (deaths.length === 0) return
   const size = { calls: 0, bytes: 0 }
   const call = describe(draft, task, size)
   if (call === undefined) return
-  const kept = [...still(draft), { call, bytes: size.bytes, attempt: task.attempt, deaths: task.deaths, verdict, at: draft.at }].slice(-KEPT)
+  const kept = [...still(draft), { call, bytes: size.bytes, attempt, deaths, verdict, at: draft.at }].slice(-KEPT)
   let bytes = kept.reduce((sum, one) => sum + one.bytes, 0)
   while (bytes > KEPT_BYTES && kept.length > 1) bytes -= kept.shift()?.bytes ?? 0
   draft.state.remembered = kept
 }
 
 /** To be called of a task that has just become known: it is a suspect if one like it was. Returns the failure that it is to end with at once, if any. */
-export const recall = (draft: Draft, task: Edited<Task>): Failure | undefined => {
+export const recall = (draft: Draft, task: Task): Failure | undefined => {
   if (draft.state.remembered.length === 0) return undefined
   const kept = still(draft)
   const found = kept.find(({ call }) => makes(draft, task, call))
   if (found === undefined) return undefined
-  task.suspect = true
-  task.deaths = found.deaths
-  task.attempt = found.attempt
+  draft.editTrials(task, { suspect: true, deaths: found.deaths, attempt: found.attempt })
   draft.state.remembered = kept.filter((one) => one !== found)
   return found.verdict
 }

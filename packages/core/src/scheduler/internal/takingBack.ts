@@ -134,7 +134,7 @@ const idleFor = (draft: Draft, task: Task, willDo: (worker: Worker) => boolean =
 
 /** A suspect moves by other rules. */
 const mayMove = (task: Task, status: Processing): boolean =>
-  !task.suspect && !status.started && !status.seceded && status.takingBackFor === undefined
+  !task.trials.suspect && !status.started && !status.seceded && status.takingBackFor === undefined
 
 const isLater = (a: Task, b: Task): boolean => a.priority < b.priority || (a.priority === b.priority && a.rank > b.rank)
 

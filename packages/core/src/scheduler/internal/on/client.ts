@@ -324,8 +324,7 @@ export const revive = (draft: Draft, id: TaskId): void => {
   if (task === undefined) return
   transition(draft, id, { _tag: "Released", stop: false })
   const edited = draft.editTask(task)
-  edited.retriesLeft = edited.retries
-  edited.deaths = noDeaths
+  draft.editTrials(edited, { retriesLeft: edited.trials.retries, deaths: noDeaths })
   draft.setTried(id, noDeaths)
   // It may have been cancelled before its graph was whole. Who asks for it again does not mean to wait for the rest.
   if (edited.rank < 0) rank(draft, [id])

@@ -80,7 +80,7 @@ export const onWorkerLeft = (draft: Draft, event: Of<"WorkerLeft">): void => {
     const task = draft.task(id)
     if (task?.status._tag !== "Processing") return
     if (accused.has(id)) {
-      draft.editTask(task).suspect = true
+      draft.editTrials(task, { suspect: true })
       blame(draft, id, attemptEndedBy(worker, task.status, draft.at, event.leaving), isCertain)
     } else startAgain(draft, id)
   })
@@ -114,10 +114,10 @@ export const onTasksFailed = (draft: Draft, event: Of<"TasksFailed">): void => {
       stopped(draft, event.worker, id, run)
       continue
     }
-    if (retryable && task.retriesLeft > 0) {
+    if (retryable && task.trials.retriesLeft > 0) {
       tryAgain(draft, task, attemptOf(draft, event.worker, ms, "failed", "the body failed or threw"), false)
     } else {
-      draft.editTask(task).attempt++
+      draft.editTrials(task, { attempt: task.trials.attempt + 1 })
       transition(draft, id, { _tag: "Erred", failure: raised(draft, task, failure), origin: id, stop: false })
     }
   }
@@ -131,12 +131,13 @@ export const onTasksTimedOut = (draft: Draft, event: Of<"TasksTimedOut">): void 
   for (const { id, ms, run } of event.rows) {
     const task = present(draft, event.worker, id, run)
     if (task === undefined) continue
-    const limitMs = task.rules?.timeoutMs ?? ms
+    const limitMs = task.trials.rules?.timeoutMs ?? ms
     const attempt = attemptOf(draft, event.worker, ms, "timeout", `ran longer than its limit of ${limitMs} ms`)
-    if (task.retriesLeft > 0) {
+    if (task.trials.retriesLeft > 0) {
       tryAgain(draft, task, attempt, true)
     } else {
-      const number = draft.editTask(task).attempt++
+      const number = task.trials.attempt
+      draft.editTrials(task, { attempt: number + 1 })
       const failure = { _tag: "TimedOut", limitMs, attempt: number, attempts: [...attemptsBefore(draft, task), attempt] } as const
       transition(draft, id, { _tag: "Erred", failure, origin: id, stop: true })
     }
@@ -172,7 +173,7 @@ export const onTakeBacksAnswered = (draft: Draft, event: Of<"TakeBacksAnswered">
     } else if (status.takingBackFor !== undefined) {
       endTakingBack(draft, task, status)
       draft.editTask(task).status = { ...status, takingBackFor: undefined, started: true }
-      if (task.suspect) draft.state.suspects = IntSet.remove(draft.state.suspects, draft.owner, id)
+      if (task.trials.suspect) draft.state.suspects = IntSet.remove(draft.state.suspects, draft.owner, id)
     }
   }
 }

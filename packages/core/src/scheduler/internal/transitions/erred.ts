@@ -13,11 +13,11 @@ import { remember } from "../remembering.ts"
 /** It has been stopped for what it did, if it did anything: whoever has heard of that and asks for it again gives it another chance. */
 const toReleased = (draft: Draft, task: Task): void => {
   const { status } = task
-  const last = task.deaths.at(-1)
+  const last = task.trials.deaths.at(-1)
   const isUnheard = last !== undefined && last.endedAtMs >= draft.unheardSince
   if (isUnheard && status._tag === "Erred" && status.failure._tag === "Killed" && status.origin === task.id) remember(draft, task, status.failure)
   becomeReleased(draft, task)
-  if (task.deaths.length > 0) draft.editTask(task).deaths = []
+  if (task.trials.deaths.length > 0) draft.editTrials(task, { deaths: [] })
 }
 
 export const erred = { Released: toReleased } satisfies Edges

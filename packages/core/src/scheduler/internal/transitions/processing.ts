@@ -20,7 +20,7 @@ const leaveWorker = (draft: Draft, task: Task, hasToStop: boolean): void => {
   const { status } = task
   if (status._tag !== "Processing") return
   endTakingBack(draft, task, status)
-  if (task.suspect) draft.state.suspects = IntSet.remove(draft.state.suspects, draft.owner, task.id)
+  if (task.trials.suspect) draft.state.suspects = IntSet.remove(draft.state.suspects, draft.owner, task.id)
   const worker = draft.worker(status.worker)
   if (worker === undefined) return
   const edited = draft.editWorker(worker)
