@@ -19,6 +19,7 @@ import type { FaultKind } from "../Fault.ts"
 import { runSeeds } from "../reducers/Batch.ts"
 import { divergence } from "../World.ts"
 import { breathe } from "./Breathing.ts"
+import { measured } from "./cpu.ts"
 
 /** What many runs came to; sums, so that parts add up. */
 export interface Tally {
@@ -169,14 +170,6 @@ export const runBatch = async ({ explores, jobs, reducersFrom, run = runCase, te
   }
   tell(tally)
   return undefined
-}
-
-/** What a function gives, and the CPU time that it took, milliseconds. */
-const measured = <A>(f: () => A): readonly [A, number] => {
-  const before = process.cpuUsage()
-  const result = f()
-  const { system, user } = process.cpuUsage(before)
-  return [result, (system + user) / 1_000]
 }
 
 /** A case whose oracle one of its tasks does not obey: nothing else is wrong with it. */

@@ -6,6 +6,8 @@
  *     npm run simulate -- --runs 500 --profile full
  *     npm run simulate -- --gate                         what every change must pass: 5,000 light and 500 full runs
  *     npm run simulate -- --replay case.json [--trace]   one run again (--level reducers: of the machines alone)
+ *     npm run simulate -- --level reducers               the machines alone, 30 tasks each, and how fast; --runs cases, --minutes of CPU time
+ *     npm run simulate -- --level states                 all states of small clusters, and how fast; --runs states of each at most
  *
  * At the first failure the case is made small, written to `case.json` in the
  * present folder (`--out`), told, and the command exits with 1.
@@ -19,8 +21,9 @@ import { draw, type Profile } from "../cases/Draw.ts"
 import { runCase } from "../cases/Run.ts"
 import { shrink as shrinkReducers } from "../reducers/Shrink.ts"
 import { run as runReducers } from "../reducers/Simulation.ts"
-import type { Tally } from "./Batch.ts"
+import { emptyTally, type Tally } from "./Batch.ts"
 import { type Ended, runFleet } from "./Fleet.ts"
+import { reducersAlone, statesAlone } from "./Levels.ts"
 import { LIGHT_PER_FULL } from "./Plan.ts"
 import { tellFailure, tellOutcome, tellReducerFailure, tellTally } from "./Reporting.ts"
 import { shrinkFailing } from "./Shrinking.ts"
@@ -57,6 +60,8 @@ export const main = async (argv: ReadonlyArray<string>): Promise<number> => {
     }
   })
   if (values.replay !== undefined) return replay(values.replay, values.level === "reducers", values.trace === true)
+  const level = levelOf(values.level)
+  if (level !== undefined) return alone(level, number(values.seed, "seed") ?? 0, number(values.minutes, "minutes"), number(values.runs, "runs"), values.out ?? "case.json")
   const runs = values.gate === true ? GATE_FULL * (LIGHT_PER_FULL + 1) : number(values.runs, "runs")
   const minutes = number(values.minutes, "minutes") ?? (runs === undefined ? 1 : undefined)
   return session({
@@ -89,6 +94,16 @@ const session = async (args: Arguments): Promise<number> => {
   print(["", ...tellTally(ended.tally, wallMs), ""])
   if (args.json !== undefined) writeFileSync(args.json, JSON.stringify({ seed, wallMs, ended: ended._tag, tally: ended.tally }, null, 2))
   return conclude(ended, ended.tally, out)
+}
+
+/** One of the levels below whole clusters, which need no processes beside this one. */
+const alone = async (level: "reducers" | "states", seed: number, minutes: number | undefined, runs: number | undefined, out: string): Promise<number> => {
+  const limits = { forMs: (minutes ?? (runs === undefined ? 0.25 : Infinity)) * 60_000, runs: runs ?? Infinity }
+  const { failure, lines } = level === "reducers" ? reducersAlone(seed, limits) : statesAlone(limits)
+  print(lines)
+  if (failure !== undefined) return conclude({ _tag: "Failed", tally: emptyTally(), failure }, emptyTally(), out)
+  print(["no check failed"])
+  return 0
 }
 
 const conclude = async (ended: Ended, tally: Tally, out: string): Promise<number> => {
@@ -146,6 +161,11 @@ const profileOf = (said: string | undefined): Profile | "mixed" => {
   if (said === undefined || said === "mixed") return "mixed"
   if (said === "light" || said === "full") return said
   throw new Error(`--profile is light, full or mixed, not "${said}"`)
+}
+
+const levelOf = (said: string | undefined): "reducers" | "states" | undefined => {
+  if (said === undefined || said === "reducers" || said === "states") return said
+  throw new Error(`--level is reducers or states, not "${said}"`)
 }
 
 const number = (said: string | undefined, option: string): number | undefined => {

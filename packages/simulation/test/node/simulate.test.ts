@@ -77,6 +77,20 @@ describe("npm run simulate", { timeout: 120_000 }, () => {
     assert.match(printed, /is no case/)
     assert.match(printed, /seed/)
   })
+
+  it("--level reducers runs the machines alone, and tells how fast", async () => {
+    const { code, printed } = await command(() => ["--level", "reducers", "--runs", "4"])
+    assert.strictEqual(code, 0, printed)
+    assert.match(printed, /^4 cases of up to 30 tasks from seed 0/)
+    assert.match(printed, /all .* events, .* rows, .* checked steps/)
+  })
+
+  it("--level states goes through small clusters, as far as it may, and tells how fast", async () => {
+    const { code, printed } = await command(() => ["--level", "states", "--runs", "60"])
+    assert.strictEqual(code, 0, printed)
+    assert.match(printed, /states\/s {2}a join of three on two workers, one of which crashes at any moment \(not all of them\)/)
+    assert.match(printed, /states in .* s of CPU/)
+  })
 })
 
 describe("a fleet", { timeout: 120_000 }, () => {
