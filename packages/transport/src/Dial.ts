@@ -12,7 +12,7 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import type * as Socket from "effect/socket/Socket"
 import { open } from "./Connection.ts"
-import { broken, isNonsense, Kind, packet, spokeHttp } from "./Framing.ts"
+import { isNonsense, Kind, packet, silent, spokeHttp } from "./Framing.ts"
 import { decodeRefusal, decodeWelcome, encodeHello, fromSpan, type Greeting, HandshakeRefused, type Hello, NotAGreeting, toSpan, version, type Welcome } from "./Handshake.ts"
 import { Hashing } from "./Hashing.ts"
 import { firstPacket } from "./internal/greeting.ts"
@@ -61,7 +61,7 @@ export const dial = Effect.fnUntraced(function*(options: DialOptions): Effect.fn
       return yield* new HandshakeRefused({ reason: "Epoch", message: `It belongs to epoch ${welcome.epoch}, and epoch ${options.greeting.epoch} has begun.` })
     }
     return { connection: first.connection, welcome }
-  }, (meeting) => Effect.timeoutOrElse(meeting, { duration: settings.handshakeMs, orElse: () => Effect.fail(broken("no greeting in time")) }))
+  }, (meeting) => Effect.timeoutOrElse(meeting, { duration: settings.handshakeMs, orElse: () => Effect.fail(silent("what listens there does not answer")) }))
 
   const first = yield* meetFirst(Scope.fork(scope).pipe(Effect.flatMap((own) =>
     meet(null).pipe(

@@ -71,6 +71,10 @@ export const sizeOf = (body: Uint8Array): number => HEADER + body.length
 export const broken = (why: string): Socket.SocketError =>
   new Socket.SocketError({ reason: new Socket.SocketReadError({ cause: new Nonsense(why) }) })
 
+/** Nothing came of the connection, for too long. */
+export const silent = (why: string): Socket.SocketError =>
+  new Socket.SocketError({ reason: new Socket.SocketOpenError({ kind: "Timeout", cause: new Error(why) }) })
+
 /** What came makes no sense. */
 class Nonsense extends Error {}
 

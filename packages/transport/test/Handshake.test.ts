@@ -345,6 +345,16 @@ it("dialling where nobody listens fails when its time is up, and says why", () =
   }).pipe(Effect.scoped))
 })
 
+it("dialling who is too busy to answer fails when its time is up, and does not take him for somebody else", () => {
+  simulated(Effect.gen(function*() {
+    const net = new SimNet()
+    yield* net.listen("s")
+    const error = yield* Effect.flip(Session.dial({ socket: net.socket("w", "s"), greeting: worker, timeoutMs: 12_000 }))
+    assert.strictEqual(error.reason, "Timeout")
+    assert.strictEqual(error.detail, "what listens there does not answer, 3 tries in 12 s")
+  }).pipe(Effect.scoped))
+})
+
 it("dialling comes through when somebody begins to listen in time", () => {
   simulated(Effect.gen(function*() {
     const net = new SimNet()
