@@ -83,11 +83,11 @@ export const rows = <E, R>(measured: Measured<E, R>): Effect.Effect<void, never,
     }
   })
 
-const LIMIT = "5 minutes"
+const LIMIT = "2 minutes"
 /** Fails once a process that is measured has ended: what waits for it would wait for ever. */
 export const Ended = Context.Reference<Effect.Effect<never, ProcessFailed>>("@skein/bench/Ended", { defaultValue: () => Effect.never })
 
-/** Fails then, and after five minutes: a benchmark that hangs says nothing at all. */
+/** Fails then, and after two minutes, which no round takes on a machine that is left alone: a benchmark that hangs says nothing at all. */
 export const limited = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.timeoutOrElse(Effect.flatMap(Ended, (ended) => Effect.raceFirst(effect, ended)), { duration: LIMIT, orElse: () => Effect.fail(new Error(`a round was not over after ${LIMIT}`)) })
 
