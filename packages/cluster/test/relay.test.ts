@@ -24,13 +24,16 @@ const gathered = (options: ClientOptions, reaches: boolean) =>
   Effect.scoped(Effect.gen(function*() {
     const { schedulerAddress: address } = yield* Cluster
     const platform = yield* Platform
+    const { connect, connectBulk = connect } = platform
     const dialled = new Set<string>()
+    const seen = <A>(to: string, dial: Effect.Effect<A, { readonly message: string }>) => {
+      dialled.add(to === address ? "scheduler" : "worker")
+      return to === address || reaches ? dial : Effect.fail({ message: "a firewall is in between" })
+    }
     const client = yield* makeClient({ address, token, ...options }).pipe(Effect.provideService(Platform, {
       ...platform,
-      connect: (to) => {
-        dialled.add(to === address ? "scheduler" : "worker")
-        return to === address || reaches ? platform.connect(to) : Effect.fail({ message: "a firewall is in between" })
-      }
+      connect: (to) => seen(to, connect(to)),
+      connectBulk: (to, room) => seen(to, connectBulk(to, room))
     }))
     const values = yield* Effect.flatMap(client.map(large, [1, 2]), client.gather)
     return { dialled: [...dialled].sort(), sizes: values.map((value) => value.length), ends: values.map((value) => value.at(-1)) }
