@@ -9,7 +9,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { makeBell } from "./internal/bell.ts"
+import { makeBell } from "./Bell.ts"
 import { SessionEnded } from "./SessionEnded.ts"
 
 export interface OutboxOptions<Row, E, R> {
@@ -25,6 +25,8 @@ export interface Outbox<Row, E, R> {
   /** Never waits. After the end the row is dropped. */
   readonly offer: (row: Row) => void
   readonly offerAll: (rows: ReadonlyArray<Row>) => void
+  /** Sends what has gathered now, and not at the end of the turn: for who has said all that there is to say in it. Never waits. */
+  readonly flush: () => void
   /**
    * Sends what gathers, one message per turn, until sending fails, or with `overrun` once more than `limitRows` wait. To be run
    * once, by whoever owns the session: race it with that.
@@ -79,6 +81,9 @@ export const make = <Row, E, R>(options: OutboxOptions<Row, E, R>): Effect.Effec
         if (over || more.length === 0) return
         for (const row of more) rows.push(row)
         added()
+      },
+      flush: () => {
+        if (rows.length > 0) bell.ringNow()
       },
       run: Effect.ensuring(
         Effect.raceFirst(sending, Deferred.await(overrun)),

@@ -105,6 +105,23 @@ describe("an outbox", () => {
       assert.deepStrictEqual(yield* Queue.take(sent), [1, 2, 3, 4])
     }))
 
+  it.effect("sends what has gathered within `flush`, once, and goes on as before", () =>
+    Effect.gen(function*() {
+      const sent: Array<ReadonlyArray<number>> = []
+      const outbox = yield* Outbox.make<number, never, never>({ send: (rows) => Effect.sync(() => void sent.push(rows)) })
+      yield* Effect.forkScoped(outbox.run, { startImmediately: true })
+      outbox.flush()
+      outbox.offerAll([1, 2])
+      outbox.flush()
+      assert.deepStrictEqual(sent, [[1, 2]])
+      outbox.offer(3)
+      assert.deepStrictEqual(sent, [[1, 2]])
+      outbox.offer(4)
+      while (sent.length < 2) yield* Effect.yieldNow
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(sent, [[1, 2], [3, 4]])
+    }))
+
   it.effect("gathers while a message is under way, and sends that as the next one", () =>
     Effect.gen(function*() {
       const sent = yield* Queue.unbounded<ReadonlyArray<number>>()

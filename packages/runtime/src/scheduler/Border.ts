@@ -79,6 +79,7 @@ export const outgoing = Effect.fnUntraced(function*<Row>(
       const rows = pending
       pending = []
       offer(rows)
+      outbox.flush()
     },
     send: (row) => offer([row]),
     backlog: outbox.size,

@@ -2,11 +2,13 @@
  * Where events wait for the scheduler's turn.
  *
  * The loop takes all of it at every turn, and a turn waits for nothing but the
- * journal. While that is slow and more than `HIGH_WATER` events wait here, no
- * session hands over another frame (`holdBack`): what is not handed over is not
- * acknowledged, so that every peer soon has its window full and waits. The
- * mailbox then has at most `HIGH_WATER` events and what two windows of each
- * session can say.
+ * journal. It begins when the program has read what its sockets had: reducing a
+ * batch and telling its peers costs something once, so all that has come is one
+ * batch, whoever said it. While the journal is slow and more than `HIGH_WATER`
+ * events wait here, no session hands over another frame (`holdBack`): what is not
+ * handed over is not acknowledged, so that every peer soon has its window full and
+ * waits. The mailbox then has at most `HIGH_WATER` events and what two windows of
+ * each session can say.
  *
  * Small results that ride on a report wait beside it, for as long as their event
  * does. They are kept by worker and run: a run that another worker names cannot
@@ -18,6 +20,7 @@ import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import type { Event } from "@skein/core/scheduler/Event"
 import type { RunId, WorkerId } from "@skein/protocol/Ids"
+import { makeBell } from "@skein/transport/Bell"
 import type { Session } from "@skein/transport/Session"
 
 /** Small results of one turn, by worker and run. */
@@ -34,7 +37,7 @@ export interface Mailbox {
   readonly offer: (event: Event) => void
   /** A small result, to be offered in the same step as the event that reports it. */
   readonly keepValue: (worker: WorkerId, run: RunId, value: Uint8Array) => void
-  /** Waits until there is at least one event. */
+  /** Waits until there is at least one event, and its turn of the program has ended. */
   readonly filled: Effect.Effect<void>
   /** All there is, in order; to be reduced in the same step. */
   readonly take: () => Batch
@@ -50,7 +53,7 @@ export interface Mailbox {
 export const HIGH_WATER = 4_096
 
 export const make = (): Mailbox => {
-  const filled = Latch.makeUnsafe(false)
+  const filled = makeBell()
   const drained = Latch.makeUnsafe(true)
   let events: Array<Event> = []
   /** Completed when the events that wait now are taken. */
@@ -59,7 +62,7 @@ export const make = (): Mailbox => {
   return {
     offer: (event) => {
       events.push(event)
-      if (events.length === 1) filled.openUnsafe()
+      if (events.length === 1) filled.ring()
       else if (events.length === HIGH_WATER) drained.closeUnsafe()
     },
     keepValue: (worker, run, value) => {
@@ -67,12 +70,11 @@ export const make = (): Mailbox => {
       if (own !== undefined) own.set(run, value)
       else values.set(worker, new Map([[run, value]]))
     },
-    filled: filled.await,
+    filled: filled.rung,
     take: () => {
       const batch = { events, values }
       events = []
       if (values.size > 0) values = new Map()
-      filled.closeUnsafe()
       drained.openUnsafe()
       if (taken !== undefined) Deferred.doneUnsafe(taken, Exit.void)
       taken = undefined

@@ -89,7 +89,9 @@ describe("Journal", () => {
         assert.isAbove(state.tasks.size, 20)
         const named = entries.flatMap(({ named }) => named)
         assert.isAbove(named.length - new Set(named.map(({ id }) => id)).size, 5, "ids used again")
-        assert.isAbove(entries.length, 60)
+        assert.isAbove(entries.flatMap(({ events }) => events).length, 60)
+        assert.isAbove(entries.length, 30)
+        assert.isTrue(entries.some(({ events }) => events.length > 1), "batches of several events")
         // The table has what the state has, and nothing else.
         assert.strictEqual(tables.keys.size(), state.tasks.size)
       }).pipe(Random.withSeed(seed), Effect.provide(Rig.layer)))

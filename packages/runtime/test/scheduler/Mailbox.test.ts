@@ -68,6 +68,7 @@ describe("the loop", () => {
       registry: Registry.make(),
       reply: asking.reply,
       wake: () => {},
+      wakePatient: () => {},
       offer: mailbox.offer,
       forgotten: () => {},
       now: () => 0
@@ -96,6 +97,20 @@ describe("the loop", () => {
       yield* turnOver(trusting.scheduler.state, untrue)
       assert.strictEqual(trusting.scheduler.state().clients.size, 1)
     }).pipe(Effect.provide(Journal.layerNoop)))
+
+  it.effect("takes as one batch what is said within one turn of the program, also while it waits", () =>
+    Effect.gen(function*() {
+      const { mailbox, scheduler } = loop()
+      yield* Effect.forkScoped(scheduler.run, { startImmediately: true })
+      for (const turn of [0, 1]) {
+        const before = scheduler.state()
+        for (const n of [0, 1, 2]) mailbox.offer({ _tag: "ClientJoined", at: turn, client: ClientId.make(3 * turn + n), name: "c" })
+        assert.strictEqual(scheduler.state(), before)
+        yield* turnOver(scheduler.state, before)
+      }
+      const entries = yield* Effect.flatMap(Journal, (journal) => journal.entries)
+      assert.deepStrictEqual(entries.map(({ events }) => events.length), [3, 3])
+    }).pipe(Effect.provide(Journal.layerMemory)))
 
   it.effect("keeps the id of a key that is forgotten and submitted again in one batch", () =>
     Effect.gen(function*() {
