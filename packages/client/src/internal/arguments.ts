@@ -83,12 +83,20 @@ const largestOf = (whole: unknown, hole: (value: object) => number | undefined):
 export const specOf = (core: Core, { def }: Code, args: Uint8Array, dependencies: ReadonlyArray<FutureOf>): string => {
   const keys = dependencies.length === 0 ? noBytes : Result.getOrThrow(Value.encodeList(dependencies.map(({ key }) => key)))
   const argsAt = def.digest.length + 4
-  const bytes = new Uint8Array(argsAt + args.length + keys.length)
+  const bytes = roomFor(argsAt + args.length + keys.length)
   for (let at = 0; at < def.digest.length; at++) bytes[at] = def.digest.charCodeAt(at)
   for (let at = 0; at < 4; at++) bytes[def.digest.length + at] = args.length >>> (8 * at)
   bytes.set(args, argsAt)
   bytes.set(keys, argsAt + args.length)
   return core.digest(bytes)
 }
+
+/**
+ * For bytes that are digested and forgotten. Beyond the 64 that V8 keeps in its own heap, memory of one's own for each task costs as
+ * much as the digest.
+ */
+const roomFor = (length: number): Uint8Array => length <= IN_HEAP || length > scratch.length ? new Uint8Array(length) : scratch.subarray(0, length)
+const IN_HEAP = 64
+const scratch = new Uint8Array(4096)
 
 const noBytes = new Uint8Array(0)

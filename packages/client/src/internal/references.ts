@@ -118,7 +118,7 @@ export class References {
         case "InMemory":
           for (const row of segment.rows) {
             const { id, nbytes, run, worker } = row
-            this.change(row.ref, { _tag: "InMemory", id, run, nbytes, worker, value: row.value.length === 0 ? undefined : own(row.value) })
+            this.change(row.ref, { _tag: "InMemory", id, run, nbytes, worker, value: row.value.length === 0 ? undefined : row.value })
           }
           break
         case "Erred":
@@ -220,6 +220,3 @@ const notify = ({ watchers }: Held): void => {
   if (!(watchers instanceof Set)) return watchers.notify()
   for (const watcher of [...watchers]) watcher.notify()
 }
-
-/** Small values come in large frames: one that is kept must not keep its frame. */
-const own = (value: Uint8Array): Uint8Array => value.buffer.byteLength > 2 * value.length + 1024 ? value.slice() : value
