@@ -2,6 +2,7 @@
  * Fetches values from wherever they are, and brings them there. Connections are kept for the next
  * question to the same address.
  */
+import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -33,7 +34,7 @@ export interface ClientOptions {
 
 /** Fetches values by number, and brings them. */
 export class BulkClient extends Context.Service<BulkClient, {
-  /** Asks one address for up to 4,096 values; the answers are in the order of the question. */
+  /** Asks one address for values, up to 4,096 in one question; the answers are in the order of what was asked for. */
   readonly fetch: (address: string, wanted: ReadonlyArray<Bulk.Wanted>) => Effect.Effect<ReadonlyArray<Bulk.Answer>, Bulk.BulkFailed>
   /** Brings a value to one address, where it is kept under these numbers. Completes once it is there. */
   readonly put: (address: string, named: Bulk.Wanted, bytes: Uint8Array) => Effect.Effect<void, Bulk.BulkFailed>
@@ -135,9 +136,8 @@ export const make = Effect.fnUntraced(function*(
   return BulkClient.of({
     fetch: (address, wanted) => {
       if (wanted.length === 0) return Effect.succeed([])
-      return wanted.length > Bulk.wantedLimit
-        ? Effect.die(new Error(`${wanted.length} values in one question; ${Bulk.wantedLimit} are the limit`))
-        : fetchSome(address, wanted)
+      if (wanted.length <= Bulk.wantedLimit) return fetchSome(address, wanted)
+      return Effect.map(Effect.forEach(Arr.chunksOf(wanted, Bulk.wantedLimit), (some) => fetchSome(address, some)), Arr.flatten)
     },
     put: (address, named, bytes) =>
       pool.use(address, bring(address, named, bytes)).pipe(

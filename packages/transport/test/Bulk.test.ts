@@ -98,6 +98,16 @@ describe("values", () => {
       answers.forEach((answer, id) => assert.deepStrictEqual(answer, Bulk.found(values.get(id)!)))
     })))
 
+  it.live("that are more than one question may name take several", () =>
+    live(Effect.gen(function*() {
+      const asked: Array<number> = []
+      const { client } = yield* bulk({ read: (wanted) => Effect.sync(() => (asked.push(wanted.length), wanted.map(({ id }) => Bulk.found(bytes(1, id))))) })
+      const ids = Array.from({ length: Bulk.wantedLimit + 2 }, (_, id) => id)
+      const answers = yield* client.fetch("w", ids.map((id) => ({ id, run: 1 })))
+      assert.deepStrictEqual(asked, [Bulk.wantedLimit, 2])
+      assert.deepStrictEqual(answers, ids.map((id) => Bulk.found(bytes(1, id))))
+    })))
+
   it.live("of 100 MiB go through a unix socket", () =>
     live(Effect.gen(function*() {
       const path = `${yield* directory}/w`
