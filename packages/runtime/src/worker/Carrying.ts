@@ -2,9 +2,8 @@
  * From a command to what is done about it.
  *
  * Commands are carried out in order, and none of them waits: gathers are started,
- * reports go to the outbox. Bodies begin when all that a step asks for has been
- * seen to; those that are short and compute have ended by then, and are the next
- * step's events. Most commands are plain calls, several for each task; what is an
+ * reports go to the outbox, and bodies begin when all that a turn asks for has
+ * been seen to. Most commands are plain calls, several for each task; what is an
  * Effect is run in its place.
  */
 import * as Effect from "effect/Effect"
@@ -17,7 +16,10 @@ import type { Gather } from "./Gather.ts"
 import type { Row } from "./Reports.ts"
 
 export interface Carrying {
-  readonly carryOut: (commands: ReadonlyArray<Command>) => Effect.Effect<void>
+  /** Carries them out, or as far as the first that is an Effect, and gives that and the rest. */
+  readonly carryOut: (commands: ReadonlyArray<Command>) => Effect.Effect<void> | undefined
+  /** Begins the bodies that were asked for. */
+  readonly beginBodies: () => void
 }
 
 export interface Options {
@@ -34,16 +36,17 @@ export interface Options {
 }
 
 export const make = (options: Options): Carrying => ({
-  carryOut: Effect.fnUntraced(function*(commands) {
-    let executes = false
-    for (const command of commands) {
-      if (command._tag === "Execute") executes = true
-      const effect = carryOut(options, command)
-      if (effect !== undefined) yield* effect
-    }
-    if (executes) options.executor().begin()
-  })
+  carryOut: (commands) => carryOutFrom(options, commands, 0),
+  beginBodies: () => options.executor().begin()
 })
+
+const carryOutFrom = (options: Options, commands: ReadonlyArray<Command>, first: number): Effect.Effect<void> | undefined => {
+  for (let at = first; at < commands.length; at++) {
+    const effect = carryOut(options, commands[at]!)
+    if (effect !== undefined) return Effect.andThen(effect, Effect.suspend(() => carryOutFrom(options, commands, at + 1) ?? Effect.void))
+  }
+  return undefined
+}
 
 /** Carries it out, or gives what does. */
 const carryOut = (options: Options, command: Command): Effect.Effect<void> | undefined => {

@@ -15,7 +15,7 @@
  * its first step.
  *
  * What a body does is an outcome and never hurts this file; a defect of this
- * file ends `failed`, and with it the worker.
+ * file ends `failed` or the loop that called it, and with either the worker.
  *
  * How long a body may take to stop is the state machine's business: it asks for
  * `interrupt` first and for `terminate` later.
@@ -57,7 +57,7 @@ export type Execute = Extract<Command, { readonly _tag: "Execute" }>
 export interface Executor {
   /** Takes hold of the dependencies' values at once; the body begins after `begin`, and the outcome is an event. */
   readonly execute: (command: Execute) => void
-  /** Begins what was asked for, now or soon: to be called when all that was asked for at once has been. */
+  /** Begins what was asked for, now or soon: to be called when all that is asked for at once has been, and after `wake`. */
   readonly begin: () => void
   /** Takes it back if it has not begun, in a thread or at all; the answer is an event, whatever has become of it. */
   readonly retract: (id: TaskId, run: RunId) => void
@@ -102,6 +102,8 @@ export interface Options {
   readonly defOf: (code: CodeId) => CodeDef | undefined
   /** Takes an event into the worker's mailbox. */
   readonly emit: (event: Event) => void
+  /** Has `begin` called. */
+  readonly wake: () => void
 }
 
 interface Running {
@@ -141,7 +143,7 @@ const SHORT_MS = 0.25
 
 /** An executor; everything it runs is interrupted when the scope closes. */
 export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Executor, never, Scope.Scope> {
-  const { client = TaskClients.none, code, defOf, emit, held = untold, progress = nobodyAsks, store, threads, worker } = options
+  const { client = TaskClients.none, code, defOf, emit, held = untold, progress = nobodyAsks, store, threads, wake, worker } = options
   const inTaskClient = TaskClients.service(client)
   const clock = yield* Clock.Clock
   const now = SteadyTime.of(clock)
@@ -166,6 +168,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     now: preciseMs,
     // What is said in one step leaves in the third after it: the outbox makes a message of it, the session writes that.
     soon: (then) => void fork(Effect.andThen(threeSteps, Effect.sync(then))),
+    wake,
     isShort: ({ command: { code, isolation } }) => {
       const digest = defOf(code)?.digest
       return digest === undefined || (isolation === "thread" && !giveEffects.has(digest)) || short.has(digest)
@@ -208,11 +211,14 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const call = (run: Running, def: CodeDef): void =>
     withCode(run, code.body(def), (body) => {
       if (run.command.timed === true) bodyBegins(run.command.run)
-      const from = preciseMs()
       const begun = Body.begin(body, run.command.args, run.inputs, code.settled, clock, asTask(run))
-      if (Effect.isEffect(begun)) follow(run, Effect.map(begun, (ending) => bodyEnded(run, ending)))
-      heldFor(def, preciseMs() - from)
-      if (!Effect.isEffect(begun)) bodyEnded(run, begun)
+      if (Effect.isEffect(begun)) {
+        follow(run, Effect.map(begun, (ending) => bodyEnded(run, ending)))
+        heldFor(def, now() - run.startedAtMs)
+      } else {
+        heldFor(def, begun.ms)
+        bodyEnded(run, begun)
+      }
     })
   /** A body has let go of the event loop, ended or not. */
   const heldFor = ({ digest, name }: CodeDef, ms: number): void => {

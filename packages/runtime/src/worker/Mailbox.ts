@@ -27,9 +27,12 @@ export interface Beginning {
 export interface Mailbox {
   /** Never waits. */
   readonly offer: (item: Event | Beginning) => void
-  /** Waits until there is at least one item. */
+  /** Has the loop take a turn, whether there is an item or not. */
+  readonly wake: () => void
+  readonly isEmpty: () => boolean
+  /** Waits until there is at least one item, or it is to wake. */
   readonly filled: Effect.Effect<void>
-  /** What there is, in order, and either events or one beginning. */
+  /** What there is, in order: either events, perhaps none, or one beginning. */
   readonly take: () => ReadonlyArray<Event> | Beginning
   /** The same session, which hands over nothing while the loop is far behind. */
   readonly holdBack: (session: Session) => Session
@@ -63,6 +66,8 @@ export const make = (): Mailbox => {
       if (items.length === 1) filled.openUnsafe()
       else if (items.length === HIGH_WATER) drained.closeUnsafe()
     },
+    wake: () => void filled.openUnsafe(),
+    isEmpty: () => items.length === 0,
     filled: filled.await,
     take: () => {
       if (beginnings > 0) {

@@ -8,7 +8,7 @@
  * another waits for little more than that turn.
  *
  * Of any other function nobody knows for how long it will hold the loop. It
- * begins with a turn of its own, when what was said before has left: so no
+ * is the first to begin in a turn, when what was said before has left: so no
  * result waits behind a long body, and there is a moment in which it can still
  * be taken back.
  */
@@ -21,6 +21,8 @@ export interface Options<A> {
   readonly now: () => number
   /** Calls back soon, when what was said before has left this process. */
   readonly soon: (then: () => void) => void
+  /** Has `go` called: a turn has begun, and some wait for it. */
+  readonly wake: () => void
   /** Whether it is known to hold the loop for no time to speak of. */
   readonly isShort: (one: A) => boolean
   readonly begin: (one: A) => void
@@ -32,33 +34,33 @@ export interface Starting<A> {
   readonly go: () => void
 }
 
-export const make = <A>({ begin, isShort, now, soon }: Options<A>): Starting<A> => {
-  /** Those from `next` on have not begun. */
+export const make = <A>({ begin, isShort, now, soon, wake }: Options<A>): Starting<A> => {
   const added: Array<A> = []
-  let next = 0
   /** When the present turn has had its time; undefined: it has begun nothing. */
   let until: number | undefined
-  /** One begins in this very step. What comes back to here by what it does is seen to when that is done. */
-  let beginning = false
+  /** What was said before it has left, and nothing since. */
+  let fresh = false
 
   const nextTurn = (): void => {
     until = undefined
-    run(() => true)
-  }
-  const run = (may: (one: A) => boolean): void => {
-    if (beginning || added.length === 0) return
-    if (until === undefined) {
-      until = now() + TURN_MS
-      soon(nextTurn)
-    }
-    beginning = true
-    while (next < added.length && may(added[next]!) && now() < until) begin(added[next++]!)
-    beginning = false
-    added.splice(0, next)
-    next = 0
+    if (added.length === 0) return
+    fresh = true
+    wake()
   }
   return {
     add: (one) => void added.push(one),
-    go: () => run(isShort)
+    go: () => {
+      if (added.length === 0) return
+      if (until === undefined) {
+        until = now() + TURN_MS
+        soon(nextTurn)
+      }
+      let begun = 0
+      while (begun < added.length && (fresh || isShort(added[begun]!)) && now() < until) {
+        fresh = false
+        begin(added[begun++]!)
+      }
+      added.splice(0, begun)
+    }
   }
 }

@@ -180,7 +180,7 @@ const makeExecutor = Effect.fnUntraced(function*(
   const client = yield* (yield* TaskClients).make(config)
   const code = yield* Code.make({ worker: config.name, tasks: config.tasks, layer: options.tasks, allow: config.code, around: options.around, client })
   const threads = yield* Threads.make({ nthreads: config.nthreads })
-  return yield* Executor.make({ worker: config.name, store, code, threads, client, held, progress, defOf: contact.defOf, emit: mailbox.offer })
+  return yield* Executor.make({ worker: config.name, store, code, threads, client, held, progress, defOf: contact.defOf, emit: mailbox.offer, wake: mailbox.wake })
 })
 
 const makeGather = Effect.fnUntraced(function*(

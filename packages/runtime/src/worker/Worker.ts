@@ -3,7 +3,9 @@
  *
  * Everything that happens is an event in the mailbox. A turn takes what has
  * queued, reduces it as one batch, and has the commands carried out, in order.
- * Nothing else writes the state, so nothing needs a lock.
+ * Then bodies begin. What ends in that very step is the next turn's event, so
+ * that many small bodies are run without a pause between them. Nothing else
+ * writes the state, so nothing needs a lock.
  *
  * It knows no restart. What a state thinks is running here is running here, and
  * a new state would know nothing of it; so whoever supervises the loop ends the
@@ -32,17 +34,19 @@ export interface Worker {
 
 export const make = ({ carrying, mailbox }: Options): Worker => {
   let state = empty()
-  const turn = (events: ReadonlyArray<Event>) =>
-    Effect.suspend(() => {
-      const step = reduce(state, events)
-      state = step.state
-      return carrying.carryOut(step.commands)
-    })
+  const turn = (events: ReadonlyArray<Event>): Effect.Effect<void> | undefined => {
+    if (events.length === 0) return undefined
+    const step = reduce(state, events)
+    state = step.state
+    return carrying.carryOut(step.commands)
+  }
   const run = Effect.gen(function*() {
     while (true) {
-      yield* mailbox.filled
+      if (mailbox.isEmpty()) yield* mailbox.filled
       const taken = mailbox.take()
-      yield* turn("begin" in taken ? [taken.begin()] : taken)
+      const rest = turn("begin" in taken ? [taken.begin()] : taken)
+      if (rest !== undefined) yield* rest
+      carrying.beginBodies()
     }
   })
   return { run, state: () => state }

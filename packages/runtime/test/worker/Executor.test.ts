@@ -57,7 +57,7 @@ const make = Effect.fnUntraced(function*(f: (...args: ReadonlyArray<any>) => unk
   }
   const code: Code = { body: () => Effect.succeed(Body.ofFunction(f)), forThread: Effect.succeed, settled: Effect.void }
   const words: Array<string> = []
-  const executor = yield* Executor.make({
+  const executor: Executor.Executor = yield* Executor.make({
     worker: "w0",
     progress: {
       said: (id, run, { done }) => void words.push(`${id}/${run}: ${done}`),
@@ -68,7 +68,8 @@ const make = Effect.fnUntraced(function*(f: (...args: ReadonlyArray<any>) => unk
     code,
     threads: fake.threads,
     defOf: (id) => id === 1 ? def : undefined,
-    emit: (event) => Queue.offerUnsafe(events, event)
+    emit: (event) => Queue.offerUnsafe(events, event),
+    wake: () => executor.begin()
   })
   /** Asks for it, and leaves its beginning to a later `begin`. */
   const ask = (options: Asking = {}) =>

@@ -2,18 +2,18 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Starting from "@skein/runtime/worker/Starting"
 
 /** Bodies are numbers: how many milliseconds each holds the loop. Those that say so are short. */
-const make = (isShort: (ms: number) => boolean = () => true, onBegin: (ms: number) => void = () => {}) => {
+const make = (isShort: (ms: number) => boolean = () => true) => {
   let at = 0
   const later: Array<() => void> = []
   const begun: Array<number> = []
-  const starting = Starting.make<number>({
+  const starting: Starting.Starting<number> = Starting.make<number>({
     now: () => at,
     soon: (then) => void later.push(then),
+    wake: () => starting.go(),
     isShort,
     begin: (ms) => {
       begun.push(ms)
       at += ms
-      onBegin(ms)
     }
   })
   const ask = (...all: ReadonlyArray<number>) => {
@@ -37,23 +37,16 @@ describe("Starting", () => {
     assert.strictEqual(later.length, 0)
   })
 
-  it("begins no other but with a turn, so that a result waits for one at most", () => {
-    const { ask, begun, nextTurn } = make((ms) => ms < 1)
-    ask(0.1, 100, 0.2, 200)
+  it("begins no other but as the first of a turn, so that no result waits for it", () => {
+    const { ask, begun, nextTurn } = make((ms) => ms < 0.5)
+    ask(0.1, 0.6, 0.2, 0.7, 0.3)
     assert.deepStrictEqual(begun, [0.1])
     nextTurn()
-    assert.deepStrictEqual(begun, [0.1, 100])
+    assert.deepStrictEqual(begun, [0.1, 0.6, 0.2])
+    ask(0.1)
     nextTurn()
-    assert.deepStrictEqual(begun, [0.1, 100, 0.2, 200])
-  })
-
-  it("goes on with what one leads to when that has let go of the loop", () => {
-    const { ask, begun } = make(() => true, (ms) => {
-      if (ms !== 0.1) return
-      ask(0.3)
-      assert.deepStrictEqual(begun, [0.1])
-    })
-    ask(0.1, 0.2)
-    assert.deepStrictEqual(begun, [0.1, 0.2, 0.3])
+    assert.deepStrictEqual(begun, [0.1, 0.6, 0.2, 0.7, 0.3])
+    nextTurn()
+    assert.deepStrictEqual(begun, [0.1, 0.6, 0.2, 0.7, 0.3, 0.1])
   })
 })
