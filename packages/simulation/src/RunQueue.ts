@@ -92,22 +92,24 @@ export class RunQueue<Owner> {
   }
 
   #highest(): number {
+    const items = this.#items
     let highest = 0
-    this.#items.forEach((item, index) => {
-      if (item.rank > this.#items[highest]!.rank) highest = index
-    })
+    for (let index = 1; index < items.length; index++) if (items[index]!.rank > items[highest]!.rank) highest = index
     if (this.#stream.int(CHANGE) !== 0) return highest
-    const item = this.#items[highest]!
-    this.#items[highest] = { ...item, rank: --this.#lowest }
+    items[highest] = { ...items[highest]!, rank: --this.#lowest }
     return this.#highest()
   }
 
+  /** Counted first and found then: a list of the others, made for each choice, is more work than the choice. */
   #starving(): number {
-    if (this.#victim === undefined || this.#stream.int(VICTIM) === 0) this.#victim = this.#items[this.#stream.int(this.#items.length)]!.owner
-    const others: Array<number> = []
-    this.#items.forEach((item, index) => {
-      if (item.owner !== this.#victim) others.push(index)
-    })
-    return others.length === 0 ? this.#stream.int(this.#items.length) : others[this.#stream.int(others.length)]!
+    const items = this.#items
+    if (this.#victim === undefined || this.#stream.int(VICTIM) === 0) this.#victim = items[this.#stream.int(items.length)]!.owner
+    let others = 0
+    for (const { owner } of items) if (owner !== this.#victim) others++
+    if (others === 0) return this.#stream.int(items.length)
+    let left = this.#stream.int(others)
+    let index = 0
+    while (items[index]!.owner === this.#victim || left-- > 0) index++
+    return index
   }
 }

@@ -142,6 +142,10 @@ export const make = Effect.fnUntraced(function*(options: SimClusterOptions): Eff
   world.onEnded((process) => net.ended(process))
   const disk = new SimDisk(world.stream("disk/scheduler"))
   const trees = { scheduler: new Map<SimProcess, SchedulerTree.Tree>(), workers: new Map<SimProcess, WorkerTree.Tree>() }
+  world.onEnded((process) => {
+    trees.scheduler.delete(process)
+    trees.workers.delete(process)
+  })
   const surroundings = makeSurroundings(world, net, disk, options, trees)
   const owner = world.begin("owner")
   const spawner = SimSpawner.make({ world, owner, program: surroundings.program })
@@ -160,7 +164,6 @@ export const make = Effect.fnUntraced(function*(options: SimClusterOptions): Eff
   const faults = Faults.make({ world, net, disk: options.journal === true ? disk : undefined, spawner, process })
   const watched: Array<(process: SimProcess) => void> = []
   world.onEnded((process) => watched.forEach((f) => f(process)))
-  const live = <T>(of: Map<SimProcess, T>) => [...of].filter(([process]) => process.status !== "ended")
   return {
     world,
     net,
@@ -169,8 +172,8 @@ export const make = Effect.fnUntraced(function*(options: SimClusterOptions): Eff
     clients,
     restartClient: startClient,
     process,
-    scheduler: () => live(trees.scheduler)[0]?.[1],
-    workers: () => new Map(live(trees.workers).map(([process, tree]) => [process.name, tree])),
+    scheduler: () => trees.scheduler.values().next().value,
+    workers: () => new Map(Array.from(trees.workers, ([process, tree]) => [process.name, tree])),
     scale: (workers) => started.inOwner(started.parts.scale(workers)),
     logs: Effect.map(started.inOwner(started.parts.logs), (exit) => Exit.isSuccess(exit) ? exit.value : new Map()),
     shutdown: Effect.gen(function*() {

@@ -215,12 +215,12 @@ export class SimNet {
       const stream = this.#stream(`dial/${from}`)
       yield* Effect.sleep(this.delay(stream))
       const listener = this.#listeners.get(address)
-      const refused = unopened("ECONNREFUSED", `connect ECONNREFUSED ${address}`)
-      if (listener === undefined || Queue.sizeUnsafe(listener.accepts) >= BACKLOG) return yield* Effect.fail(refused)
+      const refused = Effect.suspend(() => Effect.fail(unopened("ECONNREFUSED", `connect ECONNREFUSED ${address}`)))
+      if (listener === undefined || Queue.sizeUnsafe(listener.accepts) >= BACKLOG) return yield* refused
       if (this.blocked.has(`${from}->${listener.name}`) || (this.retransmit > 0 && this.blocked.has(`${listener.name}->${from}`))) {
         // A hole swallows the first packet as well; where a router says so, that is known at once.
         if (this.retransmit > 0 && stream.chance(0.5)) return yield* Effect.never
-        return yield* Effect.fail(refused)
+        return yield* refused
       }
       return listener
     })
