@@ -10,6 +10,11 @@
  * that names it, and once. Addresses come from the registry, never from a
  * message. What is for a peer that has gone is dropped: an event about that is on
  * its way.
+ *
+ * A result that nobody needs any more is no hurry. That it may be dropped goes to
+ * its worker with whatever else is said to it, and by itself only if nothing is
+ * for `PATIENCE_MS`: a message of its own costs two processes a turn each, just
+ * when, as a rule, the next task is on its way to another worker.
  */
 import * as Effect from "effect/Effect"
 import type { Answer, Command } from "@skein/core/scheduler/Command"
@@ -35,6 +40,8 @@ export interface Options {
   readonly reply: (ask: AskId, answer: Answer) => void
   /** Have `Ticked` sent at this time. */
   readonly wake: (at: Millis) => void
+  /** Have `sendPatient` called at this time. */
+  readonly wakePatient: (at: Millis) => void
   readonly offer: (event: Event) => void
   /** Nothing refers to this id any more. */
   readonly forgotten: (id: TaskId) => void
@@ -46,6 +53,8 @@ export interface Carrying {
   readonly address: (step: Step, values: Values) => void
   /** Lets what was addressed leave. Never waits. */
   readonly send: () => void
+  /** Lets what could wait leave: its time has come. */
+  readonly sendPatient: () => void
   /** What is to be said in the log of what was addressed; undefined: nothing. Asked once a turn. */
   readonly toLog: () => Effect.Effect<void> | undefined
   /** Tasks refused so far for want of room. */
@@ -55,6 +64,9 @@ export interface Carrying {
 /** A client so far behind gets small results no more with its news, but has to fetch them. */
 const INLINE_BACKLOG = 20_000
 
+/** How long a worker may keep what nobody needs any more. */
+const PATIENCE_MS = 10
+
 /** Failures that are told one by one in one turn. */
 const NOTICES = 100
 
@@ -62,6 +74,11 @@ export const make = (options: Options): Carrying => {
   const { registry, tables } = options
   /** Peers that have rows in this turn. */
   const touched = new Set<{ readonly flush: () => void }>()
+  /** Workers that have rows which may wait for others. */
+  const patient = new Set<WorkerPeer>()
+  let isPatientAwaited = false
+  /** Whether the journal may not have yet what has been addressed. */
+  let isJournaling = false
   /** So many, and one failure for all: there may be very many refusals when there is least room for them. */
   let refusals = 0
   let noRoom: Extract<Conflict["failure"], { readonly _tag: "Refused" }> = { _tag: "Refused", retryMs: 0 }
@@ -105,7 +122,7 @@ export const make = (options: Options): Carrying => {
     const row: Assignment = { id, run, key, code, args, isolation, priority, rank, attempt, alone, dependencies }
     toWorker(peer, { _tag: "Compute", row: timeoutMs === undefined ? row : { ...row, timeoutMs } })
   }
-  const aboutRun = (kind: "Free" | "Cancel" | "TakeBack", worker: WorkerId, id: TaskId, run: RunId): void => {
+  const aboutRun = (kind: "Cancel" | "TakeBack", worker: WorkerId, id: TaskId, run: RunId): void => {
     const peer = registry.workers.get(worker)
     if (peer !== undefined) toWorker(peer, { _tag: kind, row: { id, run } })
   }
@@ -127,13 +144,19 @@ export const make = (options: Options): Carrying => {
     const originTask = code === undefined ? "" : tables.codes.defOf(code)?.name ?? ""
     toClient(peer, { _tag: "Erred", row: { ref, failure: command.failure, origin, originTask } })
   }
-  /** The client does not hold the task, and no task of its own can build on it. */
-  const refused = (client: ClientId, id: TaskId, failure: Conflict["failure"]): void => {
+  const free = (worker: WorkerId, id: TaskId, run: RunId): void => {
+    const peer = registry.workers.get(worker)
+    if (peer === undefined) return
+    peer.push({ _tag: "Free", row: { id, run } })
+    patient.add(peer)
+  }
+  /** The client does not hold the task, and no task of its own can build on it. `from`: where that began, itself or what it was to build on. */
+  const refused = (client: ClientId, id: TaskId, failure: Conflict["failure"], from: TaskId = id): void => {
     const peer = registry.clients.get(client)
     const ref = peer?.refs.refOf(id)
-    const origin = tables.keys.keyOf(id)
+    const origin = tables.keys.keyOf(from)
     if (peer === undefined || ref === undefined || origin === undefined) return
-    const why = { failure, origin, originCode: tables.keys.codeOf(id) }
+    const why = { failure, origin, originCode: tables.keys.codeOf(from) }
     peer.refs.conflict(ref, why)
     toClient(peer, Handlers.erredByConflict(tables, ref, why))
   }
@@ -165,7 +188,7 @@ export const make = (options: Options): Carrying => {
       case "TakeBack":
         return aboutRun("TakeBack", command.worker, command.id, command.run)
       case "FreeKey":
-        return aboutRun("Free", command.worker, command.id, command.run)
+        return free(command.worker, command.id, command.run)
       case "TellHolders": {
         const peer = registry.workers.get(command.worker)
         if (peer === undefined) return
@@ -182,7 +205,7 @@ export const make = (options: Options): Carrying => {
         return peer === undefined || ref === undefined ? undefined : toClient(peer, { _tag: "Pending", row: ref })
       }
       case "ReportConflict":
-        return refused(command.client, command.id, { _tag: "Conflict", heldBy: command.heldBy })
+        return refused(command.client, command.id, { _tag: "Conflict", heldBy: command.heldBy }, command.origin)
       case "ReportRefused":
         refusals++
         if (noRoom.retryMs !== command.retryMs) noRoom = { _tag: "Refused", retryMs: command.retryMs }
@@ -208,6 +231,17 @@ export const make = (options: Options): Carrying => {
         return // the rest all at once, below: commands after this one may still name the id
     }
   }
+  /** Those with whom more is about to leave wait no longer; the others have a time by which it leaves. */
+  const awaitPatient = (): void => {
+    for (const peer of patient) if (touched.has(peer)) patient.delete(peer)
+    if (patient.size === 0 || isPatientAwaited) return
+    isPatientAwaited = true
+    options.wakePatient(options.now() + PATIENCE_MS)
+  }
+  const flush = (): void => {
+    for (const peer of touched) peer.flush()
+    touched.clear()
+  }
   const forgetCodes = (state: State): void => {
     const codes = tables.codes.trim((code) => View.callers(state, code))
     if (codes.length === 0) return
@@ -218,6 +252,7 @@ export const make = (options: Options): Carrying => {
   }
   return {
     address: (step, values) => {
+      isJournaling = true
       const anew = FormerLives.make(step.state, (client, id) => registry.clients.get(client)?.refs.isHeldAnew(id) === true)
       for (const command of step.commands) if (!anew.keeps(command)) addressOne(command, values, step.state)
       for (const news of anew.stillTrue()) addressOne(news, values, step.state)
@@ -226,12 +261,20 @@ export const make = (options: Options): Carrying => {
       forgetCodes(step.state)
     },
     send: () => {
-      for (const peer of touched) peer.flush()
-      touched.clear()
+      isJournaling = false
+      if (patient.size > 0) awaitPatient()
+      flush()
       if (others.length === 0) return
       const now = others
       others = []
       for (const act of now) act()
+    },
+    sendPatient: () => {
+      isPatientAwaited = false
+      for (const peer of patient) touched.add(peer)
+      patient.clear()
+      // Else they leave with what has just been addressed.
+      if (!isJournaling) flush()
     },
     toLog: () => {
       if (detachedFailures + lacking.length === 0) return undefined

@@ -5,6 +5,7 @@
  *   ├─ state         the loop that owns the state
  *   └─ surroundings  one-for-one, 3 restarts in 5 minutes
  *      ├─ clock
+ *      ├─ patience  for what leaves when it has waited long enough
  *      ├─ memory     if the process is the scheduler's own
  *      └─ sessions   a fiber group for each connection
  *
@@ -71,8 +72,9 @@ export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server:
   const registry = Registry.make()
   const asking = Asking.make(mailbox.offer, now)
   const ticking = Ticking.make(now, () => mailbox.offer({ _tag: "Ticked", at: now() }))
+  const patience = Ticking.make(now, () => carrying.sendPatient())
   const progress: Progress.Progress = Progress.make(() => scheduler.state())
-  const carrying = Carrying.make({ tables, registry, reply: asking.reply, wake: ticking.wake, offer: mailbox.offer, forgotten: progress.forget, now })
+  const carrying: Carrying.Carrying = Carrying.make({ tables, registry, reply: asking.reply, wake: ticking.wake, wakePatient: patience.wake, offer: mailbox.offer, forgotten: progress.forget, now })
   const scheduler = Scheduler.make({
     initial: empty({ allowedFailures: config.allowedFailures, noWorkersTimeoutMs: config.noWorkersTimeoutMs ?? Infinity }),
     mailbox,
@@ -102,6 +104,7 @@ export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server:
     started,
     children: [
       { id: "clock", start: ticking.run },
+      { id: "patience", start: patience.run },
       ...(watch === undefined ? [] : [{ id: "memory", start: watch.run }]),
       { id: "sessions", start: Sessions.run(desk, server) }
     ]

@@ -31,7 +31,7 @@ describe("progress", () => {
       yield* client.next("InMemory")
       assert.strictEqual(rig.tree.desk.progress.size(), 2)
       yield* client.rpc.Release({ refs: [ref(1)] })
-      yield* worker.next("Free")
+      yield* client.rpc.Counts()
       assert.strictEqual(rig.tree.desk.progress.size(), 0)
     }).pipe(Effect.provide(Rig.layer)))
 

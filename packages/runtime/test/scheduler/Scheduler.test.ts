@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Queue } from "effect"
+import { Effect, Fiber, Latch, Layer, Queue } from "effect"
 import { TestClock } from "effect/testing"
 import { Key, TaskId } from "@skein/protocol/Ids"
 import type { WorkerCommand } from "@skein/protocol/WorkerRpcs"
+import { Journal } from "@skein/runtime/scheduler/Journal"
 import { Memory } from "@skein/runtime/scheduler/Memory"
 import * as Rig from "./utils/Rig.ts"
 import { code, declared, id, key, ref, task } from "./utils/make.ts"
@@ -88,6 +89,8 @@ describe("Scheduler", () => {
       yield* worker.rpc.Report(finished(first.rows))
       yield* client.next("InMemory")
       yield* client.rpc.Release({ refs: [ref(2), ref(1)] })
+      yield* settle(client)
+      yield* TestClock.adjust("10 millis")
       const { rows: freed } = yield* worker.next("Free")
       assert.deepStrictEqual(freed.map(({ id }) => id), [id(1), id(0)])
       assert.strictEqual(rig.tree.desk.tables.keys.size(), 0)
@@ -96,6 +99,53 @@ describe("Scheduler", () => {
       assert.deepStrictEqual(rows.map(({ id, key }) => [key, id]), [[key("c"), id(1)], [key("d"), id(0)]])
       assert.isAbove(rows[0]!.run, first.rows[1]!.run)
     }).pipe(Effect.provide(Rig.layer)))
+
+  it.effect("lets what may be dropped leave with the next that its worker is told, or by itself soon", () =>
+    Effect.gen(function*() {
+      const rig = yield* Rig.start()
+      const worker = yield* Rig.registered(rig)
+      const client = yield* Rig.client(rig)
+      yield* client.rpc.Submit({ graph: { codes: inc, tasks: [task(1, "a"), task(2, "b")], last: true } })
+      yield* worker.rpc.Report(finished((yield* worker.next("Compute")).rows))
+      yield* client.next("InMemory")
+      const told = Effect.map(Queue.clear(worker.commands), (all) => all.map(({ _tag }) => _tag))
+      yield* client.rpc.Release({ refs: [ref(1)] })
+      yield* settle(client)
+      assert.deepStrictEqual(yield* told, [])
+      yield* client.rpc.Submit({ graph: { codes: [], tasks: [task(3, "c")], last: true } })
+      yield* settle(client)
+      assert.deepStrictEqual(yield* told, ["Free", "Compute"])
+      yield* client.rpc.Release({ refs: [ref(2)] })
+      yield* settle(client)
+      yield* TestClock.adjust("9 millis")
+      assert.deepStrictEqual(yield* told, [])
+      yield* TestClock.adjust("1 millis")
+      yield* worker.next("Free")
+    }).pipe(Effect.provide(Rig.layer)))
+
+  it.effect("does not take what the journal has not got along with what could wait", () => {
+    const written = Latch.makeUnsafe(true)
+    const slow = Layer.succeed(Journal, { append: () => written.await, entries: Effect.succeed([]) })
+    return Effect.gen(function*() {
+      const rig = yield* Rig.start()
+      const worker = yield* Rig.registered(rig)
+      const client = yield* Rig.client(rig)
+      yield* client.rpc.Submit({ graph: { codes: inc, tasks: [task(1, "a")], last: true } })
+      yield* worker.rpc.Report(finished((yield* worker.next("Compute")).rows))
+      yield* client.next("InMemory")
+      yield* client.rpc.Release({ refs: [ref(1)] })
+      yield* settle(client)
+      written.closeUnsafe()
+      yield* client.rpc.Submit({ graph: { codes: [], tasks: [task(2, "b")], last: true } })
+      yield* settle(client)
+      yield* TestClock.adjust("10 millis")
+      yield* settle(client)
+      assert.strictEqual(yield* Queue.size(worker.commands), 0)
+      yield* written.open
+      yield* worker.next("Free")
+      yield* worker.next("Compute")
+    }).pipe(Effect.provide(Layer.provideMerge(slow, Rig.layerNoJournal)))
+  })
 
   it.effect("keeps the id of a key that is released and submitted again in one turn", () =>
     Effect.gen(function*() {
