@@ -7,7 +7,7 @@
  */
 import { spawn } from "node:child_process"
 import type { ChildProcess as NodeProcess } from "node:child_process"
-import { existsSync, readFile } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import * as Deferred from "effect/Deferred"
@@ -143,16 +143,27 @@ const kill = (node: NodeProcess, signal: "SIGTERM" | "SIGKILL"): void => {
 const killAndWait = (child: ChildProcess): Effect.Effect<void> =>
   Effect.andThen(child.signal("SIGKILL"), Effect.asVoid(child.exit))
 
-/** Linux tells resident memory and its high-water mark; elsewhere there is none, and no limit of it is watched. */
+/**
+ * Linux tells resident memory and its high-water mark; elsewhere there is none, and no limit of it is watched. Read synchronously:
+ * the kernel writes this file as it is read, while Node's pool of threads would be woken four times for it, ten times a second for
+ * each child, in the process of somebody's program.
+ */
 const memoryOf = (pid: number): Effect.Effect<Option.Option<ProcessMemory>> =>
-  Effect.callback((resume) => {
-    readFile(`/proc/${pid}/status`, "latin1", (error, text) => {
-      const bytesOf = (field: string): number | undefined => {
-        const kibibytes = error === null ? new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(text)?.[1] : undefined
-        return kibibytes === undefined ? undefined : Number(kibibytes) * 1024
-      }
-      const bytes = bytesOf("VmRSS")
-      const peakBytes = bytesOf("VmHWM")
-      resume(Effect.succeed(bytes === undefined || peakBytes === undefined ? Option.none() : Option.some({ bytes, peakBytes })))
-    })
+  Effect.sync(() => {
+    const text = statusOf(pid)
+    const bytesOf = (field: string): number | undefined => {
+      const kibibytes = new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(text)?.[1]
+      return kibibytes === undefined ? undefined : Number(kibibytes) * 1024
+    }
+    const bytes = bytesOf("VmRSS")
+    const peakBytes = bytesOf("VmHWM")
+    return bytes === undefined || peakBytes === undefined ? Option.none() : Option.some({ bytes, peakBytes })
   })
+
+const statusOf = (pid: number): string => {
+  try {
+    return readFileSync(`/proc/${pid}/status`, "latin1")
+  } catch {
+    return "" // gone, or not Linux
+  }
+}
