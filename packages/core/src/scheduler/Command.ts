@@ -52,7 +52,7 @@ export const Command = Schema.TaggedUnion({
   /** It is to be computed (again). */
   ReportPending: { client: ClientId, id: TaskId },
   /** The key stands for another computation, which clients called `heldBy` want. This client does not hold it. */
-  ReportConflict: { client: ClientId, id: TaskId, heldBy: Schema.String },
+  ReportConflict: { client: ClientId, id: TaskId, heldBy: Schema.String, origin: TaskId },
   /** There is no room for the task, and nothing of it is kept. This client does not hold it. */
   ReportRefused: { client: ClientId, id: TaskId, retryMs: Millis },
   /** Nobody knows the task any more. This client does not hold it. */

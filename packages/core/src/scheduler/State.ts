@@ -224,6 +224,8 @@ export interface Client {
   readonly refusing: boolean
   /** Tasks of refused graphs that are still to be given up, the last first; ids by position. */
   readonly refused: Vector.Vector<TaskId>
+  /** What it submitted since the last tick and may not have, by its id: the id whose key is another computation's, its own or that of an input. */
+  readonly conflicts: Vector.Vector<TaskId>
   readonly owner: Owner
 }
 

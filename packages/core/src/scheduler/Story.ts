@@ -110,7 +110,8 @@ export const command = (command: Command, names: Names = numbers): string => {
     ReportErred: ({ client: to, failure, id, origin }) =>
       `${client(to)}: ${task(id)} ${failed(failure)}${origin === id ? "" : `, with ${task(origin)}`}`,
     ReportPending: ({ client: to, id }) => `${client(to)}: ${task(id)} is pending again`,
-    ReportConflict: ({ client: to, heldBy, id }) => `${client(to)}: ${task(id)} is something else for ${heldBy}`,
+    ReportConflict: ({ client: to, heldBy, id, origin }) =>
+      `${client(to)}: ${origin === id ? "" : `${task(id)} needs `}${task(origin)}${origin === id ? "" : ", which"} is something else for ${heldBy}`,
     ReportRefused: ({ client: to, id }) => `${client(to)}: ${task(id)} is refused, for there is no room`,
     ReportUnknown: ({ client: to, id }) => `${client(to)}: ${task(id)} is not known`,
     TellDetachedFailed: ({ failure, id, origin }) => `nobody may hold ${task(id)}, which ${failed(failure)}${origin === id ? "" : `, with ${task(origin)}`}`,

@@ -239,7 +239,7 @@ const mayBeRepeated = (event: Event, state: State): boolean =>
     ? event.last && Vector.get(state.clients, event.client)?.refusing !== true
     : event._tag === "Ticked"
     // At each tick a little more is given up.
-    ? IntSet.size(state.justRefused) === 0 && [...Vector.values(state.clients)].every(({ refused }) => refused.size === 0)
+    ? IntSet.size(state.justRefused) === 0 && [...Vector.values(state.clients)].every(({ conflicts, refused }) => refused.size === 0 && conflicts.size === 0)
     : !["RetryAsked", "CancelAsked", "WorkersAwaited", "AskAbandoned", "TakeBacksAnswered", "DataAnnounced"].includes(event._tag)
 
 /** Whether all that a command names is there, after the step that it is from. */

@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as View from "@skein/core/scheduler/View"
-import type { ClientId, TaskId } from "@skein/protocol/Ids"
+import type { ClientId, CodeId, TaskId } from "@skein/protocol/Ids"
 import { Teller } from "../utils/StoryScheduler.ts"
 
 const ann = 0 as ClientId
@@ -52,6 +52,39 @@ describe("a key that is asked for by its name", () => {
   it("is refused like any task if it would be new work and there is no room", () => {
     const teller = begun().wants("ann", [{ name: "x" }], false).tell({ _tag: "MemoryMeasured", at: 0, loadRatio: 0.9 })
     assert.deepStrictEqual(since(teller, (teller) => wanted(teller, bob, "x")), ["bob wants what there is of x", "    → bob: x is refused, for there is no room"])
+  })
+})
+
+describe("a key that is another's computation", () => {
+  const submitted = (teller: Teller, client: ClientId, ...tasks: ReadonlyArray<readonly [name: string, code: number, needs: ReadonlyArray<string>]>) =>
+    teller.tell({
+      _tag: "TasksSubmitted", at: teller.at, client, last: true,
+      tasks: tasks.map(([name, code, needs]) => ({
+        id: teller.task(name), code: code as CodeId, args: new Uint8Array(), dependencies: needs.map((need) => teller.task(need)), priority: 0, retries: 0, isolation: "fiber"
+      }))
+    })
+
+  it("is refused with all that was submitted to build on it, before the client could hear of that", () => {
+    const teller = begun()
+    submitted(teller, ann, ["x", 7, []])
+    submitted(teller, bob, ["x", 8, []], ["y", 8, ["x"]])
+    submitted(teller, bob, ["z", 8, ["y"]])
+    const told = teller.text.split("\n").filter((line) => line.includes("something else"))
+    assert.deepStrictEqual(told.map((line) => line.trim()), [
+      "→ bob: x is something else for ann", "→ bob: y needs x, which is something else for ann", "→ bob: z needs x, which is something else for ann"
+    ])
+    assert.isUndefined(View.task(teller.state, teller.task("y")))
+    teller.tell({ _tag: "Ticked", at: teller.at })
+    assert.strictEqual(View.wants(teller.state, bob, teller.task("x")), false)
+  })
+
+  it("is wanted no longer by who had asked for it by its name", () => {
+    const teller = begun()
+    submitted(teller, ann, ["x", 7, []])
+    wanted(teller, bob, "x")
+    submitted(teller, bob, ["x", 8, []])
+    assert.isFalse(View.wants(teller.state, bob, teller.task("x")))
+    assert.isTrue(View.wants(teller.state, ann, teller.task("x")))
   })
 })
 

@@ -227,7 +227,8 @@ export class Draft {
   }
 
   addClient(id: ClientId, name: string): void {
-    const client = { id, name, wantsWhat: IntSet.empty<TaskId>(), unfinished: Vector.empty<TaskId>(), refusing: false, refused: Vector.empty<TaskId>(), owner: this.owner }
+    const none = Vector.empty<TaskId>()
+    const client = { id, name, wantsWhat: IntSet.empty<TaskId>(), unfinished: none, refusing: false, refused: none, conflicts: none, owner: this.owner }
     this.state.clients = Vector.set(this.state.clients, this.owner, id, client)
   }
 

@@ -13,6 +13,7 @@ import type { NewTask, Of } from "../../Event.ts"
 import type { Client, Task } from "../../State.ts"
 import { abandon, abandonAll, answerWhenStopped, answerWhenWorkers, isOpen } from "../asks.ts"
 import { takeDemand } from "../demands.ts"
+import { conflictOf, noConflict, reportConflict } from "../conflicts.ts"
 import { type Draft, isId } from "../draft.ts"
 import { detach } from "../detaching.ts"
 import { isNeeded } from "../edges.ts"
@@ -89,6 +90,7 @@ export const onKeysWanted = (draft: Draft, event: Of<"KeysWanted">): void => {
     if (task === undefined) draft.send({ _tag: "ReportUnknown", client: client.id, id })
     else if (draft.state.full && task.status._tag === "Released") refuse(draft, client, id)
     else {
+      noConflict(draft, client, id)
       want(draft, client, task)
       if (!reportPresent(draft, client.id, task)) computeNow(draft, id)
     }
@@ -175,12 +177,14 @@ type Acceptance = "accepted" | "refused" | "unfit"
 /** Takes a task up, or one more client's interest in it. `noRoom`: not for what is not being computed already. */
 const accept = (draft: Draft, client: Client, task: NewTask, noRoom: boolean): Acceptance => {
   const known = draft.task(task.id)
-  if (known === undefined) return create(draft, client, task, noRoom)
-  if (!isSame(known, task)) {
-    const heldBy = heldByName(draft, known)
-    draft.send({ _tag: "ReportConflict", client: client.id, id: task.id, heldBy })
+  const other = known === undefined || isSame(known, task) ? conflictOf(draft, client, task) : known.id
+  if (other !== undefined) {
+    reportConflict(draft, client, task.id, other)
+    giveBack(draft, task.id)
     return "unfit"
   }
+  noConflict(draft, client, task.id)
+  if (known === undefined) return create(draft, client, task, noRoom)
   if (noRoom && known.status._tag === "Released" && !IntSet.has(known.whoWants, client.id)) {
     refuse(draft, client, task.id)
     return "refused"
@@ -233,11 +237,6 @@ const areEqual = (a: ArrayLike<number>, b: ArrayLike<number>): boolean => {
   if (a.length !== b.length) return false
   for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false
   return true
-}
-
-export const heldByName = (draft: Draft, task: Task): string => {
-  const first = IntSet.min(task.whoWants)
-  return (first === undefined ? undefined : draft.client(first)?.name) ?? "a graph that is being computed"
 }
 
 /** Nothing refers to an id that the shell has just drawn. Said once, or it would be given twice. */

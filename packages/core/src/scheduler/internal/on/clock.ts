@@ -3,6 +3,7 @@
  * and what it has dropped.
  */
 import type { Of } from "../../Event.ts"
+import { forgetConflicts } from "../conflicts.ts"
 import type { Draft } from "../draft.ts"
 import { startFactor } from "../../View.ts"
 import { endDelays } from "../delays.ts"
@@ -19,6 +20,7 @@ export const onTicked = (draft: Draft, _event: Of<"Ticked">): void => {
   noticeStalls(draft)
   tellLacking(draft)
   refuseSome(draft)
+  forgetConflicts(draft)
 }
 
 /**

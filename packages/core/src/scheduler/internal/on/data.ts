@@ -6,12 +6,13 @@ import * as IntSet from "../../../persistent/IntSet.ts"
 import type { NewTask, Of } from "../../Event.ts"
 import type { Client, Task } from "../../State.ts"
 import { isOpen } from "../asks.ts"
+import { noConflict, reportConflict } from "../conflicts.ts"
 import { answerWhenPlaced, expect, isData, type Row } from "../data.ts"
 import { type Draft, isId } from "../draft.ts"
 import { rank } from "../ordering.ts"
 import { refuse } from "../refusing.ts"
 import { want } from "../wanting.ts"
-import { giveBack, heldByName, isSame, reportPresent, revive } from "./client.ts"
+import { giveBack, isSame, reportPresent, revive } from "./client.ts"
 
 /**
  * A client is about to send data to workers, and asks to which. It wants all of
@@ -31,9 +32,10 @@ const announce = (draft: Draft, client: Client, task: NewTask, broadcast: boolea
   const known = draft.task(task.id)
   if (known === undefined) return create(draft, client, task)
   if (!isData(draft, task.id) || !isSame(known, task)) {
-    draft.send({ _tag: "ReportConflict", client: client.id, id: task.id, heldBy: heldByName(draft, known) })
+    reportConflict(draft, client, task.id, known.id)
     return false
   }
+  noConflict(draft, client, task.id)
   want(draft, client, known)
   if (known.status._tag === "Memory") {
     reportPresent(draft, client.id, known)
