@@ -110,7 +110,37 @@ describe("future", () => {
       assert.strictEqual(yield* theirs.result, 9)
       const kept = yield* client.batch((batch) => batch.with({ key: "shared" }).submit(inc, 8))
       assert.strictEqual((yield* scheduler.submitted).tasks[0]!.ref as number, 0)
+      yield* scheduler.finish(0, 9)
       assert.strictEqual(yield* kept.result, 9)
+    }))
+
+  it.effect("what was known of it by its name is not taken for what the client then submits under it, until the scheduler says so", () =>
+    Effect.gen(function*() {
+      const { client, scheduler } = yield* fake()
+      const theirs = yield* client.future<number>("shared")
+      yield* scheduler.finish(0, 9)
+      assert.strictEqual(yield* theirs.result, 9)
+      const own = yield* client.with({ key: "shared" }).submit(inc, 1)
+      assert.strictEqual(yield* own.status, "pending")
+      yield* scheduler.fail(0, { _tag: "Conflict", heldBy: "client \"bob\"" }, { key: "shared", task: "inc" })
+      assert.strictEqual((yield* Effect.flip(own.result)).reason._tag, "KeyConflict")
+    }))
+
+  it.effect("is asked for again when a batch that was to submit it has failed", () =>
+    Effect.gen(function*() {
+      const { client, scheduler } = yield* fake()
+      const theirs = yield* client.future<number>("shared")
+      yield* Queue.take(scheduler.said)
+      yield* scheduler.finish(0, 9)
+      assert.strictEqual(yield* theirs.result, 9)
+      yield* Effect.ignore(client.batch((batch) => Effect.gen(function*() {
+        yield* batch.with({ key: "shared" }).submit(inc, 1)
+        assert.strictEqual(yield* theirs.status, "pending")
+        return yield* Effect.fail("no")
+      })))
+      assert.strictEqual((yield* Queue.take(scheduler.said))._tag, "Want")
+      yield* scheduler.finish(0, 9)
+      assert.strictEqual(yield* theirs.result, 9)
     }))
 
   it.effect("can be an argument like any other, and fails like any other when the scheduler is gone", () =>

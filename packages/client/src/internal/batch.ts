@@ -170,8 +170,9 @@ export class Batch {
 
   private drop(held: Held): void {
     if (batchOf(held) === undefined) {
-      // Its key is as it was before; the reference goes with the others.
+      // Its key is known by its name alone, as it was before, and what there is under it is asked for again; the reference goes with the others.
       held.spec = OTHERS
+      if (held.state._tag === "Pending") this.core.outbox.offer({ _tag: "Want", ref: held.ref, key: held.key })
       return
     }
     this.kept.delete(held)

@@ -87,12 +87,15 @@ export class References {
     if (this.over === undefined) this.onReleased(held.ref)
   }
 
-  /** A key that was only known by its name is now submitted by this client. What is known of its value stays so until there is news. */
+  /**
+   * A key that was only known by its name is now submitted by this client. What was known of its value may be that of another
+   * computation: the scheduler says which it is.
+   */
   submitted(held: Held, { codecs, spec, task }: Pick<Held, "task" | "spec" | "codecs">): void {
     held.task = task
     held.spec = spec
     held.codecs = codecs
-    if (held.state._tag === "Failed" && held.state.status === "lost") this.pendingAgain(held)
+    if (held.state._tag !== "Pending") this.pendingAgain(held)
   }
 
   /** Gives up a key of which the scheduler has never been told, whoever holds it. */
