@@ -24,6 +24,8 @@ export const Body = Schema.TaggedUnion({
   NeverEnds: {},
   /** Gives its value, and cannot be stopped before: a system call in a thread, or an Effect that nobody may interrupt. */
   Blocks: {},
+  /** There is none: its client sends the value to a worker itself. */
+  Scattered: {},
   /** Gives another value than the one it is to give: what the canary does, and nothing else. */
   Lies: {}
 })
@@ -48,6 +50,10 @@ export const CaseTask = Schema.Struct({
   body: Body,
   /** An Effect in the worker's loop, or a plain function in a thread. */
   isolation: Schema.Literals(["fiber", "thread"]),
+  /** How long an attempt may take; without, as long as it does. */
+  timeoutMs: Schema.optionalKey(Millis.check(Schema.isGreaterThan(0))),
+  /** The task under whose key this one is submitted, as another graph: one of the two is refused, whichever comes later. */
+  under: Schema.optionalKey(Count),
   /** How many it occupies of the two GPUs that each worker offers. */
   gpus: Schema.optionalKey(Count),
   /** The number of the worker where it is to run. `Strictly`: nowhere else, though that worker is gone. */
@@ -93,6 +99,8 @@ export const Case = Schema.Struct({
   clients: Count.check(Schema.isGreaterThanOrEqualTo(1)),
   /** Whether clients submit what they are told to as one batch. @default each task by itself */
   inBatches: Schema.optionalKey(Schema.Boolean),
+  /** Whether the scheduler keeps a journal, on a disk. @default no */
+  journal: Schema.optionalKey(Schema.Boolean),
   schedule: Schema.Struct({
     /** Which of the fibers that can run is next. */
     strategy: Schema.Literals(["fifo", "lifo", "uniform", "pct", "starve"]),

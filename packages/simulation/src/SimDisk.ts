@@ -14,6 +14,8 @@ export class SimDisk {
   how: "well" | "slow" | "full" | "failing" = "well"
   /** What has been written. */
   readonly entries: Array<Entry> = []
+  /** Writes that failed. */
+  failed = 0
   readonly #stream: Stream
 
   constructor(stream: Stream) {
@@ -27,8 +29,10 @@ export class SimDisk {
         Effect.gen({ self: this }, function*() {
           const [least, most] = this.how === "slow" ? SLOW_MS : WRITE_MS
           yield* Effect.sleep(this.#stream.between(least, most))
-          if (this.how === "full") return yield* new JournalFailed({ detail: "ENOSPC: no space left on device, write" })
-          if (this.how === "failing") return yield* new JournalFailed({ detail: "EIO: i/o error, write" })
+          if (this.how === "full" || this.how === "failing") {
+            this.failed++
+            return yield* new JournalFailed({ detail: this.how === "full" ? "ENOSPC: no space left on device, write" : "EIO: i/o error, write" })
+          }
           this.entries.push(entry)
         }),
       entries: Effect.sync(() => this.entries.slice())

@@ -13,12 +13,12 @@ import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { Client } from "@skein/client/Client"
 import type { Future } from "@skein/client/Future"
-import { ConnectError } from "@skein/protocol/Errors"
+import { ConnectError, SubmitError } from "@skein/protocol/Errors"
 import type { Case, CaseTask, Operation } from "../Case.ts"
 import type { SimClient } from "../SimCluster.ts"
 import type { Running } from "../SimProcess.ts"
 import { type Answer, type Cancelled, type Ending, endingOf, keyOf } from "./History.ts"
-import { type CaseFailed, inFiber, inThread, specOf, type Value } from "./Work.ts"
+import { type CaseFailed, inFiber, inThread, record, specOf, type Value, valueOf } from "./Work.ts"
 
 /** One future that a client holds or has held. */
 export interface Handle {
@@ -26,8 +26,12 @@ export interface Handle {
   readonly task: number
   readonly handle: number
   readonly future: Future<Value, CaseFailed>
+  /** Virtual milliseconds. */
+  readonly madeAt: number
   /** The latest ending heard, of the latest wait; undefined while it is waited for. */
   ending: Ending | undefined
+  /** When that was heard, virtual milliseconds. */
+  endedAt: number
   released: boolean
   /** The latest wait for its first ending. */
   waiting: Running<unknown, unknown> | undefined
@@ -83,6 +87,7 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
   /** The future that a dependent is given; undefined once that has been released. */
   const held = new Map<number, Handle>()
   const counts = new Map<number, number>()
+  const { scattered } = record()
   const alone = Semaphore.makeUnsafe(1)
   let doing: Array<Running<unknown, unknown>> = []
   let left = false
@@ -109,9 +114,12 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
     if (!isGone()) doing.push(client.run(Effect.ignore(effect)))
   }
   const answered = (handle: Handle, asked: Answer["asked"], exit: Exit.Exit<Value, unknown>) => {
-    const ending = endingOf(exit)
+    const ending = endingOf(exit, scattered)
     if (handle.released && ending._tag !== "Value") return
-    if (asked !== "together") handle.ending = ending
+    if (asked !== "together") {
+      handle.ending = ending
+      handle.endedAt = now()
+    }
     listener.onAnswer({ at: now(), client: index, task: handle.task, handle: handle.handle, asked, ending })
   }
   const wait = (handle: Handle, asked: Answer["asked"]) => Effect.map(Effect.exit(handle.future.result), (exit) => answered(handle, asked, exit))
@@ -120,25 +128,40 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
     handle.waiting = client.run(wait(handle, "result"))
   }
   const newHandle = (task: number, future: Handle["future"]): Handle => {
-    const handle: Handle = { client: index, task, handle: counts.get(task) ?? 0, future, ending: undefined, released: false, waiting: undefined }
+    const handle: Handle = { client: index, task, handle: counts.get(task) ?? 0, future, madeAt: now(), ending: undefined, endedAt: 0, released: false, waiting: undefined }
     counts.set(task, handle.handle + 1)
     handles.push(handle)
     return handle
   }
-  /** `made`: where what is made in a batch is kept until the batch is sent. */
-  const submitOne = Effect.fnUntraced(function*(service: Client["Service"], task: CaseTask, made?: Array<Handle>) {
-    const inputs = task.dependencies.map((id) => held.get(id)!.future)
+  /** Its future; undefined if the client itself sees that another graph has its key. */
+  const futureOf = (service: Client["Service"], task: CaseTask, inputs: ReadonlyArray<Handle["future"]>): Effect.Effect<Handle["future"] | undefined, unknown> => {
+    if (task.body._tag === "Scattered") {
+      return Effect.tap(service.scatter(valueOf(specOf(task), [])), ({ key }) => Effect.sync(() => scattered.set(key, task.id)))
+    }
     const face = service.with({
-      key: keyOf(task.id),
+      key: keyOf(task),
       retries: task.delayMs === undefined ? task.retries : { times: task.retries, delay: task.delayMs, factor: 1 },
       priority: task.priority,
       isolation: task.isolation,
+      ...(task.timeoutMs === undefined ? {} : { timeout: task.timeoutMs }),
       ...(task.gpus === undefined ? {} : { resources: { GPU: task.gpus } }),
       ...(task.on === undefined ? {} : { workers: [`worker-${task.on.worker}`], allowOtherWorkers: !task.on.strictly })
     })
-    const future = task.isolation === "fiber"
-      ? yield* face.submit(inFiber, specOf(task), inputs)
-      : yield* face.submit(inThread, specOf(task), inputs)
+    const future: Effect.Effect<Handle["future"], SubmitError> = task.isolation === "fiber"
+      ? face.submit(inFiber, specOf(task), inputs)
+      : face.submit(inThread, specOf(task), inputs)
+    return Effect.catch(future, (error) => error.reason._tag === "KeyConflict" ? Effect.succeed(undefined) : Effect.fail(error))
+  }
+  /** `made`: where what is made in a batch is kept until the batch is sent. */
+  const submitOne = Effect.fnUntraced(function*(service: Client["Service"], task: CaseTask, made?: Array<Handle>) {
+    const inputs = task.dependencies.flatMap((id) => held.get(id)?.future ?? [])
+    // What was refused cannot be used.
+    if (inputs.length < task.dependencies.length) return
+    const future = yield* futureOf(service, task, inputs)
+    if (future === undefined) {
+      const ending: Ending = { _tag: "Failed", how: "Conflict", origin: task.under ?? task.id }
+      return listener.onAnswer({ at: now(), client: index, task: task.id, handle: counts.get(task.id) ?? 0, asked: "submit", ending })
+    }
     const handle = newHandle(task.id, future)
     if (!held.has(task.id)) listener.onSubmitted(index, task.id)
     held.set(task.id, handle)
@@ -219,10 +242,13 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
     submit: (ids) =>
       tell(alone.withPermits(1)(Effect.flatMap(Client, (service) => of.inBatches === true ? ensureInBatch(service, ids) : ensureAll(service, ids)))),
     adopt: (id) =>
-      tell(Effect.flatMap(Client, (service) => Effect.map(service.future<Value, CaseFailed>(keyOf(id)), (future) => {
-        listener.onAdopted()
-        watch(newHandle(id, future))
-      }))),
+      tell(Effect.flatMap(Client, (service) => {
+        const task = tasks.get(id)
+        return task === undefined ? Effect.void : Effect.map(service.future<Value, CaseFailed>(keyOf(task)), (future) => {
+          listener.onAdopted()
+          watch(newHandle(id, future))
+        })
+      })),
     detach: (id) =>
       tell(Effect.flatMap(Client, (service) =>
         Effect.suspend(() => {

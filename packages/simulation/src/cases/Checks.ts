@@ -15,7 +15,7 @@ import * as WorkerView from "@skein/core/worker/View"
 import type { RunId, TaskId } from "@skein/protocol/Ids"
 import type { Case } from "../Case.ts"
 import type { Answer, Cancelled } from "./History.ts"
-import { showEnding } from "./History.ts"
+import { keyOf, showEnding } from "./History.ts"
 import { allows, type Oracle, showAllowed } from "./Oracle.ts"
 import type { Execution } from "./Work.ts"
 
@@ -34,6 +34,7 @@ export const catalogue = {
   C3: "errors name a true failed ancestor, and are of a kind that the case allows",
   C4: "once a cancellation is acknowledged nothing of the task runs",
   C5: "what is released everywhere is forgotten",
+  C8: "a key is one graph: while somebody holds its result, another graph is refused",
   L1: "once the faults are over, everything ends in time",
   L2: "no run comes to a standstill while something is waited for",
   L5: "at the end nothing is left: no task, replica, question, socket, timer, fiber",
@@ -52,8 +53,29 @@ export const checkAnswer = (oracle: Oracle, { asked, client, ending, handle, tas
   if (allows(oracle, task, client, ending)) return undefined
   return {
     id: ending._tag === "Value" ? "C2" : "C3",
-    saw: `task ${task}, future ${handle} of client-${client}${asked === "again" ? ", asked again" : asked === "together" ? ", asked with others" : ""}, ended with ${showEnding(ending)}; ` +
+    saw: `task ${task}, future ${handle} of client-${client}${asked === "again" ? ", asked again" : asked === "together" ? ", asked with others" : asked === "submit" ? ", when it was submitted" : ""}, ended with ${showEnding(ending)}; ` +
       `right would be ${showAllowed(oracle, task)}`
+  }
+}
+
+/** A future that has a value, or had one; `since` when it was made, or had its value, virtual milliseconds. */
+export interface Valued {
+  readonly client: number
+  readonly task: number
+  readonly since: number
+}
+
+/** C8: the value of a future that was made when others, which are held still, had one of another graph under its key. */
+export const checkOneGraph = (of: Case, valued: Valued, others: ReadonlyArray<Valued>): Violation | undefined => {
+  const tasks = new Map(of.tasks.map((task) => [task.id, task]))
+  const task = tasks.get(valued.task)
+  const other = others.find(({ since, task: id }) => {
+    const held = tasks.get(id)
+    return since <= valued.since && held !== undefined && task !== undefined && held.id !== task.id && keyOf(held) === keyOf(task)
+  })
+  return other && {
+    id: "C8",
+    saw: `task ${valued.task} of client-${valued.client} was computed under the key "${keyOf(task!)}", and client-${other.client} has held task ${other.task} under it all the time`
   }
 }
 

@@ -48,12 +48,15 @@ export const draw = (seed: number, profile: Profile): Case => {
   const activityMs = activityOf(tasks, workers * slots)
   const operations = drawOperations({ draws, tasks, clients, workers, activityMs, plain: weather === "calm" && draws.chance(0.5, "plain") })
   const faults = drawFaults({ draws, workers, clients, activityMs, weather, most: profile === "full" ? 5 : 2 })
+  // Nothing else is written to a disk: a faulty one would hurt nobody without it.
+  const journal = faults.some(({ _tag }) => _tag === "Disk") || draws.chance(0.1, "journal")
   return settled({
     version: 1,
     seed,
     cluster: { workers, slots },
     clients,
     ...(draws.chance(0.3, "batches") ? { inBatches: true } : {}),
+    ...(journal ? { journal } : {}),
     schedule: drawSchedule(draws, [0, 0.001, 0.01, 0.05, 0.2]),
     network: drawNetwork(draws),
     tasks,
@@ -69,7 +72,7 @@ export const settled = (unsettled: Case): Case => {
   const { faults, operations, tasks } = unsettled
   const last = Math.max(0, ...faults.map(endOf), ...operations.map(({ at }) => at))
   const healAt = Math.ceil(last + QUIET_MS)
-  const work = tasks.reduce((sum, { delayMs = 0, durationMs, retries }) => sum + durationMs * (retries + 1) + delayMs * retries, 0)
+  const work = tasks.reduce((sum, { delayMs = 0, durationMs, retries, timeoutMs = 0 }) => sum + Math.max(durationMs, timeoutMs) * (retries + 1) + delayMs * retries, 0)
   // A body that ends its process takes all results with it each time, if there is one worker left, and they are computed again.
   const deaths = DEATHS_EACH * tasks.filter(({ body }) => body._tag === "Exits").length
   return { ...unsettled, healAt, endBy: Math.ceil(healAt + TIMEOUTS_MS + work * (1 + deaths)) }
@@ -143,6 +146,12 @@ interface Features {
   readonly large: boolean
   /** Whether some occupy GPUs, and some are best on certain workers. */
   readonly terms: boolean
+  /** Whether some may take no longer than they are told. */
+  readonly limits: boolean
+  /** Whether some are data, sent by their clients. */
+  readonly scattered: boolean
+  /** Whether some are submitted under the keys of others. */
+  readonly rivals: boolean
   /** Share of tasks that run in threads. */
   readonly threads: number
   /** The longest task, ms. */
@@ -163,7 +172,7 @@ const drawTasks = (draws: Draws, bound: Bounds, clients: number): ReadonlyArray<
       tasks.push(drawTask(draws, features, first + i, client, dependencies.map((dependency) => first + dependency)))
     })
   }
-  return withRareBodies(draws, features, tasks)
+  return withRivals(draws, features, withLimits(draws, features, withRareBodies(draws, features, tasks)))
 }
 
 const drawEdges = (draws: Draws, size: number, part: number): Edges => {
@@ -184,6 +193,9 @@ const drawFeatures = (draws: Draws): Features => {
     priorities: on("priorities"),
     large: on("large"),
     terms: on("terms"),
+    limits: on("limits"),
+    scattered: on("scattered"),
+    rivals: draws.chance(0.3, "feature.rivals"),
     threads: on("threads") ? draws.pick([0.1, 0.5, 1], "threads") : 0,
     longestMs: draws.logUniform(5, 5_000, "longest")
   }
@@ -209,6 +221,34 @@ const drawTask = (draws: Draws, features: Features, id: number, client: number, 
   ...(features.terms ? termsOf(draws.int(0, 29, "terms", id)) : {})
 })
 
+/** What is sent goes by itself, each after the other. */
+const MOST_DATA = 4
+
+/**
+ * Limits of time for one task in twenty, and for some that would never end. Each is clearly longer than its body takes, or clearly shorter:
+ * so in fair weather it is known what comes of it.
+ */
+const withLimits = (draws: Draws, features: Features, tasks: ReadonlyArray<CaseTask>): ReadonlyArray<CaseTask> =>
+  !features.limits ? tasks : tasks.map((task) => {
+    const { body: { _tag }, durationMs, id } = task
+    const isLimited = _tag === "Succeeds" ? draws.chance(0.05, "limit", id) : (_tag === "NeverEnds" || _tag === "Blocks") && draws.chance(0.5, "limit", id)
+    if (!isLimited) return task
+    const isTooShort = _tag === "NeverEnds" || (durationMs > 150 && draws.chance(0.5, "limit.short", id))
+    const timeoutMs = Math.round(_tag === "NeverEnds" ? draws.logUniform(10, 5_000, "limit.at", id) : isTooShort ? durationMs / 3 : durationMs * 3 + 100)
+    return { ...task, timeoutMs }
+  })
+
+/** Up to three tasks on which nothing depends go under the keys of others. */
+const withRivals = (draws: Draws, features: Features, tasks: ReadonlyArray<CaseTask>): ReadonlyArray<CaseTask> => {
+  if (!features.rivals) return tasks
+  const needed = new Set(tasks.flatMap(({ dependencies }) => dependencies))
+  const sinks = tasks.filter(({ body, id }) => !needed.has(id) && body._tag === "Succeeds")
+  if (sinks.length === 0) return tasks
+  const rivals = new Set(Array.from({ length: draws.int(1, 3, "rivals.count") }, (_, n) => draws.pick(sinks, "rivals", n).id))
+  const others = tasks.filter(({ body, id }) => body._tag !== "Scattered" && !rivals.has(id))
+  return others.length === 0 ? tasks : tasks.map((task) => rivals.has(task.id) ? { ...task, under: draws.pick(others, "rivals.under", task.id).id } : task)
+}
+
 /** Of one task in four. */
 const delayOf = (drawn: number): Pick<CaseTask, "delayMs"> => drawn < 500 ? { delayMs: drawn } : {}
 
@@ -223,6 +263,11 @@ const termsOf = (drawn: number): Pick<CaseTask, "gpus" | "on"> =>
 const withRareBodies = (draws: Draws, features: Features, tasks: ReadonlyArray<CaseTask>): ReadonlyArray<CaseTask> => {
   const needed = new Set(tasks.flatMap(({ dependencies }) => dependencies))
   const chosen = new Map<number, CaseTask["body"]>()
+  if (features.scattered) {
+    const sources = tasks.filter(({ dependencies }) => dependencies.length === 0)
+    const count = draws.int(1, MOST_DATA, "scattered.count")
+    for (let n = 0; n < count; n++) chosen.set(draws.pick(sources, "scattered", n).id, { _tag: "Scattered" })
+  }
   if (features.blocks) chosen.set(draws.int(0, tasks.length - 1, "blocks"), { _tag: "Blocks" })
   if (features.exits) chosen.set(draws.int(0, tasks.length - 1, "exits"), { _tag: "Exits" })
   if (features.neverEnds) {

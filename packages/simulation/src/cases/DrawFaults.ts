@@ -76,8 +76,11 @@ export const drawFault = (options: Options, kind: FaultKind, n: number): Fault =
       return { _tag: kind, at, part: anyPart(options, stream, n), rate: Math.round(draws.logUniform(0.9, 1.1, `${stream}.rate`, n) * 1_000) / 1_000 }
     case "SpawnFailure":
       return { _tag: kind, at, worker, times: draws.int(1, 3, `${stream}.times`, n) }
-    case "Disk":
-      return { _tag: kind, at, part: anyPart(options, stream, n), how: draws.pick(["slow", "full", "failing"], `${stream}.how`, n), forMs: forMs(100, 10_000) }
+    case "Disk": {
+      // Its journal is all that the product writes. One that cannot be written ends the scheduler, and so most of what could go wrong.
+      const how = draws.chance(0.05, `${stream}.ends`, n) ? draws.pick(["full", "failing"] as const, `${stream}.how`, n) : "slow"
+      return { _tag: kind, at, part: "scheduler", how, forMs: forMs(100, 10_000) }
+    }
   }
 }
 

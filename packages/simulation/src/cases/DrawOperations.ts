@@ -54,9 +54,11 @@ export const drawOperations = (options: Options): ReadonlyArray<Operation> => {
       })))
     }
   }
-  if (on("adopt")) {
+  // The key of what is scattered follows from its value, and nobody knows it before.
+  const keyed = tasks.filter(({ body }) => body._tag !== "Scattered")
+  if (keyed.length > 0 && on("adopt")) {
     operations.push(...several(options, "adopt", 4, (at, n) => ({
-      _tag: "Adopt", at, task: draws.pick(tasks, "adopt.task", n).id, client: draws.int(0, options.clients - 1, "adopt.client", n)
+      _tag: "Adopt", at, task: draws.pick(keyed, "adopt.task", n).id, client: draws.int(0, options.clients - 1, "adopt.client", n)
     })))
   }
   if (on("detach")) {

@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { SchedulerLost, TaskError, TaskOrigin } from "@skein/protocol/Failure"
+import type { CaseTask } from "../Case.ts"
 import { CaseFailed, type Value } from "./Work.ts"
 
 /** How a future ended. `origin`: the task that failed, which a dependent's error names. */
@@ -25,8 +26,8 @@ export type Ending =
   /** Who waited is gone. */
   | { readonly _tag: "Unknown" }
 
-/** `Error`: its declared error; `Defect`: what it threw. */
-export type FailureKind = "Error" | "Defect" | "Cancelled" | "Killed"
+/** `Error`: its declared error; `Defect`: what it threw; `Conflict`: another graph has its key; `Lost`: it was scattered, and its workers went. */
+export type FailureKind = "Error" | "Defect" | "Cancelled" | "Killed" | "TimedOut" | "Conflict" | "Lost"
 
 /** One answer. */
 export interface Answer {
@@ -35,8 +36,11 @@ export interface Answer {
   readonly task: number
   /** Which of the client's futures on this task, from 0. */
   readonly handle: number
-  /** `result`: of a future when it was first waited for; `again`: of the same future after healing; `together`: of many in one go. */
-  readonly asked: "result" | "again" | "together"
+  /**
+   * `result`: of a future when it was first waited for; `again`: of the same future after healing; `together`: of many in one go;
+   * `submit`: it was refused, and there is no future.
+   */
+  readonly asked: "result" | "again" | "together" | "submit"
   readonly ending: Ending
 }
 
@@ -49,13 +53,13 @@ export interface Cancelled {
 }
 
 /** The key under which a task of a case is submitted. */
-export const keyOf = (task: number): string => `t${task}`
+export const keyOf = ({ id, under }: Pick<CaseTask, "id" | "under">): string => `t${under ?? id}`
 
-/** The task of this key; NaN if no case has made it. */
-export const taskOf = (key: string): number => /^t\d+$/.test(key) ? Number(key.slice(1)) : NaN
+/** The task of this key; NaN if no case has made it. `scattered`: whose keys follow from their values. */
+const taskOf = (key: string, scattered: ReadonlyMap<string, number>): number => /^t\d+$/.test(key) ? Number(key.slice(1)) : scattered.get(key) ?? NaN
 
 /** The ending that an exit of `future.result` is. */
-export const endingOf = (exit: Exit.Exit<Value, unknown>): Ending => {
+export const endingOf = (exit: Exit.Exit<Value, unknown>, scattered: ReadonlyMap<string, number> = new Map()): Ending => {
   if (Exit.isSuccess(exit)) {
     const { digest, pad } = exit.value
     return { _tag: "Value", digest, bytes: pad.length }
@@ -63,7 +67,7 @@ export const endingOf = (exit: Exit.Exit<Value, unknown>): Ending => {
   if (Cause.hasInterruptsOnly(exit.cause)) return { _tag: "Unknown" }
   const origin = Context.getOption(Cause.annotations(exit.cause), TaskOrigin)
   const error = Cause.squash(exit.cause)
-  const from = Option.isSome(origin) ? taskOf(origin.value.key) : NaN
+  const from = Option.isSome(origin) ? taskOf(origin.value.key, scattered) : NaN
   if (error instanceof SchedulerLost) return { _tag: "SchedulerLost" }
   if (error instanceof CaseFailed) {
     return error.task === from ? { _tag: "Failed", how: "Error", origin: from } : unexpected(`the error of task ${error.task} is said to be that of ${from}`)
@@ -73,7 +77,11 @@ export const endingOf = (exit: Exit.Exit<Value, unknown>): Ending => {
     case "SchedulerLost":
       return { _tag: "SchedulerLost" }
     case "DataLost":
-      return error.reason.unknown === true ? { _tag: "NotKnown" } : unexpected(error.message)
+      return error.reason.unknown === true ? { _tag: "NotKnown" } : { _tag: "Failed", how: "Lost", origin: from }
+    case "TaskTimeout":
+      return { _tag: "Failed", how: "TimedOut", origin: from }
+    case "KeyConflict":
+      return { _tag: "Failed", how: "Conflict", origin: from }
     case "KilledWorker":
       return { _tag: "Failed", how: "Killed", origin: from }
     case "TaskCancelled":

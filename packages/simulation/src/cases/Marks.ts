@@ -2,7 +2,8 @@
  * Where runs have been: a simulation that never comes to a place says nothing about it.
  *
  * A mark is a place with a name. The catalogue is complete and stands here, so
- * that what is never reached is known. Nothing in the product tells of marks:
+ * that what is never reached is known; of bodies that give up their slots it has
+ * nothing, for those of cases do not. Nothing in the product tells of marks:
  * they are read off the machines' logs of changes, their states, and what clients
  * were answered.
  */
@@ -15,25 +16,25 @@ const places = {
   /** Changes of a task's status in the scheduler. */
   scheduler: [
     "released → waiting", "released → erred", "released → memory", "released → forgotten", "waiting → processing", "waiting → queued",
-    "waiting → noWorker", "waiting → released", "noWorker → processing", "noWorker → queued", "noWorker → released", "queued → processing",
-    "queued → released", "processing → memory", "processing → released", "processing → erred", "memory → released", "erred → released"
+    "waiting → noWorker", "waiting → released", "noWorker → processing", "noWorker → queued", "noWorker → released", "noWorker → erred",
+    "queued → processing", "queued → noWorker", "queued → released", "queued → erred", "processing → memory", "processing → released", "processing → erred", "memory → released", "erred → released"
   ],
   /** The same in a worker. */
   worker: [
     "Released → Waiting", "Released → Ready", "Released → Fetch", "Released → Memory", "Released → Missing", "Released → Forgotten", "Waiting → Ready",
     "Waiting → Released", "Ready → Executing", "Ready → Released", "Ready → Waiting", "Executing → Memory", "Executing → Error",
-    "Executing → Stopping", "Fetch → Flight", "Fetch → Missing", "Fetch → Released", "Flight → Memory", "Flight → Fetch", "Flight → Missing",
+    "Executing → Stopping", "Executing → Released", "Fetch → Flight", "Fetch → Missing", "Fetch → Released", "Flight → Memory", "Flight → Fetch", "Flight → Missing",
     "Flight → Released", "Missing → Fetch", "Missing → Released", "Memory → Released", "Error → Released", "Stopping → Released"
   ],
   /** Events that changed a task's status in the scheduler. */
   "scheduler heard": [
-    "TasksSubmitted", "KeysReleased", "CancelAsked", "RetryAsked", "ClientLeft", "WorkerJoined", "WorkerLeft", "TasksFinished", "TasksFailed",
-    "TasksKilled", "TakeBacksAnswered", "ReplicasGone", "ReplicasMissing", "Ticked"
+    "TasksSubmitted", "DataAnnounced", "KeysWanted", "KeysReleased", "CancelAsked", "RetryAsked", "ClientLeft", "WorkerJoined", "WorkerLeft", "TasksFinished",
+    "TasksFailed", "TasksKilled", "TasksTimedOut", "TasksStopped", "ReplicasAdded", "TakeBacksAnswered", "ReplicasGone", "ReplicasMissing", "Ticked"
   ],
   /** The same in a worker. */
   "worker heard": [
     "Started", "ComputeAsked", "FreeAsked", "CancelAsked", "TakeBackAsked", "HoldersTold", "ExecuteSucceeded", "ExecuteFailed", "ExecuteExited",
-    "ExecuteStopped", "GatherSucceeded", "GatherFailed", "Ticked"
+    "ExecuteStopped", "ExecuteRetracted", "DataReceived", "GatherSucceeded", "GatherFailed", "Ticked"
   ],
   /** What happened among several parts. */
   seen: [
@@ -63,27 +64,32 @@ const places = {
     "a task was asked for by its key",
     "a task was to be done whoever held it",
     "results were asked for in one go",
+    "a body ran for longer than its limit",
+    "a key was refused for another graph",
+    "data was sent to a worker",
+    "data was lost with its workers",
+    "a journal could not be written",
     "tasks were submitted in a batch"
   ]
 } as const
 
-/** One in very many runs comes there; not reaching them in a short session is no news. */
-const rare: ReadonlySet<string> = new Set<string>([
-  "worker Ready → Waiting",
-  "scheduler noWorker → queued",
-  "scheduler noWorker → released",
-  "scheduler heard ReplicasGone",
-  "worker Released → Missing"
+/** One in very many runs comes there, for these reasons; not reaching them in a short session is no news. */
+const rare: ReadonlyMap<string, string> = new Map([
+  ["worker Ready → Waiting", "an input that is here must be dropped between its arrival and the start of the body that waits for a slot"],
+  ["scheduler noWorker → queued", "the first worker to join must be full at once, with others waiting before it"],
+  ["scheduler heard ReplicasGone", "a result must come to a worker that is just hearing of a newer run of the same task"],
+  ["worker Released → Missing", "the last holder must be gone before its name has come with the task that needs the result"]
 ])
 
 export interface Mark {
   readonly name: string
-  readonly rare: boolean
+  /** Why hardly any run comes there; undefined: many do. */
+  readonly rare: string | undefined
 }
 
 /** Every mark there is. */
 export const catalogue: ReadonlyArray<Mark> = Object.entries(places).flatMap(([where, names]) =>
-  names.map((name) => ({ name: `${where} ${name}`, rare: rare.has(`${where} ${name}`) }))
+  names.map((name) => ({ name: `${where} ${name}`, rare: rare.get(`${where} ${name}`) }))
 )
 
 /** What happened among several parts, by name. */

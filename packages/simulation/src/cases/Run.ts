@@ -17,7 +17,7 @@ import * as SimCluster from "../SimCluster.ts"
 import * as World from "../World.ts"
 import * as Agents from "./Agents.ts"
 import {
-  checkAnswer, checkCancelled, checkExecutions, checkForgotten, checkLeftovers, checkReplicas, checkResolved, type Violation, type WorkerTruth
+  checkAnswer, checkCancelled, checkExecutions, checkForgotten, checkLeftovers, checkOneGraph, checkReplicas, checkResolved, type Violation, type WorkerTruth
 } from "./Checks.ts"
 import type { Answer, Cancelled } from "./History.ts"
 import { Marks } from "./Marks.ts"
@@ -105,12 +105,14 @@ const AFTERMATH_MS = RESTING_MS + FORGETTING_MS + 120_000
 const program = Effect.fnUntraced(function*(of: Case, history: History) {
   const world = World.current()
   history.executions = record().executions
-  const { clients, cluster: { slots, workers }, network } = of
-  const cluster = yield* SimCluster.make({ workers, slots, clients, network, resources: { GPU: 2 } })
+  const { clients, cluster: { slots, workers }, journal = false, network } = of
+  const cluster = yield* SimCluster.make({ workers, slots, clients, network, journal, resources: { GPU: 2 } })
   history.injected = cluster.injected
   const watch = Watch.make(of, world, cluster, history.marks)
   const oracle = interpret(of)
-  const agents = cluster.clients.map((client, index) => Agents.make(of, index, client, listener({ of, oracle, watch, history, cluster }), () => world.now))
+  const agents: Array<Agents.Agent> = []
+  const hears = listener({ of, oracle, watch, history, agents })
+  cluster.clients.forEach((client, index) => agents.push(Agents.make(of, index, client, hears, () => world.now)))
   const run: Run = { of, world, cluster, watch, oracle, agents, history, began: world.now }
 
   history.phase = "disturbed"
@@ -127,6 +129,7 @@ const program = Effect.fnUntraced(function*(of: Case, history: History) {
     yield* forget(run)
   }
   watch.judge(checkExecutions(oracle, history.executions))
+  if (cluster.disk.failed > 0) history.marks.see("a journal could not be written")
   history.phase = "ending"
   watch.stop()
   yield* cluster.shutdown
@@ -146,15 +149,42 @@ interface Run {
   readonly began: number
 }
 
-interface Listening extends Pick<Run, "of" | "oracle" | "watch" | "history" | "cluster"> {}
+interface Listening extends Pick<Run, "of" | "oracle" | "watch" | "history" | "agents"> {}
 
-const listener = ({ history, of, oracle, watch }: Listening): Agents.Listener => {
+/** What happens to tasks by themselves, and what a failure says of it. */
+const failureMarks = {
+  TimedOut: "a body ran for longer than its limit",
+  Conflict: "a key was refused for another graph",
+  Lost: "data was lost with its workers"
+} as const
+
+const listener = ({ agents, history, of, oracle, watch }: Listening): Agents.Listener => {
+  const tasks = new Map(of.tasks.map((task) => [task.id, task]))
+  const markAnswer = ({ ending, task }: Answer) => {
+    if (ending._tag === "Failed" && ending.how in failureMarks) history.marks.see(failureMarks[ending.how as keyof typeof failureMarks])
+    if (ending._tag !== "Value") return
+    if (ending.bytes > INLINE_LIMIT) history.marks.see("a value was fetched from its holder")
+    if (tasks.get(task)?.body._tag === "Scattered") history.marks.see("data was sent to a worker")
+  }
+  /** Held by clients whose sessions last: what they have had a value of, the scheduler keeps under its key. */
+  const valued = () =>
+    agents.filter((agent) => !oracle.mayLose.has(agent.index) && !oracle.gone.has(agent.index)).flatMap(({ handles, index }) =>
+      handles.flatMap(({ ending, endedAt, released, task }) =>
+        released || ending?._tag !== "Value" || oracle.adopted.has(task) ? [] : [{ client: index, task, since: endedAt }])
+    )
+  /** Only what a future says first: it may have been made long before. */
+  const isOneGraph = ({ asked, client, ending, handle, task }: Answer) => {
+    if (asked !== "result" || ending._tag !== "Value" || !hasRival.has(task) || oracle.adopted.has(task)) return undefined
+    const made = agents[client]?.handles.find((one) => one.task === task && one.handle === handle)
+    return made && checkOneGraph(of, { client, task, since: made.madeAt }, valued())
+  }
+  const hasRival = new Set(of.tasks.flatMap(({ id, under }) => under === undefined ? [] : [id, under]))
   const submitted = new Map<number, Set<number>>()
   return {
     onAnswer: (answer) => {
       history.answers.push(answer)
-      if (answer.ending._tag === "Value" && answer.ending.bytes > INLINE_LIMIT) history.marks.see("a value was fetched from its holder")
-      watch.judge(checkAnswer(oracle, answer))
+      markAnswer(answer)
+      watch.judge(checkAnswer(oracle, answer) ?? isOneGraph(answer))
     },
     onCancelled: (cancelled: Cancelled, wasPending) => {
       const running = watch.running(cancelled.task)

@@ -46,7 +46,7 @@ export const weight = (of: Case): number =>
   of.tasks.reduce((sum, task) => sum + 8 + task.dependencies.length + attributes(task), 0) +
   16 * of.faults.length + of.faults.reduce((sum, fault) => sum + ("forMs" in fault ? Math.log2(1 + fault.forMs) : 0), 0) + 8 * of.operations.length +
   4 * (of.cluster.workers + of.cluster.slots + of.clients) + (of.schedule.strategy === "fifo" ? 0 : 1) + (of.schedule.preemption > 0 ? 1 : 0) +
-  (of.network.fragment > 0 ? 1 : 0) + (of.inBatches === true ? 1 : 0)
+  (of.network.fragment > 0 ? 1 : 0) + (of.inBatches === true ? 1 : 0) + (of.journal === true ? 1 : 0)
 
 /** Seeds under which a proposal is made before it is given up, the case's own first. */
 const SEEDS = 3
@@ -156,7 +156,7 @@ function* oneClient(start: Case): Shrinking {
 
 /** What can be simpler about a task, one thing at a time. */
 const simplifications: ReadonlyArray<(task: CaseTask) => CaseTask> = [
-  ({ delayMs, gpus, on, ...task }) => ({ ...task, durationMs: 1, bytes: 0, retries: 0, priority: 0, body: { _tag: "Succeeds" }, isolation: "fiber" }),
+  ({ delayMs, gpus, on, timeoutMs, under, ...task }) => ({ ...task, durationMs: 1, bytes: 0, retries: 0, priority: 0, body: { _tag: "Succeeds" }, isolation: "fiber" }),
   (task) => ({ ...task, durationMs: 1 }),
   (task) => ({ ...task, bytes: 0 }),
   (task) => ({ ...task, retries: 0 }),
@@ -166,6 +166,8 @@ const simplifications: ReadonlyArray<(task: CaseTask) => CaseTask> = [
   ({ gpus, ...task }) => task,
   ({ delayMs, ...task }) => task,
   ({ on, ...task }) => task,
+  ({ timeoutMs, ...task }) => task,
+  ({ under, ...task }) => task,
   (task) => ({ ...task, dependencies: [] })
 ]
 
@@ -191,7 +193,8 @@ const FEW = 12
 /** What is not the simplest about a task. */
 const attributes = (task: CaseTask): number =>
   (task.durationMs === 1 ? 0 : 1) + (task.bytes === 0 ? 0 : 1) + (task.retries === 0 ? 0 : 1) + (task.priority === 0 ? 0 : 1) +
-  (task.body._tag === "Succeeds" ? 0 : 1) + (task.isolation === "fiber" ? 0 : 1) + (task.delayMs === undefined ? 0 : 1) + (task.gpus === undefined ? 0 : 1) + (task.on === undefined ? 0 : 1)
+  (task.body._tag === "Succeeds" ? 0 : 1) + (task.isolation === "fiber" ? 0 : 1) + (task.delayMs === undefined ? 0 : 1) + (task.gpus === undefined ? 0 : 1) + (task.on === undefined ? 0 : 1) +
+  (task.timeoutMs === undefined ? 0 : 1) + (task.under === undefined ? 0 : 1)
 
 /** The simplest schedule and network, together or one after the other. */
 function* plainer(start: Case): Shrinking {
@@ -203,7 +206,8 @@ function* plainer(start: Case): Shrinking {
     (of) => ({ ...of, schedule: { ...of.schedule, preemption: 0 } }),
     (of) => ({ ...of, schedule: { ...of.schedule, strategy: "fifo" } }),
     (of) => ({ ...of, network: { ...of.network, fragment: 0 } }),
-    ({ inBatches, ...of }) => of
+    ({ inBatches, ...of }) => of,
+    ({ journal, ...of }) => of
   ]
   let best = start
   for (const step of steps) {

@@ -6,7 +6,7 @@ import type { Fault } from "../Fault.ts"
 
 /** The whole of a case, in the order in which it happens. */
 export const tellCase = (of: Case): ReadonlyArray<string> => [
-  `${count(of.cluster.workers, "worker")} × ${count(of.cluster.slots, "slot")}, ${count(of.clients, "client")}, seed ${of.seed}`,
+  `${count(of.cluster.workers, "worker")} × ${count(of.cluster.slots, "slot")}, ${count(of.clients, "client")}${of.journal === true ? ", with a journal" : ""}, seed ${of.seed}`,
   ...of.tasks.map(tellTask),
   ...[...of.operations.map((operation) => ({ at: operation.at, text: tellOperation(operation) })), ...of.faults.map((fault) => ({ at: fault.at, text: tellFault(fault) }))]
     .sort((a, b) => a.at - b.at)
@@ -24,6 +24,8 @@ export const tellTask = (task: CaseTask): string =>
     task.retries === 0 ? "" : `, ${count(task.retries, "retry", "retries")}`,
     task.priority === 0 ? "" : `, priority ${task.priority}`,
     task.delayMs === undefined ? "" : `, ${task.delayMs} ms apart`,
+    task.timeoutMs === undefined ? "" : `, at most ${task.timeoutMs} ms`,
+    task.under === undefined ? "" : `, under the key of task ${task.under}`,
     task.gpus === undefined ? "" : `, ${count(task.gpus, "GPU", "GPUs")}`,
     task.on === undefined ? "" : `, ${task.on.strictly ? "only" : "best"} on worker-${task.on.worker}`,
     tellBody(task.body)
@@ -43,6 +45,8 @@ const tellBody = (body: Body): string => {
       return ", never ends"
     case "Blocks":
       return ", cannot be stopped"
+    case "Scattered":
+      return ", data"
     case "Lies":
       return ", gives a wrong value"
   }

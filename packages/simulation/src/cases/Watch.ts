@@ -12,6 +12,7 @@ import type { State as SchedulerState } from "@skein/core/scheduler/State"
 import * as SchedulerView from "@skein/core/scheduler/View"
 import type { State as WorkerState } from "@skein/core/worker/State"
 import * as Schema from "effect/Schema"
+import type { TaskId } from "@skein/protocol/Ids"
 import type { Case } from "../Case.ts"
 import type { Fault } from "../Fault.ts"
 import type { SimCluster } from "../SimCluster.ts"
@@ -69,6 +70,7 @@ export const make = (of: Case, world: World, cluster: SimCluster, marks: Marks):
     if (violation !== undefined) world.fail(new CheckFailed({ ...violation, atMs: world.now }))
   }
   const doings = record()
+  const keys = new Map(of.tasks.map((task) => [task.id, keyOf(task)]))
   const watchedWorkers = new Map<unknown, Watched<WorkerState>>()
   let watchedScheduler: Watched<SchedulerState> | undefined
   let steps = 0
@@ -124,7 +126,7 @@ export const make = (of: Case, world: World, cluster: SimCluster, marks: Marks):
     const others = running(execution.task).filter((other) => other !== execution)
     if (others.length > 0) {
       marks.see("a body ran on two workers at once")
-      judge(checkAlone(of, execution, others, isStopping(cluster, execution.task)))
+      judge(checkAlone(of, execution, others, isStopping(cluster, keys.get(execution.task))))
     }
   })
   const undo = world.afterStep(() => {
@@ -156,12 +158,12 @@ const isDue = (seen: Watched<unknown>, tasks: number, closely: boolean): boolean
 /** A thread's end is that of its process. */
 const isAlive = (process: SimProcess | undefined): boolean => process !== undefined && process.status !== "ended"
 
-/** Whether the scheduler waits for a cancelled run of this task. */
-const isStopping = (cluster: SimCluster, task: number): boolean => {
+/** Whether the scheduler waits for a cancelled run of the task of this key. */
+const isStopping = (cluster: SimCluster, key: string | undefined): boolean => {
   const scheduler = cluster.scheduler()
   if (scheduler === undefined) return true
   // The cast names a text that has been chosen as a key.
-  const id = scheduler.desk.tables.keys.idOf(keyOf(task) as never)
+  const id = scheduler.desk.tables.keys.idOf(key as never)
   // A key that was forgotten meanwhile says nothing of its old runs.
   return id === undefined || Vector.get(scheduler.state().stopping, id) !== undefined || SchedulerView.totals(scheduler.state()).stopping > 0
 }
@@ -177,8 +179,14 @@ const markScheduler = (marks: Marks, state: SchedulerState, before: SchedulerSta
     if (entry.to === "erred" && task?.status._tag === "Erred" && task.status.failure._tag === "Killed") marks.see("a task was killed after four deaths")
     if (entry.to === "processing" && task?.status._tag === "Processing" && task.status.takingBackFor !== undefined) marks.see("a task was asked back")
     if (entry.cause === "TakeBacksAnswered") marks.see("a task was asked back")
-    if (task?.status._tag === "Memory" && IntSet.size(task.status.whoHas) > 1) marks.see("a result was held by several workers")
+    if (entry.to === "memory" && task?.dependencies.some((id) => holders(state, id) > 1) === true) marks.see("a result was held by several workers")
   }
+}
+
+/** Workers that have a result. */
+const holders = (state: SchedulerState, id: TaskId): number => {
+  const status = Vector.get(state.tasks, id)?.status
+  return status?._tag === "Memory" ? IntSet.size(status.whoHas) : 0
 }
 
 const markFault = (marks: Marks, cluster: SimCluster, executions: ReadonlyArray<Execution>, fault: Fault): void => {

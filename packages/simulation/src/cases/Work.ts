@@ -56,6 +56,8 @@ export interface WorkRecord {
   readonly onChange: Array<(execution: Execution) => void>
   /** Bodies that came to their failing end, by task. */
   readonly failures: Map<number, number>
+  /** Tasks whose keys follow from their values: those that clients have scattered, by key. */
+  readonly scattered: Map<string, number>
 }
 
 const records = new WeakMap<World.World, WorkRecord>()
@@ -64,7 +66,7 @@ const records = new WeakMap<World.World, WorkRecord>()
 export const record = (): WorkRecord => {
   const world = World.current()
   let found = records.get(world)
-  if (found === undefined) records.set(world, found = { executions: [], onChange: [], failures: new Map() })
+  if (found === undefined) records.set(world, found = { executions: [], onChange: [], failures: new Map(), scattered: new Map() })
   return found
 }
 
@@ -126,7 +128,8 @@ const failsNow = ({ body, id }: Spec): boolean => {
   return true
 }
 
-const valueOf = ({ body, bytes, id }: Spec, inputs: ReadonlyArray<Value>): Value => ({
+/** What a task gives. Of one that is scattered: what is sent. */
+export const valueOf = ({ body, bytes, id }: Spec, inputs: ReadonlyArray<Value>): Value => ({
   digest: digestOf(body._tag === "Lies" ? id + 0.5 : id, inputs.map(({ digest }) => digest)),
   pad: new Uint8Array(bytes).fill(id % 256)
 })

@@ -8,6 +8,7 @@ import type { Outcome } from "../cases/Run.ts"
 import { tellCase } from "../cases/Tell.ts"
 import { faultKinds } from "../Fault.ts"
 import type { Tally } from "./Batch.ts"
+import { meanFaults } from "./Gate.ts"
 import type { Shrunk } from "./Shrinking.ts"
 
 /** A session: what was run, broken, and reached. `wallMs`: of the whole; `processes`: how many ran side by side. */
@@ -28,7 +29,7 @@ export const tellTally = (tally: Tally, wallMs: number): ReadonlyArray<string> =
     `faults         ${sum(Object.values(tally.faults))}: ${faults.join(", ")}`,
     ...tellHistogram(tally.histogram),
     `coverage       ${catalogue.length - missing.length} of ${catalogue.length} marks, ${Object.keys(tally.cells).length} cells of event and transition`,
-    ...missing.map(({ name, rare }) => `  not reached  ${name}${rare ? " (rare)" : ""}`)
+    ...missing.map(({ name, rare }) => `  not reached  ${name}${rare === undefined ? "" : ` (rare: ${rare})`}`)
   ]
 }
 
@@ -37,10 +38,9 @@ const tellHistogram = (histogram: Tally["histogram"]): ReadonlyArray<string> => 
   const entries = Object.entries(histogram).map(([faults, runs]) => ({ faults: Number(faults), runs }))
   const runs = sum(entries.map((entry) => entry.runs))
   if (runs === 0) return []
-  const mean = sum(entries.map((entry) => entry.faults * entry.runs)) / runs
   const bins = [[0, 0], [1, 2], [3, 5], [6, 10], [11, 20], [21, Infinity]] as const
   return [
-    `               during activity in a full run, on average ${mean.toFixed(1)}:`,
+    `               during activity in a full run, on average ${meanFaults({ histogram }).toFixed(1)}:`,
     ...bins.map(([least, most]) => {
       const share = sum(entries.filter(({ faults }) => faults >= least && faults <= most).map((entry) => entry.runs)) / runs
       const name = least === most ? `${least}` : most === Infinity ? `${least} and more` : `${least} to ${most}`

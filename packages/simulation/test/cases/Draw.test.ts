@@ -103,6 +103,25 @@ describe("a drawn case", () => {
     assert.isAtLeast(mean, 10, "faults drawn for a full run")
   })
 
+  it("has a journal wherever the disk is to be faulty, for nothing else is written to one", () => {
+    const cases = seeds(200).map((seed) => draw(seed, "light"))
+    const faulty = cases.filter(({ faults }) => faults.some(({ _tag }) => _tag === "Disk"))
+    assert.isAtLeast(faulty.length, 40)
+    for (const { faults, journal } of faulty) {
+      assert.isTrue(journal)
+      for (const fault of faults) if (fault._tag === "Disk") assert.strictEqual(fault.part, "scheduler")
+    }
+  })
+
+  it("has limits of time that are clearly met or missed, data on which others build, and tasks under the keys of others", () => {
+    const tasks = seeds(200).flatMap((seed) => draw(seed, "light").tasks)
+    const limited = tasks.filter(({ timeoutMs }) => timeoutMs !== undefined)
+    assert.isAtLeast(limited.length, 20)
+    for (const { body, durationMs, timeoutMs = 0 } of limited) assert.isTrue(body._tag === "NeverEnds" || Math.abs(durationMs - timeoutMs) > 90)
+    assert.isAtLeast(tasks.filter(({ body }) => body._tag === "Scattered").length, 50)
+    assert.isAtLeast(tasks.filter(({ under }) => under !== undefined).length, 30)
+  })
+
   it("keeps its other faults and tasks as they are when one is left out", () => {
     const { faults, ...rest } = draw(11, "full")
     assert.isAtLeast(faults.length, 2)

@@ -6,6 +6,7 @@ import type { Case } from "@skein/simulation/Case"
 import { catalogue, Marks } from "@skein/simulation/cases/Marks"
 import type { Outcome } from "@skein/simulation/cases/Run"
 import { addTallies, canaryCase, emptyTally, type Job, runBatch, type Tally } from "@skein/simulation/node/Batch"
+import { unmet } from "@skein/simulation/node/Gate"
 import { jobsOf, type Plan } from "@skein/simulation/node/Plan"
 import { tellFailure, tellTally } from "@skein/simulation/node/Reporting"
 
@@ -81,6 +82,23 @@ describe("a plan", () => {
     const timed = [...jobsOf({ ...plan, runs: undefined, forMs: 5 }, () => now++)]
     assert.isAtMost(timed.length, 6)
     assert.isAtLeast(timed.length, 4)
+  })
+})
+
+describe("the gate", () => {
+  const usual = catalogue.filter(({ rare }) => rare === undefined).map(({ name }) => name)
+  const reached = Object.fromEntries(usual.map((name) => [name, 1]))
+
+  it("asks for five faults a run and for every mark that is not rare", () => {
+    assert.deepStrictEqual(unmet({ histogram: { 0: 1, 10: 1 }, reached }), [])
+    assert.deepStrictEqual(unmet({ histogram: { 0: 1, 9: 1 }, reached }), ["a full run had 4.5 faults during activity on average, and 5 are asked"])
+    const [first, ...others] = usual
+    assert.deepStrictEqual(unmet({ histogram: { 5: 1 }, reached: Object.fromEntries(others.map((name) => [name, 1])) }), [`never reached: ${first}`])
+  })
+
+  it("knows every place that is reached, and says why some are rare", () => {
+    assert.deepStrictEqual(unmet({ histogram: { 5: 1 }, reached: { ...reached, "worker Ready → Mars": 1 } }), ["reached, and not in the catalogue of marks: worker Ready → Mars"])
+    for (const { rare } of catalogue) assert.isTrue(rare === undefined || rare.length > 20)
   })
 })
 
