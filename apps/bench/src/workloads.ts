@@ -124,19 +124,31 @@ export const properties = ({ deps }: Graph): { readonly tasks: number; readonly 
   return { tasks: deps.length, edges, longestPath }
 }
 
+/** Found once for each graph: what takes long for a million tasks is not to be a part of every round. */
+const once = <A>(find: (graph: Graph) => A): (graph: Graph) => A => {
+  const known = new WeakMap<Graph["deps"], { readonly found: A }>()
+  return (graph) => {
+    const before = known.get(graph.deps)
+    if (before !== undefined) return before.found
+    const found = find(graph)
+    known.set(graph.deps, { found })
+    return found
+  }
+}
+
 /** Tasks by their depth: each level needs only earlier ones. */
-export const levels = ({ deps }: Graph): ReadonlyArray<ReadonlyArray<number>> => {
+export const levels = once(({ deps }): ReadonlyArray<ReadonlyArray<number>> => {
   const found: Array<Array<number>> = []
   for (const [task, depth] of depthsOf(deps).entries()) (found[depth] ??= []).push(task)
   return found
-}
+})
 
 /** Tasks that no other needs: what a client waits for. */
-export const sinks = ({ deps }: Graph): ReadonlyArray<number> => {
+export const sinks = once(({ deps }): ReadonlyArray<number> => {
   const needed = new Set<number>()
   for (const needs of deps) for (const task of needs) needed.add(task)
   return deps.flatMap((_, task) => needed.has(task) ? [] : [task])
-}
+})
 
 /** Milliseconds that so many slots need at least, whatever the order: the longest path, or all work shared evenly. */
 export const idealMs = ({ deps, ms }: Graph, slots: number): number => {

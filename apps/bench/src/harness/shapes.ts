@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import type { ClientService } from "skein"
 import { release, sinksOf, type Submitted } from "../submitting.ts"
-import { type Graph, idealMs } from "../workloads.ts"
+import { type Graph, idealMs, levels, sinks } from "../workloads.ts"
 import { type Figure, type Processes, row, timed } from "./measure.ts"
 
 export interface Shape<E, R> {
@@ -32,6 +32,9 @@ export const figureOf = ({ name, slots }: Pick<Shape<never, never>, "name" | "sl
 export const shape = <E, R>({ client, processes }: On, { graph, name, note, runs, slots, submit, until, warm }: Shape<E, R>) => {
   let submitted: Submitted = []
   const tasks = graph.deps.length
+  // Before the clock runs: a program has its own order, and knows what it wants.
+  levels(graph)
+  sinks(graph)
   const round = Effect.gen(function*() {
     submitted = yield* submit
     const wanted = sinksOf(graph, submitted)
