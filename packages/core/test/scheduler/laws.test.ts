@@ -236,11 +236,17 @@ const replay = (events: ReadonlyArray<Event>, size: () => number): Step => {
 const mayBeRepeated = (event: Event, state: State): boolean =>
   event._tag === "TasksSubmitted"
     // What follows the last part of a refused graph is another graph.
-    ? event.last && Vector.get(state.clients, event.client)?.refusing !== true
+    ? event.last && Vector.get(state.clients, event.client)?.refusing !== true && !meetsConflict(event, state)
     : event._tag === "Ticked"
     // At each tick a little more is given up.
     ? IntSet.size(state.justRefused) === 0 && [...Vector.values(state.clients)].every(({ conflicts, refused }) => refused.size === 0 && conflicts.size === 0)
     : !["RetryAsked", "CancelAsked", "WorkersAwaited", "AskAbandoned", "TakeBacksAnswered", "DataAnnounced"].includes(event._tag)
+
+/**
+ * Whether a client submits something else under a key. It does not want that any more, nor may it build on it: so what stands before it in this
+ * message, or was under its key, may be another's or nobody's the second time. That a conflict alone, told twice, changes nothing is a story's to show.
+ */
+const meetsConflict = (event: Event, state: State): boolean => reduce(state, [event]).commands.some(({ _tag }) => _tag === "ReportConflict")
 
 /** Whether all that a command names is there, after the step that it is from. */
 const isAddressed = (state: State, command: Command): boolean => {

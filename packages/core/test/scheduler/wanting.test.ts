@@ -74,6 +74,9 @@ describe("a key that is another's computation", () => {
       "→ bob: x is something else for ann", "→ bob: y needs x, which is something else for ann", "→ bob: z needs x, which is something else for ann"
     ])
     assert.isUndefined(View.task(teller.state, teller.task("y")))
+    const { clients, tasks } = teller.state
+    submitted(teller, bob, ["x", 8, []], ["y", 8, ["x"]])
+    assert.isTrue(teller.state.clients === clients && teller.state.tasks === tasks, "told twice it means the same")
     teller.tell({ _tag: "Ticked", at: teller.at })
     assert.strictEqual(View.wants(teller.state, bob, teller.task("x")), false)
   })

@@ -21,7 +21,7 @@ export const reportConflict = (draft: Draft, client: Client, id: TaskId, origin:
   draft.send({ _tag: "ReportConflict", client: client.id, id, heldBy: heldBy(draft, origin), origin })
   // It may have asked for it by its name before.
   unwant(draft, client, id)
-  if (!isId(id)) return
+  if (!isId(id) || Vector.get(conflictsOf(draft, client), id) === origin) return
   const edited = draft.editClient(client)
   edited.conflicts = Vector.set(edited.conflicts, draft.owner, id, origin)
   draft.wake(draft.at)
@@ -37,7 +37,8 @@ export const conflictOf = (draft: Draft, client: Client, { dependencies }: NewTa
 
 /** The task is the client's after all: the key was given up meanwhile, or is asked for as what it is. */
 export const noConflict = (draft: Draft, client: Client, id: TaskId): void => {
-  if (conflictsOf(draft, client).size === 0) return
+  const conflicts = conflictsOf(draft, client)
+  if (conflicts.size === 0 || Vector.get(conflicts, id) === undefined) return
   const edited = draft.editClient(client)
   edited.conflicts = Vector.remove(edited.conflicts, draft.owner, id)
 }

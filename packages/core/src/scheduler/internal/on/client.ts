@@ -177,6 +177,7 @@ type Acceptance = "accepted" | "refused" | "unfit"
 /** Takes a task up, or one more client's interest in it. `noRoom`: not for what is not being computed already. */
 const accept = (draft: Draft, client: Client, task: NewTask, noRoom: boolean): Acceptance => {
   const known = draft.task(task.id)
+  if (known === undefined && noRoom) return create(draft, client, task, noRoom)
   const other = known === undefined || isSame(known, task) ? conflictOf(draft, client, task) : known.id
   if (other !== undefined) {
     reportConflict(draft, client, task.id, other)
