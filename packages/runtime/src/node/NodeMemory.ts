@@ -48,12 +48,13 @@ export const make = (): Measuring => {
     collect ??= collector()
     collect()
     collectAgainAt = performance.now() + 3 * (performance.now() - since)
-    return used()
+    return ratio(bytesIn(isOld))
   }
-  const used = (): number => (oldBytes() + RESERVE_BYTES) / heapLimit
+  const ratio = (bytes: number): number => (bytes + RESERVE_BYTES) / heapLimit
   const heapRatio = (factor: number): number => {
-    const now = used()
-    return now * factor >= COLLECT_FROM && performance.now() >= collectAgainAt ? collected() : now
+    // What is needed of the young generation will soon be in the old one; collecting, it is there.
+    const isMuch = ratio(bytesIn(isOld) + bytesIn(isYoung)) * factor >= COLLECT_FROM
+    return isMuch && performance.now() >= collectAgainAt ? collected() : ratio(bytesIn(isOld))
   }
   return { loadRatio: (factor) => Math.max(heapRatio(factor), memoryUsage.rss() / machineLimit) }
 }
@@ -64,14 +65,13 @@ const heapLimitBytes = (): number => {
   return flag === undefined ? getHeapStatistics().heap_size_limit : Number(flag.split("=")[1]) * MIB
 }
 
-/** In use in the spaces to which that limit applies. */
-const oldBytes = (): number => {
-  let sum = 0
-  for (const { space_name, space_used_size } of getHeapSpaceStatistics()) {
-    if (!space_name.startsWith("new_") && !space_name.startsWith("read_only")) sum += space_used_size
-  }
-  return sum
-}
+/** In use in some of the heap's spaces. */
+const bytesIn = (isOne: (space: string) => boolean): number =>
+  getHeapSpaceStatistics().reduce((sum, { space_name, space_used_size }) => isOne(space_name) ? sum + space_used_size : sum, 0)
+
+const isYoung = (space: string): boolean => space.startsWith("new_")
+/** Spaces to which that limit applies. */
+const isOld = (space: string): boolean => !isYoung(space) && !space.startsWith("read_only")
 
 /** V8 gives its collector to contexts that are made while it is told to. */
 const collector = (): () => void => {

@@ -4,8 +4,8 @@
  *
  * Source: the list of reference/reliability.md §2.9, most of it from the issues of
  * dask/distributed. Left out is what needs features that are not there: spilling
- * (#6110), active memory management (#6248), shuffles (#8091, #8094), scattered
- * data, and a second scheduler.
+ * (#6110), active memory management (#6248), shuffles (#8091, #8094), and a
+ * second scheduler.
  */
 import type { Case, CaseTask, Operation } from "../Case.ts"
 import type { Fault } from "../Fault.ts"
@@ -182,6 +182,15 @@ export const scenarios: ReadonlyArray<Scenario> = [
     tasks: [...row(draws, 0, 8), ...row(draws, 8, 16, () => ({ client: 1 })), ...range(16, 20).map((id) => task(id, { client: 1, dependencies: [id - 8] }))],
     operations: [{ _tag: "Resubmit", at: within(draws, 200, "share"), task: 3, client: 1 }],
     faults: [{ _tag: "Partition", at: within(draws, 300, "cut"), a: ["client-1"], b: ["scheduler"], oneWay: false, forMs: draws.logUniform(20_000, 150_000, "for") }]
+  })),
+  scenario("the only holder of scattered data dies while tasks fetch it: they fail, and wait for nothing", (draws) => ({
+    workers: 3,
+    tasks: [
+      ...range(0, 3).map((id) => task(id, { body: { _tag: "Scattered" }, bytes: large })),
+      ...range(3, 12).map((id) => task(id, { dependencies: [id % 3], durationMs: draws.logUniform(1, 30, "duration", id) })),
+      ...range(12, 16).map((id) => task(id, { dependencies: [id - 9, id - 6] }))
+    ],
+    faults: range(0, 2).map((n) => ({ _tag: "WorkerCrash", at: within(draws, 80, "crash", n), worker: `worker-${draws.int(0, 2, "victim", n)}` }))
   })),
   scenario("a task that ends its workers is found out among neighbours that are killed by chance", (draws) => ({
     workers: 2,

@@ -10,11 +10,11 @@ import { empty as emptyWorker, type State as WorkerState } from "@skein/core/wor
 import { AskId, ClientId, CodeId, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Case, CaseTask } from "@skein/simulation/Case"
 import {
-  checkAlone, checkAnswer, checkCancelled, checkExecutions, checkForgotten, checkLeftovers, checkReplicas, checkResolved, checkScheduler, checkWorker,
+  checkAlone, checkAnswer, checkCancelled, checkExecutions, checkForgotten, checkLeftovers, checkOneGraph, checkReplicas, checkResolved, checkScheduler, checkWorker,
   type WorkerTruth
 } from "@skein/simulation/cases/Checks"
 import { settled } from "@skein/simulation/cases/Draw"
-import type { Answer, Ending } from "@skein/simulation/cases/History"
+import type { Answer, Ending, FailureKind } from "@skein/simulation/cases/History"
 import { interpret } from "@skein/simulation/cases/Oracle"
 import type { Execution } from "@skein/simulation/cases/Work"
 
@@ -30,7 +30,7 @@ const caseOf = (more: Partial<Case>): Case =>
   })
 
 const answer = (task: number, ending: Ending): Answer => ({ at: 0, client: 0, task, handle: 0, asked: "result", ending })
-const failed = (origin: number, how: "Error" | "Defect" | "Cancelled" | "Killed"): Ending => ({ _tag: "Failed", how, origin })
+const failed = (origin: number, how: FailureKind): Ending => ({ _tag: "Failed", how, origin })
 const crash = { _tag: "WorkerCrash", at: 1, worker: "worker-0" } as const
 
 describe("what a future may end with", () => {
@@ -82,6 +82,30 @@ describe("what a future may end with", () => {
     assert.isUndefined(checkAnswer(with_([crash, crash, crash, crash]), answer(0, failed(0, "Killed"))))
     assert.strictEqual(checkAnswer(with_([crash]), answer(0, { _tag: "SchedulerLost" }))?.id, "C3")
     assert.isUndefined(checkAnswer(with_([{ _tag: "SchedulerCrash", at: 1 }]), answer(0, { _tag: "SchedulerLost" })))
+  })
+
+  it("C3: lost only what was scattered, and only if a worker may have ended; what builds on it is lost with it", () => {
+    const tasks = [task(0, { body: { _tag: "Scattered" } }), task(1, { dependencies: [0] })]
+    assert.isUndefined(checkAnswer(interpret(caseOf({ tasks, faults: [crash] })), answer(1, failed(0, "Lost"))))
+    assert.strictEqual(checkAnswer(interpret(caseOf({ tasks })), answer(1, failed(0, "Lost")))?.id, "C3")
+    assert.strictEqual(checkAnswer(interpret(caseOf({ tasks: [task(0)], faults: [crash] })), answer(0, failed(0, "Lost")))?.id, "C3")
+  })
+
+  it("C3: over its limit of time only if it has one that its body may reach", () => {
+    const limited = (timeoutMs: number) => interpret(caseOf({ tasks: [task(0, { durationMs: 1_000, timeoutMs })] }))
+    assert.isUndefined(checkAnswer(limited(500), answer(0, failed(0, "TimedOut"))))
+    assert.strictEqual(checkAnswer(limited(5_000), answer(0, failed(0, "TimedOut")))?.id, "C3")
+    assert.strictEqual(checkAnswer(interpret(caseOf({ tasks: [task(0)] })), answer(0, failed(0, "TimedOut")))?.id, "C3")
+  })
+
+  it("C3, C8: a conflict only where two graphs have one key, and then never both of them", () => {
+    const rivals = caseOf({ tasks: [task(0), task(1, { under: 0 })], clients: 2 })
+    assert.isUndefined(checkAnswer(interpret(rivals), answer(1, failed(0, "Conflict"))))
+    assert.strictEqual(checkAnswer(interpret(caseOf({ tasks: [task(0), task(1)] })), answer(1, failed(0, "Conflict")))?.id, "C3")
+    const held = { client: 0, task: 0, since: 5 }
+    assert.strictEqual(checkOneGraph(rivals, { client: 1, task: 1, since: 6 }, [held])?.id, "C8")
+    assert.isUndefined(checkOneGraph(rivals, { client: 1, task: 1, since: 4 }, [held]))
+    assert.isUndefined(checkOneGraph(rivals, { client: 1, task: 0, since: 6 }, [held]))
   })
 
   it("C1: something", () => {

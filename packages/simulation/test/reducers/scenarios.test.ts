@@ -3,9 +3,9 @@
  * that leads there, under many seeds. From reference/reliability.md §2.9.
  *
  * Not here, because there is nothing of the kind yet: #6248's active memory
- * manager, #8091 and #8094 (shuffles), #6110 (spilling), the loss of scattered
- * data, take-over by another scheduler. A nanny's two restarts at once and
- * #5128's deserialising are the full stack's to show.
+ * manager, #8091 and #8094 (shuffles), #6110 (spilling), take-over by another
+ * scheduler. A nanny's two restarts at once, #5128's deserialising and the loss
+ * of scattered data are the full stack's to show.
  */
 import { assert, describe, it } from "@effect/vitest"
 import type { Body, Case, CaseTask, Operation } from "../../src/Case.ts"
