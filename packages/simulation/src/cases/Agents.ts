@@ -67,6 +67,14 @@ export interface Agent {
   readonly leave: () => Effect.Effect<void>
 }
 
+/** Tasks that are submitted one after another. */
+interface Submitting {
+  /** Those made in a batch, until it is sent; undefined: there is none, and each is waited for at once. */
+  readonly made?: Array<Handle>
+  /** Those that were refused, and what builds on them: not to be tried again for each that needs them. */
+  readonly refused: Set<number>
+}
+
 /** What agents tell as it happens. */
 export interface Listener {
   readonly onAnswer: (answer: Answer) => void
@@ -152,13 +160,13 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
       : face.submit(inThread, specOf(task), inputs)
     return Effect.catch(future, (error) => error.reason._tag === "KeyConflict" ? Effect.succeed(undefined) : Effect.fail(error))
   }
-  /** `made`: where what is made in a batch is kept until the batch is sent. */
-  const submitOne = Effect.fnUntraced(function*(service: Client["Service"], task: CaseTask, made?: Array<Handle>) {
+  const submitOne = Effect.fnUntraced(function*(service: Client["Service"], task: CaseTask, { made, refused }: Submitting) {
     const inputs = task.dependencies.flatMap((id) => held.get(id)?.future ?? [])
     // What was refused cannot be used.
-    if (inputs.length < task.dependencies.length) return
+    if (inputs.length < task.dependencies.length) return void refused.add(task.id)
     const future = yield* futureOf(service, task, inputs)
     if (future === undefined) {
+      refused.add(task.id)
       const ending: Ending = { _tag: "Failed", how: "Conflict", origin: task.under ?? task.id }
       return listener.onAnswer({ at: now(), client: index, task: task.id, handle: counts.get(task.id) ?? 0, asked: "submit", ending })
     }
@@ -169,19 +177,19 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
     else made.push(handle)
   })
   /** What a task depends on, and is not held, comes first. */
-  const ensure = (service: Client["Service"], id: number, made?: Array<Handle>): Effect.Effect<void, unknown> =>
+  const ensure = (service: Client["Service"], id: number, round: Submitting): Effect.Effect<void, unknown> =>
     Effect.suspend(() => {
       const task = tasks.get(id)
-      if (task === undefined || held.has(id)) return Effect.void
-      return Effect.andThen(ensureAll(service, task.dependencies, made), submitOne(service, task, made))
+      if (task === undefined || held.has(id) || round.refused.has(id)) return Effect.void
+      return Effect.andThen(ensureAll(service, task.dependencies, round), submitOne(service, task, round))
     })
-  const ensureAll = (service: Client["Service"], ids: ReadonlyArray<number>, made?: Array<Handle>): Effect.Effect<void, unknown> =>
-    Effect.forEach(ids, (id) => ensure(service, id, made), { discard: true })
+  const ensureAll = (service: Client["Service"], ids: ReadonlyArray<number>, round: Submitting = { refused: new Set() }): Effect.Effect<void, unknown> =>
+    Effect.forEach(ids, (id) => ensure(service, id, round), { discard: true })
   /** All of it, or nothing: then nobody holds what was made. */
   const ensureInBatch = (service: Client["Service"], ids: ReadonlyArray<number>): Effect.Effect<void, unknown> =>
     Effect.suspend(() => {
       const made: Array<Handle> = []
-      return service.batch((batch) => ensureAll(batch, ids, made)).pipe(
+      return service.batch((batch) => ensureAll(batch, ids, { made, refused: new Set() })).pipe(
         Effect.onExit((exit) =>
           Effect.sync(() => {
             for (const handle of made) {
@@ -262,7 +270,7 @@ export const make = (of: Case, index: number, client: SimClient, listener: Liste
     resubmit: (id) =>
       tell(alone.withPermits(1)(Effect.flatMap(Client, (service) => {
         const task = tasks.get(id)
-        return task === undefined ? Effect.void : Effect.andThen(ensureAll(service, task.dependencies), submitOne(service, task))
+        return task === undefined ? Effect.void : Effect.andThen(ensureAll(service, task.dependencies), submitOne(service, task, { refused: new Set() }))
       }))),
     cancel: (task, force) =>
       tell(Effect.suspend(() => {
