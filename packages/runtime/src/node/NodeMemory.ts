@@ -48,13 +48,13 @@ export const make = (): Measuring => {
     collect ??= collector()
     collect()
     collectAgainAt = performance.now() + 3 * (performance.now() - since)
-    return ratio(bytesIn(isOld))
+    return ratio(inUse().old)
   }
   const ratio = (bytes: number): number => (bytes + RESERVE_BYTES) / heapLimit
   const heapRatio = (factor: number): number => {
     // What is needed of the young generation will soon be in the old one; collecting, it is there.
-    const isMuch = ratio(bytesIn(isOld) + bytesIn(isYoung)) * factor >= COLLECT_FROM
-    return isMuch && performance.now() >= collectAgainAt ? collected() : ratio(bytesIn(isOld))
+    const { old, young } = inUse()
+    return ratio(old + young) * factor >= COLLECT_FROM && performance.now() >= collectAgainAt ? collected() : ratio(old)
   }
   return { loadRatio: (factor) => Math.max(heapRatio(factor), memoryUsage.rss() / machineLimit) }
 }
@@ -65,13 +65,16 @@ const heapLimitBytes = (): number => {
   return flag === undefined ? getHeapStatistics().heap_size_limit : Number(flag.split("=")[1]) * MIB
 }
 
-/** In use in some of the heap's spaces. */
-const bytesIn = (isOne: (space: string) => boolean): number =>
-  getHeapSpaceStatistics().reduce((sum, { space_name, space_used_size }) => isOne(space_name) ? sum + space_used_size : sum, 0)
-
-const isYoung = (space: string): boolean => space.startsWith("new_")
-/** Spaces to which that limit applies. */
-const isOld = (space: string): boolean => !isYoung(space) && !space.startsWith("read_only")
+/** Bytes in use: in the spaces to which that limit applies, and in the young generation's. */
+const inUse = (): { readonly old: number; readonly young: number } => {
+  let old = 0
+  let young = 0
+  for (const { space_name, space_used_size } of getHeapSpaceStatistics()) {
+    if (space_name.startsWith("new_")) young += space_used_size
+    else if (!space_name.startsWith("read_only")) old += space_used_size
+  }
+  return { old, young }
+}
 
 /** V8 gives its collector to contexts that are made while it is told to. */
 const collector = (): () => void => {
