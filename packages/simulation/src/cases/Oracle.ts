@@ -138,13 +138,18 @@ const ownFailures = (of: Case, task: CaseTask, rivals: ReadonlyArray<CaseTask>, 
   if (rivals.length > 0) own.add("Conflict")
   if (body._tag === "Scattered") {
     // A body that cannot be stopped takes its process with it.
-    if (deaths > 0 || hasEndless(of) || hasOperation(of, "Scale") || of.tasks.some(({ body: { _tag } }) => _tag === "Blocks")) own.add("Lost")
+    if (deaths > 0 || hasEndless(of) || hasOperation(of, "Scale") || of.tasks.some(({ body: { _tag } }) => _tag === "Blocks") || mayBeMissed(of, task)) own.add("Lost")
   } else if (body._tag === "Exits" || deaths > ALLOWED_FAILURES) own.add("Killed")
   if (isCancelled(of, task) || (hasOperation(of, "Adopt") && rivals.some((other) => isCancelled(of, other)))) {
     own.add("Cancelled")
   }
   return own
 }
+
+/** Data that its client lets go is dropped once what builds on it has failed, and missing should that be tried again. */
+const mayBeMissed = (of: Case, { id }: CaseTask): boolean =>
+  hasOperation(of, "Retry", "Resubmit") &&
+  (hasOperation(of, "Leave") || of.operations.some((operation) => (operation._tag === "Release" || operation._tag === "Collect") && operation.task === id))
 
 /** One that never ends is cancelled when healing begins, if it has not been before. Who has asked for a task by its key cancels what is under it. */
 const isCancelled = ({ operations }: Case, { body, id }: CaseTask): boolean =>

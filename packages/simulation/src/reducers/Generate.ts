@@ -10,6 +10,7 @@
 import type { Body, Case, CaseTask, Operation } from "../Case.ts"
 import type { Fault } from "../Fault.ts"
 import { Stream, streams } from "./Draws.ts"
+import { graceMs } from "./Stage.ts"
 
 /** `light`: up to 30 tasks and 3 workers. `full`: 150 to 2,000 tasks and at least 4 workers. */
 export type Size = "light" | "full"
@@ -22,6 +23,7 @@ export const draw = (seed: number, size: Size = "light", count?: number): Case =
   const clients = stream.chance(0.7) ? 1 : stream.between(2, 3)
   const tasks = drawTerms(seed, workers, drawDelays(seed, drawTasks(seed, size, clients, isCalm, count)))
   const healAt = size === "light" ? stream.between(20, 400) : stream.between(500, 3_000)
+  const away = isCalm ? nothingAway : drawAway(seed, workers, clients, tasks, healAt)
   return {
     version: 1,
     seed,
@@ -30,8 +32,8 @@ export const draw = (seed: number, size: Size = "light", count?: number): Case =
     schedule: { strategy: "fifo", preemption: 0, opsBeforeYield: 2_048 },
     network: { latency: [stream.oneOf([0.1, 0.5, 1]), stream.oneOf([1, 5, 20, 100])], fragment: 0 },
     tasks,
-    operations: isCalm ? [] : drawOperations(seed, tasks, clients, healAt),
-    faults: isCalm ? [] : drawFaults(seed, workers, clients, healAt),
+    operations: isCalm ? [] : [...drawOperations(seed, tasks, clients, healAt), ...away.operations],
+    faults: isCalm ? [] : [...drawFaults(seed, workers, clients, healAt), ...away.faults],
     healAt,
     endBy: healAt + 600_000
   }
@@ -164,3 +166,38 @@ const drawFaults = (seed: number, workers: number, clients: number, healAt: numb
     ...(clients > 1 && stream.chance(0.2) ? [{ _tag: "ClientCrash", at: at(), client: `client-${stream.below(clients)}` } as const] : [])
   ]
 }
+
+interface Away {
+  readonly operations: ReadonlyArray<Operation>
+  readonly faults: ReadonlyArray<Fault>
+}
+
+const nothingAway: Away = { operations: [], faults: [] }
+
+/**
+ * In a quarter of the cases results are away while their ids are given to others: a worker is cut off until its session is lost,
+ * and meanwhile the last tasks of the graph are let go, and submitted anew in another order. Drawn one by one such operations
+ * hardly ever come together: a key keeps its id for as long as anything depends on it.
+ */
+const drawAway = (seed: number, workers: number, clients: number, tasks: ReadonlyArray<CaseTask>, healAt: number): Away => {
+  const stream = new Stream(seed, streams.away)
+  if (!stream.chance(0.25)) return nothingAway
+  const cutAt = stream.share() * healAt * 0.8
+  const goneAt = cutAt + stream.share() * (healAt - cutAt)
+  const backAt = goneAt + stream.share() * (healAt - goneAt)
+  const least = Math.max(0, tasks.length - mostAway)
+  const last = tasks.slice(stream.between(least, Math.max(least, tasks.length - 2)))
+  return {
+    faults: [{ _tag: "Partition", at: cutAt, a: [`worker-${stream.below(workers)}`], b: ["scheduler"], oneWay: false, forMs: stream.between(graceMs + 1, 2 * graceMs) }],
+    operations: [
+      ...last.map(({ id }) => ({ _tag: "Release", at: goneAt, task: id } as const)),
+      ...shuffled(last, stream).map(({ client, id }) => ({ _tag: "Resubmit", at: backAt, task: id, client: client % clients } as const))
+    ]
+  }
+}
+
+/** So many tasks are let go at most. */
+const mostAway = 12
+
+const shuffled = <A>(items: ReadonlyArray<A>, stream: Stream): ReadonlyArray<A> =>
+  items.map((item) => ({ item, rank: stream.share() })).sort((a, b) => a.rank - b.rank).map(({ item }) => item)

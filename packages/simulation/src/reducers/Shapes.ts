@@ -17,6 +17,7 @@ export const checkTask = (world: World, before: Scheduler.State, state: Schedule
   if (now !== undefined) {
     checkShape(state, now)
     checkResult(world, before, old, now)
+    if (now.trials !== old?.trials) checkTrials(now)
   }
   if (old?.status._tag === now?.status._tag) return
   const dependents = (now ?? old)?.dependents
@@ -80,6 +81,10 @@ const checkResult = (world: World, before: Scheduler.State, old: Scheduler.Task 
   } else if (now.status._tag === "Processing" && (old?.status._tag !== "Processing" || old.status.run !== now.status.run)) {
     if (now.status.run < before.nextRun) breaks("S20 run numbers are never used again", `task ${now.id}`)
   }
+}
+
+const checkTrials = ({ id, trials: { retries, retriesLeft } }: Scheduler.Task): void => {
+  if (retriesLeft < 0 || retriesLeft > retries) breaks("S22 a task is tried as often as it may be", `task ${id} has ${retriesLeft} of ${retries} retries left`)
 }
 
 /** A changed task on a worker. */

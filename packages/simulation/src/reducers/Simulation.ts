@@ -9,8 +9,10 @@
  * After each batch the step is checked, of what it changed (StepChecks.ts); now
  * and then, and whenever all is at rest, everything is recounted (RestChecks.ts).
  */
+import * as Vector from "@skein/core/persistent/Vector"
 import type { Event as SchedulerEvent } from "@skein/core/scheduler/Event"
 import type { Event as WorkerEvent } from "@skein/core/worker/Event"
+import type { State as WorkerState } from "@skein/core/worker/State"
 import type { Failure } from "@skein/protocol/Failure"
 import type { Case } from "../Case.ts"
 import * as ClientShell from "./ClientShell.ts"
@@ -160,6 +162,7 @@ class Simulation {
         this.stepped(events)
         if (this.tell !== undefined) this.trace(process.name, events, step.commands)
         this.checks.worker(process, before, events, step)
+        if (events[0]?._tag === "Started" && hasOtherIds(before, events[0])) this.stage.mark("a result comes back under another id")
       }
     }
   }
@@ -175,6 +178,14 @@ class Simulation {
     for (const event of events) this.tell?.(`${at} ${who} < ${show(event)}`)
     for (const command of commands) this.tell?.(`${at} ${who} > ${show(command)}`)
   }
+}
+
+/** Of what a worker brings back, something was known here under an id that is another's now, or nobody's. */
+const hasOtherIds = ({ tasks }: WorkerState, { holds }: Extract<WorkerEvent, { readonly _tag: "Started" }>): boolean => {
+  const runs = new Map(holds.map(({ id, run }) => [run, id]))
+  let found = false
+  if (runs.size > 0) Vector.forEach(tasks, ({ id, run }) => void (found ||= (runs.get(run) ?? id) !== id))
+  return found
 }
 
 /** Nothing is asked for but results, nothing fails, and nothing goes wrong. */

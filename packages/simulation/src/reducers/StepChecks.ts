@@ -61,6 +61,7 @@ export class StepChecks {
     if (events.length === 1) {
       checkOrder(state, tasks)
       if (events[0]?._tag === "WorkerLeft") checkKept(tasks)
+      if (events[0]?._tag === "TasksFailed") checkTried(events[0], tasks)
     }
   }
 
@@ -123,6 +124,22 @@ const checkKept = ({ count, nows, olds }: Changes<Scheduler.Task>): void => {
     const old = olds[at]
     if (old?.status._tag !== "Memory" || IntSet.size(old.status.whoHas) < 2 || now === undefined || now.status._tag === "Memory") continue
     if (now.waiters > 0 || IntSet.size(now.whoWants) > 0) breaks("L3 what others hold is not computed again", `task ${now.id}`)
+  }
+}
+
+/** A failure that may be repeated uses up one retry, and is final if there is none. */
+const checkTried = ({ rows, worker }: Extract<SchedulerEvent, { readonly _tag: "TasksFailed" }>, { count, nows, olds }: Changes<Scheduler.Task>): void => {
+  for (let at = 0; at < count; at++) {
+    const now = nows[at]
+    const old = olds[at]
+    if (now === undefined || old?.status._tag !== "Processing" || old.status.worker !== worker) continue
+    const { id, status: { run }, trials: { retriesLeft } } = old
+    const row = rows.find((row) => row.id === id && row.run === run)
+    if (row === undefined) continue
+    const isFinal = now.status._tag === "Erred"
+    if (isFinal === (row.retryable && retriesLeft > 0) || (!isFinal && now.trials.retriesLeft !== retriesLeft - 1)) {
+      breaks("S22 a task is tried as often as it may be", `task ${id} failed with ${retriesLeft} retries left, and then was ${now.status._tag} with ${now.trials.retriesLeft}`)
+    }
   }
 }
 

@@ -80,6 +80,9 @@ export class WorkerBooks {
     if (state.threads !== this.threads || state.fibers !== this.fibers) {
       breaks("W1 slots are held by what executes or is being stopped", `${name}: ${state.threads} and ${state.fibers} for ${this.threads} and ${this.fibers}`)
     }
+    if (this.fibers > state.nfibers || this.threads > state.nthreads * (1 + state.config.threadQueue)) {
+      breaks("W1 no more slots are held than there are", `${name}: ${this.fibers} of ${state.nfibers} fibers, ${this.threads} of ${state.nthreads} threads`)
+    }
     if (state.running !== this.executing + this.longRunning + this.stopping) breaks("W1 what runs is counted", name)
     if (state.nbytes !== this.nbytes) breaks("W6 bytes in memory are counted", name)
     if (state.gatherBytes !== this.flying) breaks("W5 bytes under way are counted", name)

@@ -91,6 +91,15 @@ describe("what a future may end with", () => {
     assert.strictEqual(checkAnswer(interpret(caseOf({ tasks: [task(0)], faults: [crash] })), answer(0, failed(0, "Lost")))?.id, "C3")
   })
 
+  it("C3: lost also what its client has let go, where something is tried again that builds on it", () => {
+    const tasks = [task(0, { body: { _tag: "Scattered" } }), task(1, { body: { _tag: "Fails", times: 1 } }), task(2, { dependencies: [0, 1] })]
+    const release = { _tag: "Release", at: 1, task: 0 } as const
+    const retry = { _tag: "Retry", at: 2, task: 1 } as const
+    const lost = (operations: Case["operations"]) => checkAnswer(interpret(caseOf({ tasks, operations })), answer(2, failed(0, "Lost")))?.id
+    assert.isUndefined(lost([release, retry]))
+    for (const operations of [[], [release], [retry]]) assert.strictEqual(lost(operations), "C3")
+  })
+
   it("C3: over its limit of time only if it has one that its body may reach", () => {
     const limited = (timeoutMs: number) => interpret(caseOf({ tasks: [task(0, { durationMs: 1_000, timeoutMs })] }))
     assert.isUndefined(checkAnswer(limited(500), answer(0, failed(0, "TimedOut"))))

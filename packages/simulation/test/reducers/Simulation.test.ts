@@ -24,7 +24,8 @@ const paths = [
   "a body secedes",
   "a body is placed again",
   "a body ends its process",
-  "a process is ended because a body would not stop"
+  "a process is ended because a body would not stop",
+  "a result comes back under another id"
 ]
 
 describe("the reducers with a message network", () => {
