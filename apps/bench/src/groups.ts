@@ -3,6 +3,7 @@
  */
 import type { Effect } from "effect"
 import { data } from "./groups/data.ts"
+import { floor } from "./groups/floor.ts"
 import { graphs } from "./groups/graphs.ts"
 import { growth } from "./groups/growth.ts"
 import { latency } from "./groups/latency.ts"
@@ -30,6 +31,7 @@ export interface Group {
 const LARGE_HEAP = 10_240
 
 export const groups: ReadonlyArray<Group> = [
+  { name: "floor", about: "the least that can be called a scheduler, as three plain processes, on this machine at this hour", quick: true, run: floor },
   { name: "zero-worker", about: "what a task costs client and scheduler: workers that answer at once", quick: true, heapMiB: LARGE_HEAP, minutes: 20, run: zeroWorker },
   { name: "real-workers", about: "the whole path, on two workers, and on 24 that sleep", quick: true, minutes: 15, run: realWorkers },
   { name: "latency", about: "how long one waits for one task", quick: true, run: latency },
