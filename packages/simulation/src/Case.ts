@@ -52,6 +52,11 @@ export const CaseTask = Schema.Struct({
   isolation: Schema.Literals(["fiber", "thread"]),
   /** How long an attempt may take; without, as long as it does. */
   timeoutMs: Schema.optionalKey(Millis.check(Schema.isGreaterThan(0))),
+  /**
+   * How its body, an Effect, gives up its slot on the way. `forGood`: it goes on without. `forAWhile`: it wants one again. `toWait`: it
+   * submits tasks of its own, and waits for them.
+   */
+  secedes: Schema.optionalKey(Schema.Literals(["forGood", "forAWhile", "toWait"])),
   /** The task under whose key this one is submitted, as another graph: one of the two is refused, whichever comes later. */
   under: Schema.optionalKey(Count),
   /** How many it occupies of the two GPUs that each worker offers. */

@@ -176,6 +176,16 @@ export const checkExecutions = (oracle: Oracle, executions: ReadonlyArray<Execut
   return undefined
 }
 
+/** C2 and C3 of what tasks submit themselves: no body hears a wrong value, and where nothing goes wrong it hears of no failure. */
+export const checkChildren = (of: Case, executions: ReadonlyArray<Execution>): Violation | undefined => {
+  const wrong = executions.find(({ children }) => children === "wrong")
+  if (wrong !== undefined) return { id: "C2", saw: `task ${wrong.task} got a wrong value of a task that it had submitted` }
+  // Whoever ends a worker ends the sessions of its bodies.
+  const mayFail = of.faults.length > 0 || of.operations.some(({ _tag }) => _tag === "Scale") || of.tasks.some(({ body }) => body._tag === "Exits" || body._tag === "Blocks")
+  const failed = mayFail ? undefined : executions.find(({ children, how }) => children === "failed" && how !== "interrupted")
+  return failed && { id: "C3", saw: `task ${failed.task} was told that a task which it had submitted failed, and nothing went wrong` }
+}
+
 /** C4, as it is when the acknowledgement has come. `running`: bodies of this task, in processes that live. */
 export const checkCancelled = (of: Case, { outcome, task }: Cancelled, running: ReadonlyArray<Execution>): Violation | undefined => {
   if (outcome !== "cancelled" || running.length === 0) return undefined

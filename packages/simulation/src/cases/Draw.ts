@@ -72,7 +72,8 @@ export const settled = (unsettled: Case): Case => {
   const { faults, operations, tasks } = unsettled
   const last = Math.max(0, ...faults.map(endOf), ...operations.map(({ at }) => at))
   const healAt = Math.ceil(last + QUIET_MS)
-  const work = tasks.reduce((sum, { delayMs = 0, durationMs, retries, timeoutMs = 0 }) => sum + Math.max(durationMs, timeoutMs) * (retries + 1) + delayMs * retries, 0)
+  const work = tasks.reduce((sum, { delayMs = 0, durationMs, retries, secedes, timeoutMs = 0 }) =>
+    sum + Math.max(durationMs, timeoutMs) * (secedes === "toWait" ? 2 : 1) * (retries + 1) + delayMs * retries, 0)
   // A body that ends its process takes all results with it each time, if there is one worker left, and they are computed again.
   const deaths = DEATHS_EACH * tasks.filter(({ body }) => body._tag === "Exits").length
   return { ...unsettled, healAt, endBy: Math.ceil(healAt + TIMEOUTS_MS + work * (1 + deaths)) }
@@ -152,6 +153,8 @@ interface Features {
   readonly scattered: boolean
   /** Whether some are submitted under the keys of others. */
   readonly rivals: boolean
+  /** Whether some give up their slots. */
+  readonly secedes: boolean
   /** Share of tasks that run in threads. */
   readonly threads: number
   /** The longest task, ms. */
@@ -172,7 +175,7 @@ const drawTasks = (draws: Draws, bound: Bounds, clients: number): ReadonlyArray<
       tasks.push(drawTask(draws, features, first + i, client, dependencies.map((dependency) => first + dependency)))
     })
   }
-  return withRivals(draws, features, withLimits(draws, features, withRareBodies(draws, features, tasks)))
+  return withSecessions(draws, features, withRivals(draws, features, withLimits(draws, features, withRareBodies(draws, features, tasks))))
 }
 
 const drawEdges = (draws: Draws, size: number, part: number): Edges => {
@@ -196,6 +199,7 @@ const drawFeatures = (draws: Draws): Features => {
     limits: on("limits"),
     scattered: on("scattered"),
     rivals: draws.chance(0.3, "feature.rivals"),
+    secedes: on("secedes"),
     threads: on("threads") ? draws.pick([0.1, 0.5, 1], "threads") : 0,
     longestMs: draws.logUniform(5, 5_000, "longest")
   }
@@ -248,6 +252,18 @@ const withRivals = (draws: Draws, features: Features, tasks: ReadonlyArray<CaseT
   const others = tasks.filter(({ body, id }) => body._tag !== "Scattered" && !rivals.has(id))
   return others.length === 0 ? tasks : tasks.map((task) => rivals.has(task.id) ? { ...task, under: draws.pick(others, "rivals.under", task.id).id } : task)
 }
+
+/**
+ * One body in ten, whatever else it does, of those that can give up their slots: Effects that can be interrupted. One with a limit of
+ * time does not want a slot again, for nobody knows how long that takes. Not those that end their processes: whom a suspect is started
+ * beside, it may be blamed for (reducers/Generate.ts).
+ */
+const withSecessions = (draws: Draws, features: Features, tasks: ReadonlyArray<CaseTask>): ReadonlyArray<CaseTask> =>
+  !features.secedes ? tasks : tasks.map((task) => {
+    const { body: { _tag }, id, isolation, timeoutMs } = task
+    if (isolation === "thread" || _tag === "Blocks" || _tag === "Exits" || _tag === "Scattered" || !draws.chance(0.1, "secedes", id)) return task
+    return { ...task, secedes: timeoutMs !== undefined ? "forGood" : draws.pick(["forGood", "forAWhile", "toWait"] as const, "secedes.how", id) }
+  })
 
 /** Of one task in four. */
 const delayOf = (drawn: number): Pick<CaseTask, "delayMs"> => drawn < 500 ? { delayMs: drawn } : {}

@@ -2,10 +2,9 @@
  * Where runs have been: a simulation that never comes to a place says nothing about it.
  *
  * A mark is a place with a name. The catalogue is complete and stands here, so
- * that what is never reached is known; of bodies that give up their slots it has
- * nothing, for those of cases do not. Nothing in the product tells of marks:
- * they are read off the machines' logs of changes, their states, and what clients
- * were answered.
+ * that what is never reached is known. Nothing in the product tells of marks: they
+ * are read off the machines' logs of changes, their states, what bodies did, and
+ * what clients were answered.
  */
 import * as Vector from "@skein/core/persistent/Vector"
 import type { State as SchedulerState } from "@skein/core/scheduler/State"
@@ -23,18 +22,19 @@ const places = {
   worker: [
     "Released → Waiting", "Released → Ready", "Released → Fetch", "Released → Memory", "Released → Missing", "Released → Forgotten", "Waiting → Ready",
     "Waiting → Released", "Ready → Executing", "Ready → Released", "Ready → Waiting", "Executing → Memory", "Executing → Error",
-    "Executing → Stopping", "Executing → Released", "Fetch → Flight", "Fetch → Missing", "Fetch → Released", "Flight → Memory", "Flight → Fetch", "Flight → Missing",
+    "Executing → Stopping", "Executing → Released", "Executing → LongRunning", "LongRunning → Executing", "LongRunning → Memory", "LongRunning → Error",
+    "LongRunning → Stopping", "Fetch → Flight", "Fetch → Missing", "Fetch → Released", "Flight → Memory", "Flight → Fetch", "Flight → Missing",
     "Flight → Released", "Missing → Fetch", "Missing → Released", "Memory → Released", "Error → Released", "Stopping → Released"
   ],
   /** Events that changed a task's status in the scheduler. */
   "scheduler heard": [
     "TasksSubmitted", "DataAnnounced", "KeysWanted", "KeysReleased", "CancelAsked", "RetryAsked", "ClientLeft", "WorkerJoined", "WorkerLeft", "TasksFinished",
-    "TasksFailed", "TasksKilled", "TasksTimedOut", "TasksStopped", "ReplicasAdded", "TakeBacksAnswered", "ReplicasGone", "ReplicasMissing", "Ticked"
+    "TasksFailed", "TasksKilled", "TasksTimedOut", "TasksStopped", "TasksSeceded", "ReplicasAdded", "TakeBacksAnswered", "ReplicasGone", "ReplicasMissing", "Ticked"
   ],
   /** The same in a worker. */
   "worker heard": [
     "Started", "ComputeAsked", "FreeAsked", "CancelAsked", "TakeBackAsked", "HoldersTold", "ExecuteSucceeded", "ExecuteFailed", "ExecuteExited",
-    "ExecuteStopped", "ExecuteRetracted", "DataReceived", "GatherSucceeded", "GatherFailed", "Ticked"
+    "ExecuteStopped", "ExecuteRetracted", "ExecuteSeceded", "ExecuteRejoined", "DataReceived", "GatherSucceeded", "GatherFailed", "Ticked"
   ],
   /** What happened among several parts. */
   seen: [
@@ -65,6 +65,11 @@ const places = {
     "a task was to be done whoever held it",
     "results were asked for in one go",
     "a body ran for longer than its limit",
+    "a body gave up its slot and ended without one",
+    "a body gave up its slot and got one again",
+    "a body waited for tasks of its own",
+    "a body failed without a slot",
+    "a body was stopped while it had no slot",
     "a key was refused for another graph",
     "data was sent to a worker",
     "data was lost with its workers",

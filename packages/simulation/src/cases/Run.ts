@@ -17,7 +17,7 @@ import * as SimCluster from "../SimCluster.ts"
 import * as World from "../World.ts"
 import * as Agents from "./Agents.ts"
 import {
-  checkAnswer, checkCancelled, checkExecutions, checkForgotten, checkLeftovers, checkOneGraph, checkReplicas, checkResolved, type Violation, type WorkerTruth
+  checkAnswer, checkCancelled, checkChildren, checkExecutions, checkForgotten, checkLeftovers, checkOneGraph, checkReplicas, checkResolved, type Violation, type WorkerTruth
 } from "./Checks.ts"
 import type { Answer, Cancelled } from "./History.ts"
 import { Marks } from "./Marks.ts"
@@ -128,13 +128,24 @@ const program = Effect.fnUntraced(function*(of: Case, history: History) {
     history.phase = "forgetting"
     yield* forget(run)
   }
-  watch.judge(checkExecutions(oracle, history.executions))
+  watch.judge(checkExecutions(oracle, history.executions) ?? checkChildren(of, history.executions))
+  for (const execution of history.executions) markSlot(history.marks, execution)
   if (cluster.disk.failed > 0) history.marks.see("a journal could not be written")
   history.phase = "ending"
   watch.stop()
   yield* cluster.shutdown
   watch.judge(checkLeftovers(cluster.leftovers()))
 })
+
+/** What a body did with its slot. */
+const markSlot = (marks: Marks, { children, how, slot }: Execution): void => {
+  if (children === "right") marks.see("a body waited for tasks of its own")
+  if (slot === "taken again") marks.see("a body gave up its slot and got one again")
+  if (slot !== "given up") return
+  if (how === "succeeded") marks.see("a body gave up its slot and ended without one")
+  if (how === "failed") marks.see("a body failed without a slot")
+  if (how === "interrupted") marks.see("a body was stopped while it had no slot")
+}
 
 /** What the phases share. */
 interface Run {

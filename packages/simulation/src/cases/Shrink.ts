@@ -156,7 +156,7 @@ function* oneClient(start: Case): Shrinking {
 
 /** What can be simpler about a task, one thing at a time. */
 const simplifications: ReadonlyArray<(task: CaseTask) => CaseTask> = [
-  ({ delayMs, gpus, on, timeoutMs, under, ...task }) => ({ ...task, durationMs: 1, bytes: 0, retries: 0, priority: 0, body: { _tag: "Succeeds" }, isolation: "fiber" }),
+  ({ delayMs, gpus, on, secedes, timeoutMs, under, ...task }) => ({ ...task, durationMs: 1, bytes: 0, retries: 0, priority: 0, body: { _tag: "Succeeds" }, isolation: "fiber" }),
   (task) => ({ ...task, durationMs: 1 }),
   (task) => ({ ...task, bytes: 0 }),
   (task) => ({ ...task, retries: 0 }),
@@ -168,6 +168,7 @@ const simplifications: ReadonlyArray<(task: CaseTask) => CaseTask> = [
   ({ on, ...task }) => task,
   ({ timeoutMs, ...task }) => task,
   ({ under, ...task }) => task,
+  ({ secedes, ...task }) => task,
   (task) => ({ ...task, dependencies: [] })
 ]
 
@@ -194,7 +195,7 @@ const FEW = 12
 const attributes = (task: CaseTask): number =>
   (task.durationMs === 1 ? 0 : 1) + (task.bytes === 0 ? 0 : 1) + (task.retries === 0 ? 0 : 1) + (task.priority === 0 ? 0 : 1) +
   (task.body._tag === "Succeeds" ? 0 : 1) + (task.isolation === "fiber" ? 0 : 1) + (task.delayMs === undefined ? 0 : 1) + (task.gpus === undefined ? 0 : 1) + (task.on === undefined ? 0 : 1) +
-  (task.timeoutMs === undefined ? 0 : 1) + (task.under === undefined ? 0 : 1)
+  (task.timeoutMs === undefined ? 0 : 1) + (task.under === undefined ? 0 : 1) + (task.secedes === undefined ? 0 : 1)
 
 /** The simplest schedule and network, together or one after the other. */
 function* plainer(start: Case): Shrinking {

@@ -28,8 +28,15 @@ export const tellTask = (task: CaseTask): string =>
     task.under === undefined ? "" : `, under the key of task ${task.under}`,
     task.gpus === undefined ? "" : `, ${count(task.gpus, "GPU", "GPUs")}`,
     task.on === undefined ? "" : `, ${task.on.strictly ? "only" : "best"} on worker-${task.on.worker}`,
+    task.secedes === undefined ? "" : secessions[task.secedes],
     tellBody(task.body)
   ].join("")
+
+const secessions: Record<NonNullable<CaseTask["secedes"]>, string> = {
+  forGood: ", gives up its slot",
+  forAWhile: ", gives up its slot and wants one again",
+  toWait: ", submits tasks and waits for them"
+}
 
 const tellBody = (body: Body): string => {
   switch (body._tag) {

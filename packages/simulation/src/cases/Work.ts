@@ -10,7 +10,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
-import { Task } from "@skein/protocol/Task"
+import { Client } from "@skein/client/Client"
+import { type FnTask, Task, type TaskServices } from "@skein/protocol/Task"
+import { TaskContext } from "@skein/protocol/TaskContext"
 import { exitProcess, spend, stuck } from "../Body.ts"
 import type { Body, CaseTask } from "../Case.ts"
 import { CurrentProcess, type SimProcess } from "../SimProcess.ts"
@@ -23,6 +25,7 @@ export interface Spec {
   readonly durationMs: number
   readonly bytes: number
   readonly body: Body
+  readonly secedes?: CaseTask["secedes"]
 }
 
 export interface Value {
@@ -47,6 +50,10 @@ export interface Execution {
   /** Virtual milliseconds; undefined while it runs, or if its process ended before it did. */
   endedAt: number | undefined
   how: "succeeded" | "failed" | "interrupted" | undefined
+  /** Whether it has a slot, as far as it knows. */
+  slot: "held" | "given up" | "taken again"
+  /** What it heard of the tasks that it submitted itself. */
+  children: "not asked" | "right" | "wrong" | "failed"
 }
 
 /** What bodies have done in a world. */
@@ -71,12 +78,12 @@ export const record = (): WorkRecord => {
 }
 
 /** The task as an Effect in the worker's loop. */
-export const inFiber = Task.fn("inFiber", (spec: Spec, inputs: ReadonlyArray<Value>): Effect.Effect<Value, CaseFailed> =>
+export const inFiber: FnTask<[spec: Spec, inputs: ReadonlyArray<Value>], Value, CaseFailed, TaskServices> = Task.fn("inFiber", (spec: Spec, inputs: ReadonlyArray<Value>) =>
   Effect.suspend(() => {
     const execution = begin(spec)
     return Effect.onExit(
       Effect.andThen(
-        spec.body._tag === "NeverEnds" ? Effect.never : spec.body._tag === "Blocks" ? Effect.uninterruptible(Effect.sleep(spec.durationMs)) : Effect.sleep(spec.durationMs),
+        spec.secedes === undefined ? labour(spec) : Effect.andThen(away(spec, spec.secedes, execution), labour({ ...spec, durationMs: spec.durationMs / 3 })),
         Effect.suspend((): Effect.Effect<Value, CaseFailed> => {
           if (spec.body._tag === "Exits") exitProcess(spec.id % 256)
           if (spec.body._tag === "Dies") throw new Error(`task ${spec.id} throws`)
@@ -86,6 +93,41 @@ export const inFiber = Task.fn("inFiber", (spec: Spec, inputs: ReadonlyArray<Val
       (exit) => Effect.sync(() => end(execution, Exit.isSuccess(exit) ? "succeeded" : Exit.hasInterrupts(exit) ? "interrupted" : "failed"))
     )
   }), { error: CaseFailed })
+
+/** What its body takes time for. */
+const labour = ({ body, durationMs }: Pick<Spec, "body" | "durationMs">): Effect.Effect<void> =>
+  body._tag === "NeverEnds" ? Effect.never : body._tag === "Blocks" ? Effect.uninterruptible(Effect.sleep(durationMs)) : Effect.sleep(durationMs)
+
+/** Two thirds of its time: one with a slot, one without. */
+const away = Effect.fnUntraced(function*(spec: Spec, how: NonNullable<Spec["secedes"]>, execution: Execution) {
+  const context = yield* TaskContext
+  const third = Effect.sleep(spec.durationMs / 3)
+  yield* third
+  execution.slot = "given up"
+  switch (how) {
+    case "forGood":
+      yield* context.secede
+      return yield* third
+    case "forAWhile":
+      yield* context.seceded(third)
+      break
+    case "toWait":
+      yield* waitForChildren(spec, execution)
+  }
+  execution.slot = "taken again"
+})
+
+/** A task that a task submits. Who begins anew submits the same again. */
+const child = Task.fn("child", ({ durationMs, id }: Pick<Spec, "durationMs" | "id">, n: number) =>
+  Effect.as(Effect.sleep(durationMs), digestOf(id, [`child ${n}`])))
+
+/** What becomes of them is judged by whoever knows what may. */
+const waitForChildren = Effect.fnUntraced(function*({ durationMs, id }: Spec, execution: Execution) {
+  const client = (yield* Client).with({ isolation: "fiber" })
+  const numbers = [0, 1]
+  const values = yield* Effect.exit(Effect.flatMap(Effect.forEach(numbers, (n) => client.submit(child, { durationMs: durationMs / 3, id }, n)), (futures) => client.gather(futures)))
+  execution.children = Exit.isFailure(values) ? "failed" : values.value.every((digest, n) => digest === digestOf(id, [`child ${n}`])) ? "right" : "wrong"
+})
 
 /** The same as a plain function in a thread. */
 export const inThread = Task.fn("inThread", (spec: Spec, inputs: ReadonlyArray<Value>): Value => {
@@ -100,12 +142,14 @@ export const inThread = Task.fn("inThread", (spec: Spec, inputs: ReadonlyArray<V
 })
 
 /** What a body has to know. */
-export const specOf = ({ body, bytes, durationMs, id }: CaseTask): Spec => ({ id, durationMs, bytes, body })
+export const specOf = ({ body, bytes, durationMs, id, secedes }: CaseTask): Spec =>
+  secedes === undefined ? { id, durationMs, bytes, body } : { id, durationMs, bytes, body, secedes }
 
 const begin = (spec: Spec): Execution => {
   const { executions, onChange } = record()
   const execution: Execution = {
-    task: spec.id, process: Fiber.getCurrent()?.getRef(CurrentProcess), beganAt: World.current().now, endedAt: undefined, how: undefined
+    task: spec.id, process: Fiber.getCurrent()?.getRef(CurrentProcess), beganAt: World.current().now, endedAt: undefined, how: undefined, slot: "held",
+    children: "not asked"
   }
   executions.push(execution)
   for (const tell of onChange) tell(execution)

@@ -53,7 +53,8 @@ export const streams = {
   process: 0x1800_0000,
   terms: 0x1900_0000,
   delays: 0x1a00_0000,
-  away: 0x1b00_0000
+  away: 0x1b00_0000,
+  secessions: 0x1c00_0000
 } as const
 
 /** One stream of draws, each for the next purpose: for making a case, where nothing is left out yet. */

@@ -21,7 +21,7 @@ export const draw = (seed: number, size: Size = "light", count?: number): Case =
   const isCalm = stream.chance(0.1)
   const workers = size === "light" ? stream.between(1, 3) : stream.between(4, 8)
   const clients = stream.chance(0.7) ? 1 : stream.between(2, 3)
-  const tasks = drawTerms(seed, workers, drawDelays(seed, drawTasks(seed, size, clients, isCalm, count)))
+  const tasks = drawSecessions(seed, drawTerms(seed, workers, drawDelays(seed, drawTasks(seed, size, clients, isCalm, count))))
   const healAt = size === "light" ? stream.between(20, 400) : stream.between(500, 3_000)
   const away = isCalm ? nothingAway : drawAway(seed, workers, clients, tasks, healAt)
   return {
@@ -125,6 +125,19 @@ const drawTerms = (seed: number, workers: number, tasks: ReadonlyArray<CaseTask>
     ...(stream.chance(gpus) ? { gpus: stream.between(1, 2) } : {}),
     ...(stream.chance(on) ? { on: { worker: stream.below(workers), strictly: stream.chance(0.7) } } : {})
   }))
+}
+
+/**
+ * Bodies that give up their slots, whatever else they do: in half of the cases. To this level what they do meanwhile is all the same.
+ *
+ * Not those that end their processes: a suspect starts beside a body without a slot, for that may wait for it, and is blamed for what
+ * that one does (core/scheduler/internal/blame.ts). So an innocent one may be killed, which the oracle does not allow.
+ */
+const drawSecessions = (seed: number, tasks: ReadonlyArray<CaseTask>): ReadonlyArray<CaseTask> => {
+  const stream = new Stream(seed, streams.secessions)
+  const share = stream.chance(0.5) ? stream.share() * 0.4 : 0
+  return share === 0 ? tasks : tasks.map((task) =>
+    task.isolation === "fiber" && task.body._tag !== "Exits" && stream.chance(share) ? { ...task, secedes: stream.chance(0.4) ? "forGood" : "forAWhile" } : task)
 }
 
 const drawBody = (stream: Stream, failing: number, odd: number): Body => {

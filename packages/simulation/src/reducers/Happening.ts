@@ -95,10 +95,10 @@ const begin = (stage: Stage, calm: boolean, process: Process, body: Body): void 
   const n = world.begun[body.task] ?? 0
   const chance = (what: number) => share(theCase.seed, mix(streams.body + what, task.id), n)
   const ms = task.durationMs * (0.5 + chance(0))
-  if (chance(1) < 0.03) {
-    stage.mark("a body secedes")
-    whileItRuns(stage, process, body, ms * 0.3, () => WorkerShell.secede(world, process, body))
-    if (chance(2) < 0.5) whileItRuns(stage, process, body, ms * 0.6, () => WorkerShell.rejoin(world, process, body))
+  if (task.secedes !== undefined) {
+    stage.mark(`a body secedes, ${task.secedes === "forGood" ? "for good" : "for a while"}`)
+    whileItRuns(stage, process, body, ms * (0.1 + 0.4 * chance(1)), () => WorkerShell.secede(world, process, body))
+    if (task.secedes !== "forGood") whileItRuns(stage, process, body, ms * (0.5 + 0.4 * chance(2)), () => WorkerShell.rejoin(world, process, body))
   }
   if (task.body._tag === "NeverEnds") return
   whileItRuns(stage, process, body, ms, () => {

@@ -126,6 +126,7 @@ const passes: ReadonlyArray<Pass> = [
   eachTask((task) => ({ ...task, priority: 0 })),
   eachTask((task) => ({ ...task, retries: 0 })),
   eachTask(({ gpus, ...task }) => task),
+  eachTask(({ secedes, ...task }) => task),
   eachTask(({ delayMs, ...task }) => task),
   eachTask(({ on, ...task }) => task),
   eachTask((task) => ({ ...task, bytes: 0 })),

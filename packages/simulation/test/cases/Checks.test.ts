@@ -10,7 +10,7 @@ import { empty as emptyWorker, type State as WorkerState } from "@skein/core/wor
 import { AskId, ClientId, CodeId, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Case, CaseTask } from "@skein/simulation/Case"
 import {
-  checkAlone, checkAnswer, checkCancelled, checkExecutions, checkForgotten, checkLeftovers, checkOneGraph, checkReplicas, checkResolved, checkScheduler, checkWorker,
+  checkAlone, checkAnswer, checkCancelled, checkChildren, checkExecutions, checkForgotten, checkLeftovers, checkOneGraph, checkReplicas, checkResolved, checkScheduler, checkWorker,
   type WorkerTruth
 } from "@skein/simulation/cases/Checks"
 import { settled } from "@skein/simulation/cases/Draw"
@@ -124,7 +124,9 @@ describe("what a future may end with", () => {
 })
 
 describe("how often bodies run", () => {
-  const ran = (task: number): Execution => ({ task, process: undefined, beganAt: 0, endedAt: 1, how: "succeeded" })
+  const ran = (task: number, more: Partial<Execution> = {}): Execution => ({
+    task, process: undefined, beganAt: 0, endedAt: 1, how: "succeeded", slot: "held", children: "not asked", ...more
+  })
 
   it("X2: exactly as often as the case says when nothing goes wrong: neither twice nor not at all", () => {
     const tasks = [task(0), task(1, { body: { _tag: "Fails", times: 9 }, retries: 2 }), task(2, { dependencies: [1] })]
@@ -133,6 +135,16 @@ describe("how often bodies run", () => {
     assert.isUndefined(checkExecutions(oracle, right))
     for (const wrong of [[...right, ran(0)], right.slice(1), right.slice(0, 3), [...right, ran(2)]]) assert.strictEqual(checkExecutions(oracle, wrong)?.id, "X2")
     assert.isUndefined(checkExecutions(interpret(caseOf({ tasks, faults: [crash] })), []))
+  })
+
+  it("C2 and C3: what tasks submit themselves has its value, and fails only where something goes wrong", () => {
+    const tasks = [task(0, { secedes: "toWait" })]
+    const judged = (of: Partial<Case>, children: Execution["children"], how: Execution["how"] = "succeeded") => checkChildren(caseOf({ tasks, ...of }), [ran(0, { children, how })])?.id
+    assert.isUndefined(judged({}, "right"))
+    assert.strictEqual(judged({ faults: [crash] }, "wrong"), "C2")
+    assert.strictEqual(judged({}, "failed"), "C3")
+    assert.isUndefined(judged({ faults: [crash] }, "failed"))
+    assert.isUndefined(judged({}, "failed", "interrupted"))
   })
 
   it("X3: not beside another body of the same task, unless one is being stopped", () => {

@@ -122,6 +122,13 @@ describe("a drawn case", () => {
     assert.isAtLeast(tasks.filter(({ under }) => under !== undefined).length, 30)
   })
 
+  it("has bodies that give up their slots in each way, of all that can, and none that wants one again within a limit of time", () => {
+    const tasks = seeds(200).flatMap((seed) => draw(seed, "light").tasks).filter(({ secedes }) => secedes !== undefined)
+    for (const how of ["forGood", "forAWhile", "toWait"]) assert.isAtLeast(tasks.filter(({ secedes }) => secedes === how).length, 10, how)
+    for (const body of ["Succeeds", "Fails", "NeverEnds"]) assert.isAtLeast(tasks.filter(({ body: { _tag } }) => _tag === body).length, 1, body)
+    for (const { isolation, secedes, timeoutMs } of tasks) assert.isTrue(isolation === "fiber" && (timeoutMs === undefined || secedes === "forGood"))
+  })
+
   it("keeps its other faults and tasks as they are when one is left out", () => {
     const { faults, ...rest } = draw(11, "full")
     assert.isAtLeast(faults.length, 2)
