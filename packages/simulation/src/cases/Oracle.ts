@@ -151,6 +151,14 @@ const mayBeMissed = (of: Case, { id }: CaseTask): boolean =>
   hasOperation(of, "Retry", "Resubmit") &&
   (hasOperation(of, "Leave") || of.operations.some((operation) => (operation._tag === "Release" || operation._tag === "Collect") && operation.task === id))
 
+/** Tasks that may run for ever: by their own bodies, or by that of another under their key, for which they are taken by who asks for them by it. */
+export const endlessOf = ({ operations, tasks }: Case): ReadonlySet<number> => {
+  const never = tasks.filter(({ body }) => body._tag === "NeverEnds")
+  const keys = new Set(never.map(keyOf))
+  const adopted = operations.flatMap((operation) => operation._tag === "Adopt" ? [operation.task] : [])
+  return new Set([...never.map(({ id }) => id), ...tasks.filter((task) => adopted.includes(task.id) && keys.has(keyOf(task))).map(({ id }) => id)])
+}
+
 /** One that never ends is cancelled when healing begins, if it has not been before. Who has asked for a task by its key cancels what is under it. */
 const isCancelled = ({ operations }: Case, { body, id }: CaseTask): boolean =>
   body._tag === "NeverEnds" || operations.some((operation) => operation._tag === "Cancel" && operation.task === id)

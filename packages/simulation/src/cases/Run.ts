@@ -21,7 +21,7 @@ import {
 } from "./Checks.ts"
 import type { Answer, Cancelled } from "./History.ts"
 import { Marks } from "./Marks.ts"
-import { interpret, type Oracle } from "./Oracle.ts"
+import { endlessOf, interpret, type Oracle } from "./Oracle.ts"
 import { type Execution, record } from "./Work.ts"
 import * as Watch from "./Watch.ts"
 
@@ -324,7 +324,7 @@ const operator = Effect.fnUntraced(function*({ cluster, history, of }: Run) {
 
 /** Whether all has ended; what would never end by itself is cancelled, as soon as it has been submitted. */
 const cancelingTheEndless = (run: Run): () => boolean => {
-  const endless = new Set(run.of.tasks.filter(({ body }) => body._tag === "NeverEnds").map(({ id }) => id))
+  const endless = endlessOf(run.of)
   const cancelled = new Set<Agents.Handle>()
   return () => {
     for (const agent of present(run)) {
@@ -355,7 +355,7 @@ const askAgain = Effect.fnUntraced(function*(run: Run) {
   const { of, watch } = run
   const asked = present(run)
   // A retry of what it needs may have brought one back that never ends.
-  for (const { body, id } of of.tasks) if (body._tag === "NeverEnds") for (const agent of asked) agent.cancel(id, true)
+  for (const id of endlessOf(of)) for (const agent of asked) agent.cancel(id, true)
   yield* until(run, run.world.now + RESTING_MS, () => asked.every((agent) => agent.busy() === 0))
   for (const agent of asked) agent.askAgain()
   yield* until(run, run.world.now + of.endBy, () => asked.every((agent) => agent.busy() === 0))

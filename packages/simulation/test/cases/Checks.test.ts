@@ -15,7 +15,7 @@ import {
 } from "@skein/simulation/cases/Checks"
 import { settled } from "@skein/simulation/cases/Draw"
 import type { Answer, Ending, FailureKind } from "@skein/simulation/cases/History"
-import { interpret } from "@skein/simulation/cases/Oracle"
+import { endlessOf, interpret } from "@skein/simulation/cases/Oracle"
 import type { Execution } from "@skein/simulation/cases/Work"
 
 const task = (id: number, more: Partial<CaseTask> = {}): CaseTask => ({
@@ -89,6 +89,13 @@ describe("what a future may end with", () => {
     assert.isUndefined(checkAnswer(interpret(caseOf({ tasks, faults: [crash] })), answer(1, failed(0, "Lost"))))
     assert.strictEqual(checkAnswer(interpret(caseOf({ tasks })), answer(1, failed(0, "Lost")))?.id, "C3")
     assert.strictEqual(checkAnswer(interpret(caseOf({ tasks: [task(0)], faults: [crash] })), answer(0, failed(0, "Lost")))?.id, "C3")
+  })
+
+  it("may run for ever what has the body, or is asked for by the key, of what never ends", () => {
+    const tasks = [task(0, { body: { _tag: "NeverEnds" } }), task(1, { under: 0 }), task(2)]
+    const adopt = (task: number) => ({ _tag: "Adopt", at: 1, task, client: 0 } as const)
+    assert.deepStrictEqual([...endlessOf(caseOf({ tasks }))], [0])
+    assert.deepStrictEqual([...endlessOf(caseOf({ tasks, operations: [adopt(1), adopt(2)] }))], [0, 1])
   })
 
   it("C3: lost also what its client has let go, where something is tried again that builds on it", () => {
