@@ -1,5 +1,5 @@
 /**
- * `npm run simulate`: see packages/simulation/src/node/simulate.ts, which has the options.
+ * `npm run simulate`: see packages/simulation/src/node/Arguments.ts, which has the options.
  */
 import { main } from "@skein/simulation/node/simulate"
 

@@ -15,18 +15,20 @@ import { main } from "@skein/simulation/node/simulate"
 /** Runs the command in a folder of its own; what it printed, and its exit code. */
 const command = async (args: (folder: string) => ReadonlyArray<string>, look: (folder: string) => void = () => {}) => {
   const folder = mkdtempSync(join(tmpdir(), "skein-simulate-"))
-  const write = process.stdout.write
+  const streams = [process.stdout, process.stderr].map((stream) => ({ stream, write: stream.write }))
   let printed = ""
-  process.stdout.write = ((text: string) => {
-    printed += text
-    return true
-  }) as typeof process.stdout.write
+  for (const { stream } of streams) {
+    stream.write = ((text: string) => {
+      printed += text
+      return true
+    }) as typeof stream.write
+  }
   try {
     const code = await main(args(folder))
     look(folder)
     return { code, printed }
   } finally {
-    process.stdout.write = write
+    for (const { stream, write } of streams) stream.write = write
     rmSync(folder, { recursive: true, force: true })
   }
 }
@@ -76,6 +78,45 @@ describe("npm run simulate", { timeout: 120_000 }, () => {
     assert.strictEqual(code, 2)
     assert.match(printed, /is no case/)
     assert.match(printed, /seed/)
+  })
+
+  it("--help says what it takes", async () => {
+    for (const option of ["--help", "-h"]) {
+      const { code, printed } = await command(() => [option])
+      assert.strictEqual(code, 0)
+      for (const name of ["--minutes", "--gate", "--scenario", "--replay", "--level"]) assert.include(printed, name)
+    }
+  })
+
+  it("refuses what it does not understand, and says what would be right", async () => {
+    const wrong: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
+      [["--minuts", "3"], /Unknown option '--minuts'/],
+      [["--minutes", "soon"], /--minutes is a number above 0, not "soon"/],
+      [["--runs", "1.5"], /--runs is a whole number from 1, not "1.5"/],
+      [["--processes", "0"], /--processes is a whole number from 1, not "0"/],
+      [["--profile", "heavy"], /--profile is light, full or mixed, not "heavy"/],
+      [["--level", "cluster"], /--level is reducers or states, not "cluster"/],
+      [["--trace"], /--trace tells one run: it goes with --replay FILE/],
+      [["--seeds", "9"], /--seeds goes with --scenario/],
+      [["--scenario", "all", "--level", "states"], /leave --replay or --scenario out/],
+      [["--gate", "--level", "reducers"], /leave --level out/],
+      [["--scenario", "#9999"], /no scenario has "#9999" in its name; there are:\n {2}#5379/],
+      [["--replay", "/nowhere/case.json"], /cannot be read: ENOENT/]
+    ]
+    for (const [args, says] of wrong) {
+      const { code, printed } = await command(() => args)
+      assert.strictEqual(code, 2, args.join(" "))
+      assert.match(printed, says)
+    }
+  })
+
+  it("--scenario runs what has gone wrong elsewhere, by name, at either level", async () => {
+    const whole = await command(() => ["--scenario", "#5128", "--seeds", "2"])
+    assert.strictEqual(whole.code, 0, whole.printed)
+    assert.match(whole.printed, /2 seeds, .* s of CPU {2}#5128, #6689/)
+    const machines = await command(() => ["--scenario", "dask#5", "--seeds", "3", "--level", "reducers"])
+    assert.strictEqual(machines.code, 0, machines.printed)
+    assert.match(machines.printed, /no check failed in 6 scenarios of 3 seeds each/)
   })
 
   it("--level reducers runs the machines alone, and tells how fast", async () => {
