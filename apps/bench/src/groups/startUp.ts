@@ -29,9 +29,9 @@ export const startUp = Effect.scoped(Effect.gen(function*() {
   Object.assign(process.env, env)
   const emptied = Effect.sync(() => rmSync(cache, { recursive: true, force: true }))
   const processes = () => ({})
-  yield* row({ ...coldFigure, processes, round: Effect.andThen(emptied, started(env)) })
+  // The image that a first start leaves to be made is waited for, or it would be made beside the next run.
+  yield* row({ ...coldFigure, processes, round: Effect.andThen(emptied, Effect.tap(started(env), () => Image.make(Entries.all))) })
   if (!wants(warmFigure.name)) return
-  // Waited for, or the first runs would find it being made.
   yield* Image.make(Entries.all)
   yield* row({ ...warmFigure, processes, warm: 2, round: started(env) })
 }))

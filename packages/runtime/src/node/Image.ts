@@ -2,8 +2,9 @@
  * The image of what children run: their modules in one file, which Node preloads
  * (image/link.ts says how and why). Children are up in a third of the time.
  *
- * It is made beside the first cluster that finds none, for the next one, and
- * again when any file it was made of has changed: all of them are looked at
+ * It is made beside the first cluster that finds none, for the next one, as soon
+ * as that is up: before, it would take its share of the processor, however low its
+ * priority, for Linux weighs priorities only within a session. It is made again when any file it was made of has changed: all of them are looked at
  * before each use, so it cannot be out of date, and nobody has to build
  * anything. It lies in the user's own cache, for code in a shared directory
  * could be anybody's, and may be removed at any time. Without one children load
@@ -17,29 +18,36 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import { cacheFolder, compileCache } from "./caches.ts"
-import { imageIn, type MadeOf, madeOfIn } from "./image/files.ts"
+import { type MadeOf, madeOfIn, preloadIn } from "./image/files.ts"
 import { siblingOf } from "./sibling.ts"
 
 /** Images kept: of this many sets of entries, versions of Node and checkouts. */
 const KEPT = 8
 /**
- * The path of an up-to-date image of these entries, file URLs. Undefined if there is none: then it is being made, by a process of
- * the lowest priority that ends within seconds, whoever has asked for it; or it cannot be made, which is written to the log; or
- * none is wanted: `SKEIN_IMAGE=off` is for those who debug, and with coverage each module counts for itself.
+ * The path of the script that preloads an up-to-date image of these entries, file URLs. Undefined if there is none; if it cannot be
+ * made, that is written to the log; or if none is wanted: `SKEIN_IMAGE=off` is for those who debug, and with coverage each module
+ * counts for itself.
  */
 export const find = (entries: ReadonlyArray<string>): Effect.Effect<string | undefined> =>
   Effect.suspend(() => {
-    if (process.env["SKEIN_IMAGE"] === "off" || process.env["NODE_V8_COVERAGE"] !== undefined) return Effect.undefined
+    if (!isWanted()) return Effect.undefined
     const folder = folderOf(entries)
     const madeOf = upToDate(folder)
-    if (madeOf?.failed !== undefined) return Effect.as(Effect.logWarning(`processes start slower than they could: no image of their modules can be made: ${madeOf.failed}`), undefined)
-    if (madeOf !== undefined) return Effect.succeed(imageIn(folder))
-    return Effect.as(Effect.sync(() => beside(startMaker(folder, entries, true))), undefined)
+    if (madeOf?.failed === undefined) return Effect.succeed(madeOf === undefined ? undefined : preloadIn(folder))
+    return Effect.as(Effect.logWarning(`processes start slower than they could: no image of their modules can be made: ${madeOf.failed}`), undefined)
   })
+
+/** Has an image made where one is missing, by a process of the lowest priority that ends within seconds, whoever has asked for it. */
+export const makeBeside = (entries: ReadonlyArray<string>): void => {
+  const folder = folderOf(entries)
+  if (isWanted() && upToDate(folder) === undefined) beside(startMaker(folder, entries, true))
+}
+
+const isWanted = (): boolean => process.env["SKEIN_IMAGE"] !== "off" && process.env["NODE_V8_COVERAGE"] === undefined
 
 /** Makes an image unless it is there, and waits for it: for those who measure, or count processes, and want no other beside. */
 export const make = (entries: ReadonlyArray<string>): Effect.Effect<string | undefined> =>
-  Effect.suspend(() => upToDate(folderOf(entries)) === undefined ? making(entries) : Effect.void).pipe(Effect.andThen(Effect.suspend(() => find(entries))))
+  Effect.suspend(() => isWanted() && upToDate(folderOf(entries)) === undefined ? making(entries) : Effect.void).pipe(Effect.andThen(Effect.suspend(() => find(entries))))
 
 const making = (entries: ReadonlyArray<string>): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
@@ -83,7 +91,7 @@ const upToDate = (folder: string): MadeOf | undefined => {
       const found = statSync(path, { throwIfNoEntry: false })
       return found !== undefined && found.mtimeMs === modifiedMs && found.size === bytes
     })
-    return same && (madeOf.failed !== undefined || existsSync(imageIn(folder))) ? madeOf : undefined
+    return same && (madeOf.failed !== undefined || existsSync(preloadIn(folder))) ? madeOf : undefined
   } catch {
     return undefined
   }

@@ -33,11 +33,16 @@ import * as Image from "./Image.ts"
 const drainWithin = "200 millis"
 
 export const layer: Layer.Layer<ProcessSpawner> = Layer.sync(ProcessSpawner, () => {
-  const imageOf = makeImages()
+  const images = makeImages()
   return ProcessSpawner.of({
     spawn: Effect.fnUntraced(function*(spec, onLine) {
-      const image = yield* imageOf(spec.image)
-      return yield* Effect.acquireRelease(start(spec, image, onLine), (child) => killAndWait(child))
+      const image = yield* images.of(spec.image)
+      const isUp = image === undefined ? images.missedBy(spec.image) : () => {}
+      const started = start(spec, image, (source, line) => {
+        if (source === "notices") isUp()
+        onLine(source, line)
+      })
+      return yield* Effect.acquireRelease(Effect.onError(started, () => Effect.sync(isUp)), (child) => Effect.andThen(Effect.sync(isUp), killAndWait(child)))
     }),
     ownPid: Effect.sync(() => process.pid)
   })
@@ -47,12 +52,26 @@ export const layer: Layer.Layer<ProcessSpawner> = Layer.sync(ProcessSpawner, () 
 const makeImages = () => {
   const known = new Map<string, string | undefined>()
   const alone = Semaphore.makeUnsafe(1)
-  return (entries: ReadonlyArray<string>): Effect.Effect<string | undefined> => {
-    const key = entries.join("\n")
-    if (entries.length === 0 || known.has(key)) return Effect.succeed(known.get(key))
-    return alone.withPermit(Effect.suspend(() =>
-      known.has(key) ? Effect.succeed(known.get(key)) : Effect.tap(Image.find(entries), (image) => Effect.sync(() => known.set(key, image)))
-    ))
+  let comingUp = 0
+  return {
+    of: (entries: ReadonlyArray<string>): Effect.Effect<string | undefined> => {
+      const key = entries.join("\n")
+      if (entries.length === 0 || known.has(key)) return Effect.succeed(known.get(key))
+      return alone.withPermit(Effect.suspend(() =>
+        known.has(key) ? Effect.succeed(known.get(key)) : Effect.tap(Image.find(entries), (image) => Effect.sync(() => known.set(key, image)))
+      ))
+    },
+    /** A child starts without one. To be called when it is up, or gone: with the last of them, the image for later clusters is made. */
+    missedBy: (entries: ReadonlyArray<string>): () => void => {
+      if (entries.length === 0) return () => {}
+      let isComingUp = true
+      comingUp++
+      return () => {
+        if (!isComingUp) return
+        isComingUp = false
+        if (--comingUp === 0) Image.makeBeside(entries)
+      }
+    }
   }
 }
 

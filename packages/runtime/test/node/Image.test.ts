@@ -5,9 +5,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import { execFileSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { cacheFolder } from "@skein/runtime/node/caches"
 import * as Image from "../../src/node/Image.ts"
@@ -40,6 +40,10 @@ const program = (folder: string, says: string): void => {
   writeFileSync(join(folder, "says.mjs"), `export const says = "${says}"`)
 }
 
+/** The image that this script runs. */
+const hashIn = (preload: string): string => /"([0-9a-f]{16})"/.exec(readFileSync(preload, "utf8"))![1]!
+const linkedBy = (preload: string): string => readFileSync(join(dirname(preload), hashIn(preload), "skein-image.cjs"), "utf8")
+
 describe("Image", () => {
   it.effect("is used as long as no file of it has changed, and made again then", () =>
     withFolder(Effect.fnUntraced(function*(folder) {
@@ -65,6 +69,40 @@ describe("Image", () => {
       writeFileSync(join(folder, "outside.mjs"), "export * from './says.mjs'")
       const script = `const a = await import("${pathToFileURL(join(folder, "outside.mjs")).href}"); const b = await import("${pathToFileURL(join(folder, "says.mjs")).href}"); console.log(a.says === b.says)`
       assert.strictEqual(execFileSync(process.execPath, ["--require", image, "--input-type=module", "-e", script], { encoding: "utf8" }), "true\n")
+    })))
+
+  it.effect("has the modules that its maker uses itself", () =>
+    withFolder(Effect.fnUntraced(function*(folder) {
+      const sibling = new URL("../../src/node/sibling.ts", import.meta.url).href
+      writeFileSync(join(folder, "entry.mjs"), `import { siblingOf } from "${sibling}"; console.log(siblingOf("file:///a/b.ts", "./c.ts").href)`)
+      const image = (yield* Image.make([entryIn(folder)]))!
+      assert.strictEqual(run(folder, image), "file:///a/c.ts\n")
+      assert.include(linkedBy(image), `// ${sibling}\n`)
+    })))
+
+  it.effect("V8's code of it is kept by the first child, and used by the next; of another text it is not", () =>
+    withFolder(Effect.fnUntraced(function*(folder) {
+      writeFileSync(join(folder, "entry.mjs"), "import { called, says } from './says.mjs'; called(); console.log(says)")
+      const says = (word: string) => writeFileSync(join(folder, "says.mjs"), `export const called = () => { ${"Math.abs(1);".repeat(1_000)} }\nexport const says = "${word}"`)
+      says("one")
+      const image = (yield* Image.make([entryIn(folder)]))!
+      const kept = () => readdirSync(join(dirname(image), hashIn(image))).filter((name) => name.endsWith(".code"))
+      assert.deepStrictEqual(kept(), ["untrained.code"])
+      assert.strictEqual(run(folder, image), "one\n")
+      assert.deepStrictEqual(kept().sort(), [`${basename(folder)}.code`, "untrained.code"])
+      const [trained, untrained] = [`${basename(folder)}.code`, "untrained.code"].map((name) => statSync(join(dirname(image), hashIn(image), name)))
+      assert.isAbove(trained!.size, untrained!.size + 5_000)
+      assert.strictEqual(run(folder, image), "one\n")
+      assert.strictEqual(statSync(join(dirname(image), hashIn(image), `${basename(folder)}.code`)).ino, trained!.ino)
+
+      says("two")
+      assert.strictEqual(yield* Image.make([entryIn(folder)]), image)
+      assert.deepStrictEqual(kept(), ["untrained.code"])
+      assert.strictEqual(run(folder, image), "two\n")
+      for (const name of kept()) writeFileSync(join(dirname(image), hashIn(image), name), "nonsense")
+      assert.strictEqual(run(folder, image), "two\n")
+      rmSync(join(dirname(image), hashIn(image)), { recursive: true })
+      assert.strictEqual(run(folder, image), "two\n")
     })))
 
   it.effect("there is none of what cannot be linked, and the log says why", () =>

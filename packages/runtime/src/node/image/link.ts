@@ -1,5 +1,5 @@
 /**
- * Many ES modules → one script that Node can preload.
+ * Many ES modules → one script that Node can preload (image/preload.ts).
  *
  * Loading a child's 330 modules one by one takes Node 300 ms of CPU, and nine
  * tenths of that is finding them: 2,000 imports are resolved, each file is
@@ -51,20 +51,19 @@ export const specifiersOf = ({ tree }: Parsed): ReadonlyArray<string> =>
 /** Where shims find what the image has. */
 const REGISTRY = "Symbol.for(\"@skein/runtime/image\")"
 
-/** The script. Throws `CannotLink`. */
+/** The script, which gives a function that is to be called with `node:module`. Throws `CannotLink`. */
 export const link = (modules: ReadonlyArray<Module>): string => {
   const linking = analyse(modules)
   refuseCycles(linking)
   const functions = linking.map((module, index) => `// ${module.url}\n${index}: ${functionOf(module, linking)}`)
   return [
     "\"use strict\";",
-    "// Made by @skein/runtime/node/image; may be removed at any time.",
     "(function ({ createRequire, registerHooks }, require, module, exports, __filename, __dirname) {",
     `const urls = ${JSON.stringify(modules.map(({ url }) => url))}`,
     `const names = ${JSON.stringify(linking.map((module) => [...namesOf(module, linking)]))}`,
     `const functions = {\n${functions.join(",\n")}\n}`,
     RUNTIME,
-    "}(require(\"node:module\")))",
+    "})",
     ""
   ].join("\n")
 }
@@ -141,11 +140,11 @@ const analyse = (modules: ReadonlyArray<Module>): ReadonlyArray<Linking> =>
       const declaration = node.type === "ExportNamedDeclaration" ? node.declaration : node
       return declaration?.type === "VariableDeclaration" && declaration.kind === "const" ? declaredBy(declaration) : []
     }))
-    const edits: Array<Edit> = []
+    const edits = blanks(module)
     // In whichever scope something is assigned to a name: one too many costs a getter.
     const assigned = new Set<string>()
-    visit(tree, (node) => {
-      rewrite(module, node, edits)
+    visit(tree, (node, parent) => {
+      rewrite(module, node, parent, edits)
       for (const name of assignedBy(node)) assigned.add(name)
     })
     const changing = new Set([...assigned].filter((name) => exported.has(name) && !constants.has(name)))
@@ -331,7 +330,7 @@ const replaceReads = (module: Linking, name: string, expression: string, edits: 
   })
 
 /** What has another meaning in a script; and letters that would make the whole image take two bytes for each. */
-const rewrite = (module: Module, node: AnyNode, edits: Array<Edit>): void => {
+const rewrite = (module: Module, node: AnyNode, parent: AnyNode | undefined, edits: Array<Edit>): void => {
   if (node.type === "MetaProperty" && node.meta.name === "import") edits.push([node.start, node.end, "skein$meta"])
   if (node.type === "MemberExpression" && node.object.type === "MetaProperty" && node.object.meta.name === "import") {
     // `env` is what bundlers have there; Node has nothing, and neither has the image.
@@ -340,11 +339,25 @@ const rewrite = (module: Module, node: AnyNode, edits: Array<Edit>): void => {
   if (node.type === "ImportExpression" && node.source.type === "Literal" && !String(node.source.value).startsWith("node:")) {
     throw new CannotLink(`${module.url} imports ${String(node.source.value)} while it runs`)
   }
-  if (node.type === "Literal" && typeof node.value === "string") {
-    const raw = module.source.slice(node.start, node.end)
-    const ascii = raw.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
-    if (ascii !== raw) edits.push([node.start, node.end, ascii])
-  }
+  if (node.type === "Literal" && typeof node.value === "string") escape(module, node, edits)
+  // A tag sees how its text is written.
+  if (node.type === "TemplateLiteral" && parent?.type !== "TaggedTemplateExpression") for (const text of node.quasis) escape(module, text, edits)
+}
+
+/** What stripping left of letters in types and is white, but not ASCII. In a text it may be meant so. */
+const blanks = ({ source, tree }: Module): Array<Edit> => {
+  const found = [...source.matchAll(/[^\0-\x7f]+/g)].filter(([white]) => white.trim() === "")
+  if (found.length === 0) return []
+  const texts: Array<AnyNode> = []
+  visit(tree, (node) => void (node.type === "Literal" || node.type === "TemplateElement" ? texts.push(node) : undefined))
+  return found.flatMap(({ 0: white, index }): ReadonlyArray<Edit> =>
+    texts.some(({ end, start }) => start <= index && index < end) ? [] : [[index, index + white.length, " ".repeat(white.length)]])
+}
+
+const escape = (module: Module, node: AnyNode, edits: Array<Edit>): void => {
+  const raw = module.source.slice(node.start, node.end)
+  const ascii = raw.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+  if (ascii !== raw) edits.push([node.start, node.end, ascii])
 }
 
 const edited = (source: string, edits: Array<Edit>): string => {

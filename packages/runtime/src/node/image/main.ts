@@ -4,20 +4,23 @@
  * Node itself finds the modules: it loads the entries as it always would, except
  * that it is given their import statements only, so that nothing of them runs.
  *
- * The image is put into the folder as `skein-image.cjs`, and then what it was
- * made of as `made-of.json`: the paths, times and sizes of all the files whose
+ * The image is put into the folder (image/files.ts), and then what it was made
+ * of as `made-of.json`: the paths, times and sizes of all the files whose
  * change would change it. Where it cannot be made, that says why, so that nobody
  * tries again before something has changed. If another process is at it, this
  * one has nothing to do; with `--wait` it ends when that has ended.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
-import { createRequire, registerHooks, stripTypeScriptTypes } from "node:module"
+import { createHash } from "node:crypto"
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { registerHooks, stripTypeScriptTypes } from "node:module"
 import { dirname, join } from "node:path"
 import { setTimeout } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
-import { imageIn, makerIn, type MadeOf, madeOfIn } from "./files.ts"
+import { Script } from "node:vm"
+import { imageIn, makerIn, type MadeOf, madeOfIn, preloadIn, untrainedIn } from "./files.ts"
 import { siblingOf } from "../sibling.ts"
 import { CannotLink, link, type Module, read, specifiersOf } from "./link.ts"
+import { preload } from "./preload.ts"
 
 const waits = process.argv[2] === "--wait"
 const [folder, ...entries] = process.argv.slice(waits ? 3 : 2)
@@ -70,41 +73,58 @@ const noteModule = (path: string): void => {
   }
 }
 
-/** By URL. */
+/**
+ * Makes an instance of each module that is not this process's own: what this file imports itself has been loaded, and would be loaded
+ * no more. A child had to find those modules one by one, and to strip their types.
+ */
+const ANEW = "?skein-image"
+/** By the URL of that instance. */
 const of = new Map<string, Module & { readonly imports: Map<string, string> }>()
 const hooks = registerHooks({
   resolve: (specifier, context, next) => {
     const found = next(specifier, context)
     of.get(context.parentURL ?? "")?.imports.set(specifier, found.url)
-    return found
+    return found.url.startsWith("file:") ? { ...found, url: found.url + ANEW } : found
   },
-  load: (url, context, next) => {
-    if (!url.startsWith("file:")) return next(url, context)
+  load: (anew, context, next) => {
+    if (!anew.startsWith("file:")) return next(anew, context)
+    const url = anew.slice(0, -ANEW.length)
     noteModule(fileURLToPath(url))
     const { format, source } = next(url, context)
     if (format === "commonjs") return { format: "module", source: "", shortCircuit: true }
     if ((format !== "module" && format !== "module-typescript") || source === undefined || source === null) throw new CannotLink(`${url} is of the kind ${String(format)}`)
     const text = typeof source === "string" ? source : new TextDecoder().decode(source)
     const module = { url, ...read(format === "module" ? text : stripTypeScriptTypes(text)), imports: new Map<string, string>() }
-    of.set(url, module)
+    of.set(anew, module)
     modules.push(module)
     return { format: "module", source: specifiersOf(module).map((specifier) => `import ${JSON.stringify(specifier)}`).join("\n"), shortCircuit: true }
   }
 })
-const put = (path: string, text: string): void => {
+const put = (path: string, text: string | Uint8Array): void => {
   const unfinished = `${path}.${process.pid}`
   writeFileSync(unfinished, text, { mode: 0o600 })
   renameSync(unfinished, path)
 }
+/** All images but this one, and the one before it, which children may be about to read. */
+const removeOld = (hash: string): void => {
+  const others = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory() && entry.name !== hash).map(({ name }) => join(folder, name))
+  const byAge = others.map((path) => ({ path, madeMs: statSync(path).mtimeMs })).sort((a, b) => b.madeMs - a.madeMs)
+  for (const { path } of byAge.slice(1)) rmSync(path, { recursive: true, force: true })
+}
+
 // A change of the linker is a change of what it makes.
-for (const own of ["./main.ts", "./link.ts", "./files.ts"]) note(fileURLToPath(siblingOf(import.meta.url, own)))
+for (const own of ["./main.ts", "./link.ts", "./preload.ts", "./files.ts"]) note(fileURLToPath(siblingOf(import.meta.url, own)))
 let failed: string | undefined
 try {
   for (const entry of entries) await import(entry)
   hooks.deregister()
-  put(imageIn(folder), link(modules))
-  // Loaded once, so that its compiled form is in the compile cache as well; nothing in it is evaluated.
-  createRequire(imageIn(folder))(imageIn(folder))
+  const image = link(modules)
+  const hash = createHash("sha256").update(image).digest("hex").slice(0, 16)
+  mkdirSync(join(folder, hash), { recursive: true, mode: 0o700 })
+  put(imageIn(folder, hash), image)
+  put(untrainedIn(folder, hash), new Script(image).createCachedData())
+  put(preloadIn(folder), preload(hash, /^[\0-\x7f]*$/.test(image)))
+  removeOld(hash)
 } catch (error) {
   failed = error instanceof Error ? error.message : String(error)
 }

@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { stripTypeScriptTypes } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
@@ -19,7 +20,7 @@ const printed = (files: Readonly<Record<string, string>>): { readonly plain: str
       const parsed = read(text)
       return { url: url(name), ...parsed, imports: new Map(specifiersOf(parsed).map((from) => [from, from.startsWith("node:") ? from : url(from)])) }
     })
-    writeFileSync(join(folder, "image.cjs"), link(modules))
+    writeFileSync(join(folder, "image.cjs"), `${link(modules)}(require("node:module"))`)
     const node = (...args: ReadonlyArray<string>) => execFileSync(process.execPath, [...args, join(folder, "entry.mjs")], { encoding: "utf8" })
     return { plain: node(), linked: node("--require", join(folder, "image.cjs")) }
   } finally {
@@ -56,7 +57,7 @@ describe("link", () => {
         export class Class {}
         const word = "void"
         export { word as void, word as "with a blank" } /* a comment */
-        export const letters = "äöü → 😀 \\u0041" // “another”
+        export const letters = ["äöü → 😀 \\u0041", \`“\${ named }” … \\u2002\`, String.raw\`é\${ named }\\u2002\`, /^ö/.test("ö")].join() // “another”
       `,
       "stars.mjs": "export const star = 1; export const named = 'hidden by the own one'; export default 'not passed on'",
       "inner.mjs": "export const inner = 2; export default 'inherited'",
@@ -64,6 +65,12 @@ describe("link", () => {
     })
     assert.strictEqual(linked, plain)
     assert.include(plain, "given 1 void void 2 function true")
+  })
+
+  it("has no letters beyond ASCII where they mean nothing else, nor what stripping types has left of them", () => {
+    const strip = (text: string) => stripTypeScriptTypes(text)
+    assert.match(linking(strip("type A = \"→\"\nexport const a = `${1} → “`, b = '…' // …")), /^[\0-\x7f]*$/)
+    assert.include(linking(strip("export const a = /é/ as RegExp")), "/é/")
   })
 
   it("an exported variable that changes is read anew each time", () => {
