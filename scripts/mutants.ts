@@ -9,26 +9,32 @@
  * invariant that must break in a batch of seeds through the reducers, `*` for any
  * of them. `a|b` names alternatives. A batch also runs a canary, so that one which
  * cannot fail is noticed; and before all else the unchanged sources must pass it.
+ * The case that breaks is made small, within two minutes: to ten tasks, three
+ * workers and four faults at most, or the bug counts as not caught.
  *
  * The copies live in a temporary folder with the repository's own node_modules;
  * nothing in the checkout is touched. Two checks run at a time. Exits 1 if a bug
- * survives or a patch no longer applies.
+ * survives, if its case does not become small, or if a patch no longer applies.
  *
- *     npm run mutants            all of them
- *     npm run mutants -- worker  those whose path contains "worker"
+ *     npm run mutants                       all of them
+ *     npm run mutants -- worker             those whose path contains "worker"
+ *     npm run mutants -- --jobs 1 worker    one at a time
  */
 import { spawn } from "node:child_process"
 import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join, resolve } from "node:path"
+import { parseArgs } from "node:util"
 
 const root = resolve(import.meta.dirname, "..")
-const wanted = process.argv.slice(2)
+const { positionals: wanted, values: { jobs } } = parseArgs({ allowPositionals: true, options: { jobs: { type: "string", default: "2" } } })
 const patches = globSync("packages/*/test/**/mutants/*.patch", { cwd: root }).sort()
   .filter((path) => wanted.length === 0 || wanted.some((word) => path.includes(word)))
 const batchFile = "packages/simulation/test/reducers/batch.ts"
 /** Seeds that a batch has to find a bug. */
 const seedsTried = 6_000
+/** What a case that breaks is made small to, at most, and in how long. */
+const bounds = { tasks: 10, workers: 3, faults: 4, seconds: 120 }
 /** Seeds in which the unchanged sources must pass. */
 const seedsOfControl = 500
 
@@ -78,8 +84,18 @@ const copyTree = (): string => {
 interface Verdict {
   readonly caught: boolean
   readonly detail: string
-  /** Seeds that a batch took. */
+  /** Seeds that a batch took, and what its case was made small to. */
   readonly seeds?: number
+  readonly shrunk?: Shrunk
+}
+
+interface Shrunk {
+  readonly tasks: number
+  readonly workers: number
+  readonly faults: number
+  readonly operations: number
+  readonly runs: number
+  readonly seconds: number
 }
 
 /** What the check said of the bug. */
@@ -96,7 +112,7 @@ const judge = async (copy: string, patch: string): Promise<Verdict> => {
   }
 }
 
-const batch = (copy: string, seeds: number): Promise<Ran> => run(process.execPath, [batchFile, "--seeds", String(seeds)], copy)
+const batch = (copy: string, seeds: number): Promise<Ran> => run(process.execPath, [batchFile, "--shrink", "--seeds", String(seeds)], copy)
 
 const judgeBySeeds = async (copy: string, what: string): Promise<Verdict> => {
   const { out, status } = await batch(copy, seedsTried)
@@ -104,10 +120,17 @@ const judgeBySeeds = async (copy: string, what: string): Promise<Verdict> => {
   if (status === 0) return { caught: false, detail: `survived ${said?.seeds} seeds` }
   if (said?.invariant === undefined) return { caught: false, detail: `the batch did not even run:\n${out.slice(-2_000)}` }
   const isNamed = what === "*" || what.split("|").some((name) => said.invariant?.includes(name.trim()))
-  return isNamed
-    ? { caught: true, detail: said.invariant, seeds: said.seeds }
-    : { caught: false, detail: `broke "${said.invariant}" and not "${what}"` }
+  if (!isNamed) return { caught: false, detail: `broke "${said.invariant}" and not "${what}"` }
+  const { seeds, shrunk } = said
+  if (shrunk === undefined) return { caught: false, detail: `${said.invariant}, and its case was not made small` }
+  const tooMuch = Object.entries(bounds).filter(([name, most]) => shrunk[name as keyof typeof bounds] > most).map(([name, most]) => `${most} ${name}`)
+  return tooMuch.length === 0
+    ? { caught: true, detail: said.invariant, seeds, shrunk }
+    : { caught: false, detail: `${said.invariant}, but its case did not come down to ${tooMuch.join(" and ")}: ${tellShrunk(shrunk)}` }
 }
+
+const tellShrunk = ({ faults, operations, runs, seconds, tasks, workers }: Shrunk): string =>
+  `${tasks} tasks, ${workers} workers, ${faults} faults, ${operations} operations, in ${runs} runs and ${seconds.toFixed(1)} s`
 
 /** The named test alone: what else catches the bug is not asked, and would take minutes. */
 const judgeByTest = async (copy: string, file: string, what: string): Promise<Verdict> => {
@@ -120,7 +143,7 @@ const judgeByTest = async (copy: string, file: string, what: string): Promise<Ve
     : { caught: false, detail: `"${what}" did not even run:\n${out.slice(-2_000)}` }
 }
 
-const lastJson = (out: string): { readonly seeds: number; readonly invariant?: string } | undefined => {
+const lastJson = (out: string): { readonly seeds: number; readonly invariant?: string; readonly shrunk?: Shrunk } | undefined => {
   const line = out.split("\n").findLast((line) => line.startsWith("{"))
   try {
     return line === undefined ? undefined : JSON.parse(line)
@@ -129,7 +152,7 @@ const lastJson = (out: string): { readonly seeds: number; readonly invariant?: s
   }
 }
 
-const copies = [copyTree(), copyTree()]
+const copies = Array.from({ length: Math.max(1, Number(jobs)) }, copyTree)
 const verdicts = new Map<string, Verdict>()
 try {
   const control = await batch(copies[0]!, seedsOfControl)
@@ -142,13 +165,18 @@ try {
       for (let patch = rest.shift(); patch !== undefined; patch = rest.shift()) {
         const verdict = await judge(copy, patch)
         verdicts.set(patch, verdict)
-        console.log(`${verdict.caught ? "caught  " : "SURVIVED"} ${patch}\n         ${verdict.detail}${verdict.seeds === undefined ? "" : `, in seed ${verdict.seeds}`}`)
+        console.log(`${verdict.caught ? "caught  " : "SURVIVED"} ${patch}\n         ${verdict.detail}${verdict.seeds === undefined ? "" : `, after ${verdict.seeds} seeds`}${verdict.shrunk === undefined ? "" : `; small: ${tellShrunk(verdict.shrunk)}`}`)
       }
     }))
     const all = [...verdicts.values()]
     const caught = all.filter((verdict) => verdict.caught)
     const seeds = all.flatMap((verdict) => verdict.caught && verdict.seeds !== undefined ? [verdict.seeds] : []).sort((a, b) => a - b)
     if (seeds.length > 0) console.log(`${seeds.length} by seeds: the median took ${seeds[seeds.length >> 1]}, the slowest ${seeds.at(-1)}`)
+    const small = all.flatMap(({ shrunk }) => shrunk ?? [])
+    const most = (of: (shrunk: Shrunk) => number): number => Math.max(...small.map(of))
+    if (small.length > 0) {
+      console.log(`made small to ${most(({ tasks }) => tasks)} tasks, ${most(({ workers }) => workers)} workers and ${most(({ faults }) => faults)} faults at most, within ${most(({ seconds }) => seconds).toFixed(1)} s`)
+    }
     console.log(`${caught.length} of ${patches.length} planted bugs caught`)
     if (caught.length < patches.length || patches.length === 0) process.exitCode = 1
   }

@@ -30,17 +30,19 @@ export interface Shrunk {
 export interface Options {
   /** Cases that may be run. @default 2_000 */
   readonly maxRuns?: number | undefined
+  /** Asked before each run whether there is time for it. @default always */
+  readonly goesOn?: (() => boolean) | undefined
 }
 
 /** The shortest case found that breaks what `theCase` breaks; undefined if that breaks nothing. */
-export const shrink = (theCase: Case, judge: Judge, { maxRuns = 2_000 }: Options = {}): Shrunk | undefined => {
+export const shrink = (theCase: Case, judge: Judge, { goesOn = () => true, maxRuns = 2_000 }: Options = {}): Shrunk | undefined => {
   const invariant = judge(theCase)
   if (invariant === undefined) return undefined
   let runs = 1
   let best = theCase
   const keeps = (candidate: Case): boolean => {
     // A shorter case has other latencies at other moments; what it takes may need another chance to come about.
-    for (let chance = 0; chance <= otherChances && runs < maxRuns; chance++) {
+    for (let chance = 0; chance <= otherChances && runs < maxRuns && goesOn(); chance++) {
       const tried = chance === 0 ? candidate : { ...candidate, seed: mix(candidate.seed, chance) }
       runs++
       if (judge(tried) !== invariant) continue
@@ -53,7 +55,7 @@ export const shrink = (theCase: Case, judge: Judge, { maxRuns = 2_000 }: Options
   do {
     before = JSON.stringify(best)
     for (const pass of passes) pass(() => best, keeps)
-  } while (JSON.stringify(best) !== before && runs < maxRuns)
+  } while (JSON.stringify(best) !== before && runs < maxRuns && goesOn())
   return { case: best, invariant, runs }
 }
 

@@ -13,6 +13,9 @@ import { shrink } from "../../src/reducers/Shrink.ts"
 import { run } from "../../src/reducers/Simulation.ts"
 import { canary } from "./canary.ts"
 
+/** So long a case may be shortened. */
+const SHRINKING_MS = 120_000
+
 const { values } = parseArgs({
   options: {
     seeds: { type: "string", default: "1000" },
@@ -31,13 +34,15 @@ const { broken, events, seeds } = runSeeds({
   count: Number(values.seeds),
   size: values.size === "full" ? "full" : "light"
 })
-const shrunk = broken === undefined || !values.shrink ? undefined : shrink(broken.case, (theCase) => run(theCase).broken?.invariant)
+const began = performance.now()
+const shrunk = broken === undefined || !values.shrink ? undefined : shrink(broken.case, (theCase) => run(theCase).broken?.invariant, { goesOn: () => performance.now() - began < SHRINKING_MS })
+const shrinkingMs = performance.now() - began
 console.log(JSON.stringify({
   seeds,
   events,
   ...(broken === undefined ? {} : { seed: broken.seed, invariant: broken.invariant, detail: broken.detail.slice(0, 400) }),
   ...(shrunk === undefined ? {} : {
-    shrunk: { tasks: shrunk.case.tasks.length, workers: shrunk.case.cluster.workers, faults: shrunk.case.faults.length, operations: shrunk.case.operations.length, runs: shrunk.runs },
+    shrunk: { tasks: shrunk.case.tasks.length, workers: shrunk.case.cluster.workers, faults: shrunk.case.faults.length, operations: shrunk.case.operations.length, runs: shrunk.runs, seconds: shrinkingMs / 1_000 },
     case: shrunk.case
   })
 }))
