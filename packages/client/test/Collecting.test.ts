@@ -33,8 +33,8 @@ describe("a future that nothing points to", () => {
       const waiting = yield* Effect.gen(function*() {
         const awaited = yield* client.submit(inc, 1)
         const unwatched = yield* client.submit(inc, 2)
-        collecting.watch(awaited, () => assert.fail("collected while awaited"))
-        collecting.watch(unwatched, () => Deferred.doneUnsafe(lost, Effect.void))
+        collecting.watch(awaited, { onCollected: () => assert.fail("collected while awaited") })
+        collecting.watch(unwatched, { onCollected: () => Deferred.doneUnsafe(lost, Effect.void) })
         return yield* Effect.forkChild(awaited.result, { startImmediately: true })
       })
       const { tasks } = yield* scheduler.submitted

@@ -18,7 +18,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { Client, type ClientService, make as makeClient } from "@skein/client/Client"
 import type { ClientOptions } from "@skein/client/ClientOptions"
-import { Collecting } from "@skein/client/Collecting"
+import { type Collected, Collecting } from "@skein/client/Collecting"
 import { Platform } from "@skein/client/Platform"
 import * as TaskClient from "@skein/client/TaskClient"
 import { Cluster, type Manager, MoreClients } from "@skein/client/Cluster"
@@ -340,17 +340,17 @@ const makeSimClient = (
  * What is to be called does not point to its object, as `Collecting` asks for, so real collections go on as ever.
  */
 const makeCollector = (): Collecting & { readonly collect: (target: object) => void } => {
-  const watched = new WeakMap<object, Array<() => void>>()
+  const watched = new WeakMap<object, Array<Collected>>()
   return {
-    watch: (target, onCollected) => {
+    watch: (target, collected) => {
       const known = watched.get(target)
-      if (known === undefined) watched.set(target, [onCollected])
-      else known.push(onCollected)
+      if (known === undefined) watched.set(target, [collected])
+      else known.push(collected)
     },
     collect: (target) => {
       const told = watched.get(target) ?? []
       watched.delete(target)
-      for (const onCollected of told) onCollected()
+      for (const collected of told) collected.onCollected()
     }
   }
 }

@@ -32,8 +32,10 @@ const firstTask = ({ client, processes }: Real) => {
   let futures: ReadonlyArray<Future<number, unknown>> = []
   const submitted = Effect.fnUntraced(function*(options: { readonly batchSize?: number }) {
     const first = salts(N)
+    // Before the clock runs: a program has its items.
+    const items = Array.from({ length: N }, (_, n) => first + n)
     const called = since1970()
-    futures = yield* client.map(tasks.stamp, Array.from({ length: N }, (_, n) => first + n), options)
+    futures = yield* client.map(tasks.stamp, items, options)
     const returned = since1970()
     const stamps = yield* client.gather(futures)
     const ran = stamps.reduce((least, stamp) => Math.min(least, stamp), Infinity)

@@ -14,6 +14,9 @@ import type { Core } from "./core.ts"
 import { FutureOf } from "./future.ts"
 import type { Held } from "./held.ts"
 
+/** Dependencies that are looked through rather than looked up. */
+const FEW = 8
+
 export interface EncodedArgs {
   readonly bytes: Uint8Array
   /** In the order of the holes. */
@@ -23,8 +26,13 @@ export interface EncodedArgs {
 /** Encodes them, futures as holes; or says what is wrong with them. */
 export const encodeArgs = (core: Core, code: Code, args: ReadonlyArray<unknown>): Result.Result<EncodedArgs, SubmitReason> => {
   const dependencies: Array<FutureOf> = []
-  /** A key's place among them: a list of thousands of futures is looked through once, not for each of them. */
+  /** A key's place among them: a list of thousands of futures is looked through once, not for each of them. Of few none is made. */
   let places: Map<Held, number> | undefined
+  const placeOf = (held: Held): number | undefined => {
+    if (places !== undefined) return places.get(held)
+    for (let at = 0; at < dependencies.length; at++) if (dependencies[at]!.handle.held === held) return at
+    return undefined
+  }
   let refused: SubmitReason | undefined
   const hole = (value: object): number | undefined => {
     if (!Future.isFuture(value)) return undefined
@@ -32,11 +40,12 @@ export const encodeArgs = (core: Core, code: Code, args: ReadonlyArray<unknown>)
     else if (value.isReleased) refused ??= new FutureReleased({ key: value.key })
     else {
       const { held } = value.handle
-      places ??= new Map()
-      const known = places.get(held)
+      const known = placeOf(held)
       if (known !== undefined) return known
-      places.set(held, dependencies.length)
-      return dependencies.push(value) - 1
+      const place = dependencies.push(value) - 1
+      if (places !== undefined) places.set(held, place)
+      else if (place === FEW) places = new Map(dependencies.map(({ handle }, at) => [handle.held, at]))
+      return place
     }
     return 0 // of no consequence: the submission fails
   }

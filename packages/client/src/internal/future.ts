@@ -15,6 +15,7 @@ import type { CancelOutcome } from "@skein/protocol/ClientRpcs"
 import type { SchedulerLost, TaskError } from "@skein/protocol/Failure"
 import type { TaskHoldings } from "@skein/protocol/TaskContext"
 import type { Codec } from "@skein/protocol/TaskRegistry"
+import type { Collected } from "../Collecting.ts"
 import { type CancelOptions, type Future, type FutureStatus, FutureTypeId, type TaskProgress } from "../Future.ts"
 import { notForItself } from "./batch.ts"
 import { askAbout, type Core } from "./core.ts"
@@ -25,42 +26,56 @@ import { lostCause, statusOf, unwatch, watch } from "./references.ts"
 import { valueOf } from "./values.ts"
 
 /** One reference. Apart from the future, so that it can be given up when that has been collected. */
-interface Handle {
+class Handle implements Collected {
+  readonly core: Core
   readonly held: Held
-  released: boolean
+  released = false
   /** Given up already, it need not be by the body that holds it. */
-  onReleased: (() => void) | undefined
+  private onReleased: (() => void) | undefined = undefined
+
+  constructor(core: Core, held: Held) {
+    this.core = core
+    this.held = held
+  }
+
+  holdBy(holdings: TaskHoldings["Service"]): void {
+    const giveUp = () => this.giveUp()
+    this.onReleased = () => holdings.delete(giveUp)
+    holdings.add(giveUp)
+  }
+
+  giveUp(): void {
+    if (this.released) return
+    this.released = true
+    this.onReleased?.()
+    this.core.references.release(this.held)
+  }
+
+  onCollected(): void {
+    this.giveUp()
+  }
 }
 
 /** A new future on a key, for a reference that has been counted. In a body it is one of its holdings. */
 export const makeFuture = (core: Core, held: Held, holdings: TaskHoldings["Service"] | undefined, schema?: Codec): FutureOf => {
-  const handle: Handle = { held, released: false, onReleased: undefined }
-  const future = schema === undefined ? new FutureOf(core, handle) : new RevivingFuture(core, handle, schema)
-  core.collecting.watch(future, () => release(core, handle))
-  if (holdings !== undefined) {
-    const giveUp = () => release(core, handle)
-    handle.onReleased = () => holdings.delete(giveUp)
-    holdings.add(giveUp)
-  }
+  const handle = new Handle(core, held)
+  const future = schema === undefined ? new FutureOf(handle) : new RevivingFuture(handle, schema)
+  core.collecting.watch(future, handle)
+  if (holdings !== undefined) handle.holdBy(holdings)
   return future
-}
-
-const release = (core: Core, handle: Handle): void => {
-  if (handle.released) return
-  handle.released = true
-  handle.onReleased?.()
-  core.references.release(handle.held)
 }
 
 const statusesKept = 16
 
 export class FutureOf implements Future<unknown, unknown> {
-  readonly core: Core
   readonly handle: Handle
 
-  constructor(core: Core, handle: Handle) {
-    this.core = core
+  constructor(handle: Handle) {
     this.handle = handle
+  }
+
+  get core(): Core {
+    return this.handle.core
   }
 
   get [FutureTypeId](): { readonly _A: () => unknown; readonly _E: () => unknown } {
@@ -149,7 +164,7 @@ export class FutureOf implements Future<unknown, unknown> {
 
   /** The same, at once. */
   giveUp(): void {
-    release(this.core, this.handle)
+    this.handle.giveUp()
   }
 
   get releasedCause(): Cause.Cause<TaskError> {
@@ -178,8 +193,8 @@ export class FutureOf implements Future<unknown, unknown> {
 class RevivingFuture extends FutureOf {
   private readonly codec: Codec
 
-  constructor(core: Core, handle: Handle, codec: Codec) {
-    super(core, handle)
+  constructor(handle: Handle, codec: Codec) {
+    super(handle)
     this.codec = codec
   }
 

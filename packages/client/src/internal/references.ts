@@ -16,6 +16,7 @@ import { decodeFailure } from "@skein/protocol/Raised"
 import { named } from "@skein/protocol/TaskValues"
 import type { FutureStatus } from "../Future.ts"
 import { notForItself } from "./batch.ts"
+import { ByRef } from "./byRef.ts"
 import { type Held, OTHERS, pending, type State, type Watcher } from "./held.ts"
 import { waiting } from "./inTask.ts"
 
@@ -23,7 +24,7 @@ import { waiting } from "./inTask.ts"
 export type Word = Omit<Extract<ClientReport, { readonly _tag: "Progress" }>["rows"][number], "ref">
 
 export class References {
-  private readonly byRef = new Map<Ref, Held>()
+  private readonly byRef = new ByRef<Held>()
   private readonly byKey = new Map<string, Held>()
   private readonly addresses = new Map<WorkerId, string>()
   /** Who hears how far these tasks say they are; see progress.ts. */
@@ -65,7 +66,7 @@ export class References {
     const ref = this.next++ as Ref
     const { codecs, key, spec, task } = of
     const held: Held = { ref, key, task, spec, codecs, count: 1, state: pending, watchers: undefined }
-    this.byRef.set(held.ref, held)
+    this.byRef.add(ref, held)
     this.byKey.set(held.key, held)
     return held
   }
@@ -79,7 +80,7 @@ export class References {
   release(held: Held): void {
     if (--held.count > 0) return
     // Discarded before.
-    if (!this.byRef.delete(held.ref)) return
+    if (!this.byRef.remove(held.ref)) return
     if (this.byKey.get(held.key) === held) this.byKey.delete(held.key)
     // Nobody will report on it any more, and whoever still waits shall not wait for ever.
     if (held.state._tag === "Pending") held.state = { _tag: "Failed", status: "cancelled", cause: () => this.releasedCause(held) }
@@ -101,7 +102,7 @@ export class References {
   /** Gives up a key of which the scheduler has never been told, whoever holds it. */
   discard(held: Held): void {
     held.count = 0
-    this.byRef.delete(held.ref)
+    this.byRef.remove(held.ref)
     if (this.byKey.get(held.key) === held) this.byKey.delete(held.key)
     this.set(held, { _tag: "Failed", status: "cancelled", cause: () => this.releasedCause(held) })
   }

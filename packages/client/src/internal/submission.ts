@@ -112,8 +112,10 @@ export const makeSubmission = (core: Core) => {
     if (Result.isFailure(encoded)) return Result.fail(encoded.failure)
     const { bytes, dependencies } = encoded.success
     const pure = options.pure ?? true
-    const spec = pure || options.key !== undefined ? specOf(core, code, bytes, dependencies) : undefined
-    const key = options.key ?? `${code.def.name}-${pure ? spec : core.fresh()}`
+    const digest = pure || options.key !== undefined ? specOf(core, code, bytes, dependencies) : undefined
+    const key = options.key ?? `${code.def.name}-${pure ? digest : core.fresh()}`
+    // Where the key has it, that is where it is kept: the text that it was cut from goes, and the key becomes one piece.
+    const spec = digest !== undefined && options.key === undefined ? key.slice(-digest.length) : digest
     const found = core.references.find(key)
     if (found !== undefined && found.spec !== spec && found.spec !== OTHERS) return Result.fail(new KeyConflict({ key, heldBy: `this client, "${core.name}"` }))
     // A key that was only known by its name is this client's own from now on, and the scheduler says whether it is the same task.

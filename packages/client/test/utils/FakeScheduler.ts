@@ -14,7 +14,7 @@ import { encodeRaised } from "@skein/protocol/Raised"
 import * as Value from "@skein/protocol/Value"
 import { type ClientService, make as makeClient } from "@skein/client/Client"
 import type { ClientOptions } from "@skein/client/ClientOptions"
-import { Collecting } from "@skein/client/Collecting"
+import { type Collected, Collecting } from "@skein/client/Collecting"
 import { Platform } from "@skein/client/Platform"
 import type { Answer, Wanted } from "@skein/transport/Bulk"
 import * as BulkServer from "@skein/transport/BulkServer"
@@ -115,7 +115,7 @@ export const fake = Effect.fnUntraced(function*({ collecting, exports, files = n
       }).pipe(Effect.scoped)
   }).pipe(Effect.provide(NodeHashing.layer), Effect.forkScoped)
   const written: Array<string> = []
-  let watched: Array<() => void> = []
+  let watched: Array<Collected> = []
   const platform = Platform.of({
     connect: (address) => Effect.succeed(network.connect(address.replace("inproc://", ""))),
     packageAt: (folder) => folder.endsWith("/packages/client/") ? "@skein/client" : undefined,
@@ -126,13 +126,13 @@ export const fake = Effect.fnUntraced(function*({ collecting, exports, files = n
   const client = yield* makeClient(options.schedulerFile === undefined ? { address: "inproc://scheduler", token, ...options } : options).pipe(
     Effect.provideService(Platform, platform),
     Effect.provideService(Hashing, NodeHashing.node),
-    Effect.provideService(Collecting, collecting ?? { watch: (_, onCollected) => void watched.push(onCollected) })
+    Effect.provideService(Collecting, collecting ?? { watch: (_, collected) => void watched.push(collected) })
   )
   const scheduler = yield* Deferred.await(accepted)
   const collect = (which: (index: number) => boolean = () => true) => {
     const found = watched.filter((_, i) => which(i))
     watched = watched.filter((_, i) => !which(i))
-    for (const onCollected of found) onCollected()
+    for (const collected of found) collected.onCollected()
   }
   return { client, scheduler, network, written, collect }
 })
