@@ -43,10 +43,12 @@ const FIRST = 15
 
 const isTraffic = /^ *[\d.]+ \S+->\S+ \d+ bytes$/
 const isStack = /^ *[\d.]+ \S+ +writes +at /
+/** What the cluster's owner passes on has been told already, of whom it is from. */
+const isPassedOn = /^ *[\d.]+ owner +writes +\[/
 
 /** What processes did and wrote, and what was done to them; not what went over the network. */
 export const story = (lines: ReadonlyArray<string>, most: number = LINES): ReadonlyArray<string> => {
-  const told = lines.filter((line) => !isTraffic.test(line) && !isStack.test(line)).map((line) => line.trimEnd())
+  const told = lines.filter((line) => !isTraffic.test(line) && !isStack.test(line) && !isPassedOn.test(line)).map((line) => line.trimEnd())
   if (told.length <= most) return told
   return [...told.slice(0, FIRST), `${"".padStart(13)}… ${told.length - most} more lines …`, ...told.slice(FIRST - most)]
 }

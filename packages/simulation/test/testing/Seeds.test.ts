@@ -10,6 +10,7 @@ import { Task } from "@skein/protocol/Task"
 import { prepare, runCase, runSeed, runSeeds, type SeedsOptions, type SimFailed } from "@skein/simulation/testing/node/Seeds"
 import type { Program } from "@skein/simulation/testing/Run"
 import { Sim } from "@skein/simulation/testing/Sim"
+import { story } from "@skein/simulation/testing/Story"
 import { Json } from "@skein/simulation/Case"
 import { readFileSync } from "node:fs"
 import * as tasks from "./tasks.ts"
@@ -46,6 +47,11 @@ describe("runSeeds", () => {
     const prepared = await prepare(() => billing, { workers: 3, faults: "default" }, again)
     assert.strictEqual(runCase(prepared, kept).violation?.id, "RangeError")
   }, MINUTES)
+
+  it("tells what is written once, of who wrote it", () => {
+    const own = "    5.000 scheduler  writes level=WARN message=late"
+    assert.deepStrictEqual(story([own, "    5.000 owner      writes [scheduler] level=WARN message=late", "    6.000 a->b 7 bytes"]), [own])
+  })
 
   it("finds nothing wrong with the same program when nothing goes wrong", async () => {
     assert.strictEqual((await runSeeds(() => billing, { seed: 1, seeds: 5, workers: 3 }, again)).runs, 5)
