@@ -57,15 +57,19 @@ export const makeSubmission = (core: Core) => {
   const termsOf = makeTermsOf()
   let lastTerms: Terms | undefined
 
+  /** The code of the task before, which mostly is this one's too. */
+  let latest: DeclaredCode | undefined
+
   /** The number of this code; and what it is, if the scheduler has not been told. */
   const declare = ({ def }: Code): { readonly ref: CodeRef; readonly declared: DeclaredCode | undefined } => {
+    if (latest?.def === def) return { ref: latest.ref, declared: undefined }
     const known = codeRefs.get(def.digest)
-    if (known !== undefined) return { ref: known, declared: undefined }
-    if (codeRefs.size >= CODES_REMEMBERED) codeRefs.clear()
+    if (known === undefined && codeRefs.size >= CODES_REMEMBERED) codeRefs.clear()
     // The cast makes a number that this counter alone hands out a reference.
-    const ref = nextCode++ as CodeRef
+    const ref = known ?? nextCode++ as CodeRef
     codeRefs.set(def.digest, ref)
-    return { ref, declared: { ref, def } }
+    latest = { ref, def }
+    return { ref, declared: known === undefined ? latest : undefined }
   }
 
   const tell = (held: Held, code: Code, bytes: Uint8Array, dependencies: ReadonlyArray<FutureOf>, options: Options, last: boolean): void => {

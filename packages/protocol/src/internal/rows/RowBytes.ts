@@ -70,6 +70,9 @@ export class RowWriter extends Output {
 
 let spare = new RowWriter()
 
+/** Blobs of one byte: what bodies give that give nothing, a truth value or a small number. An array of its own is 224 bytes. */
+const single: Array<Uint8Array | undefined> = new Array<undefined>(256).fill(undefined)
+
 export class RowReader extends Source {
   isAtEnd(): boolean {
     return this.at === this.bytes.length
@@ -99,9 +102,12 @@ export class RowReader extends Source {
     throw this.malformed("a number")
   }
 
-  /** A copy: what is kept must not keep the frame that it came in. */
+  /** A copy, for what is kept must not keep the frame that it came in; for reading only, for those of one byte are the same for all. */
   blob(): Uint8Array {
-    return this.copied(this.size(1))
+    const length = this.size(1)
+    if (length !== 1) return this.copied(length)
+    const byte = this.byte()
+    return single[byte] ??= Uint8Array.of(byte)
   }
 
   /** A view of the bytes that are read. */

@@ -134,6 +134,16 @@ describe("rows that travel packed", () => {
     assert.deepStrictEqual(first!.args, new Uint8Array([0]))
   })
 
+  it("values of one byte arrive as they were, each time", () => {
+    const rows = Array.from({ length: 512 }, (_, n) => ({ id: id<never>(n), run: id<never>(n), nbytes: 1, ms: 0, value: Uint8Array.of(n & 255) }))
+    const segments = [{ _tag: "Finished" as const, rows }]
+    const bytes = reports.bytes({ segments })
+    const arrived = reports.value(bytes)
+    bytes.fill(0)
+    assert.deepStrictEqual(arrived, { segments })
+    assert.deepStrictEqual(reports.value(reports.bytes({ segments })), { segments })
+  })
+
   it("long bytes go through, and leave no long buffer behind for the next message", () => {
     const args = new Uint8Array(5 << 20).fill(7)
     const graph = { codes: [], tasks: [task(1, "big", { args })], last: true }
