@@ -10,6 +10,7 @@ import * as Result from "effect/Result"
 import type { AdaptOptions } from "@skein/client/Cluster"
 import { ClusterError } from "@skein/protocol/Errors"
 import type { Resources } from "@skein/protocol/Resources"
+import * as MemoryLimit from "@skein/runtime/MemoryLimit"
 import { boundHost, checkNames, count, port, readTasks, type Tasks, text, within, type Wrong, wrong } from "./internal/reading.ts"
 import type { Machine } from "./Machine.ts"
 import { type Listening, type LocalSchedulerOptions, readLocalScheduler, type SchedulerSettings } from "./SchedulerOptions.ts"
@@ -86,8 +87,8 @@ export interface Plan<E = never, R = never> {
   readonly modules: ReadonlyArray<string>
   /** Contracts built from a layer of this process; with `processes: false` only. */
   readonly layer: Layer.Layer<never, E, R> | undefined
-  /** Of the scheduler's process; undefined: the default. */
-  readonly schedulerHeapMiB: number | undefined
+  /** Of the scheduler's process, if it has one of its own. */
+  readonly schedulerHeapMiB: number
   readonly listening: Listening
   readonly scheduler: SchedulerSettings
   readonly worker: WorkerSettings
@@ -139,7 +140,7 @@ const read = <E, R>(options: LocalClusterOptions<E, R>, machine: Machine): Resul
       processes,
       modules,
       layer,
-      schedulerHeapMiB: yield* schedulerHeap(options.schedulerHeap, processes),
+      schedulerHeapMiB: yield* schedulerHeap(options.schedulerHeap, processes, machine),
       listening,
       scheduler: yield* Result.mapError(readLocalScheduler(options.scheduler ?? {}), within("scheduler")),
       worker: yield* Result.mapError(readAllWorkers(options.worker ?? {}, machine, listening, counted.workers), within("worker")),
@@ -147,8 +148,8 @@ const read = <E, R>(options: LocalClusterOptions<E, R>, machine: Machine): Resul
     }
   })
 
-const schedulerHeap = (bytes: number | undefined, processes: boolean): Result.Result<number | undefined, Wrong> => {
-  if (bytes === undefined) return Result.succeed(undefined)
+const schedulerHeap = (bytes: number | undefined, processes: boolean, machine: Machine): Result.Result<number, Wrong> => {
+  if (bytes === undefined) return Result.succeed(MemoryLimit.defaultHeapMiB(machine.memoryBytes))
   if (!processes) return wrong("schedulerHeap", "needs a scheduler with a process of its own: leave `processes: false` out, or give this process `--max-old-space-size`")
   const mebibytes = Math.floor(bytes / 2 ** 20)
   return mebibytes >= 64 && mebibytes < 2 ** 22 ? Result.succeed(mebibytes) : wrong("schedulerHeap", `must be a number of bytes, 64 MiB at least, got ${bytes}`)

@@ -18,7 +18,6 @@ import type * as Scope from "effect/Scope"
 import { ClusterError } from "@skein/protocol/Errors"
 import * as SchedulerFile from "@skein/protocol/SchedulerFile"
 import type { ProcessSpawner } from "@skein/runtime/nanny/ChildProcess"
-import { defaultHeapMiB } from "@skein/runtime/node/NodeMemory"
 import * as Nanny from "@skein/runtime/nanny/Nanny"
 import type { Sockets } from "@skein/runtime/worker/Sockets"
 import { Hashing } from "@skein/transport/Hashing"
@@ -93,7 +92,7 @@ const startScheduler = Effect.fnUntraced(function*(plan: Plan, directory: string
   const nanny = yield* Nanny.make({
     name: "scheduler",
     entry: Entries.scheduler,
-    nodeArgs: [`--max-old-space-size=${plan.schedulerHeapMiB ?? defaultHeapMiB()}`],
+    nodeArgs: [`--max-old-space-size=${plan.schedulerHeapMiB}`],
     config: { ...schedulerConfig(plan, token), ...listening },
     onLine,
     image: Entries.all,

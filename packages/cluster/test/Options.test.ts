@@ -34,7 +34,7 @@ describe("a local cluster's plan", () => {
       modules: [],
       layer: undefined,
       listening: { _tag: "Unix" },
-      schedulerHeapMiB: undefined,
+      schedulerHeapMiB: 4_096,
       scheduler: { schedulerFile: undefined, token: undefined, tuning: {} },
       worker: { host: undefined, port: 0, contactAddress: null, localDirectory: undefined, environment: {}, deathMs: undefined, resumeMs: 5_000 },
       logsFrom: "Warn"

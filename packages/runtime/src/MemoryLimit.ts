@@ -1,5 +1,6 @@
 /**
- * How much memory a worker's process may take: what users say, in bytes.
+ * How much memory a worker's process may take: what users say, in bytes; and
+ * a scheduler's, of which they seldom say anything.
  *
  * There are five ways to say it, the same in code and on the command line, so
  * they are read in one place. A number up to 1 is a part of the machine, as in
@@ -12,6 +13,12 @@ import * as Result from "effect/Result"
 
 /** Bytes, "2GiB", a part of the machine's memory up to 1, "auto" (an even share), or null or 0 for no limit. */
 export type MemoryLimit = number | string | null
+
+/**
+ * The limit of a scheduler's heap if nobody has said it, in MiB: half of the memory of the machine or container, but at least
+ * 512 MiB and at most 16 GiB, beyond which collections take seconds. About a million retained tasks for each GiB.
+ */
+export const defaultHeapMiB = (machineBytes: number): number => Math.round(Math.min(16_384, Math.max(512, machineBytes / 2 / 2 ** 20)))
 
 /** What the machine offers. */
 export interface Offer {

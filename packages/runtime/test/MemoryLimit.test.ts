@@ -1,6 +1,6 @@
 /** The five ways to say how much memory a worker may have. */
 import { assert, describe, it } from "@effect/vitest"
-import { parse } from "@skein/runtime/MemoryLimit"
+import { defaultHeapMiB, parse } from "@skein/runtime/MemoryLimit"
 import * as Result from "effect/Result"
 
 const GiB = 2 ** 30
@@ -25,6 +25,10 @@ describe("a memory limit", () => {
     assert.deepStrictEqual(parse("auto", machine), Result.succeed(2 * GiB))
     assert.deepStrictEqual(parse("auto", { machineBytes: GiB, workers: 0 }), Result.succeed(GiB))
     assert.deepStrictEqual(parse("auto", { machineBytes: GiB, workers: 100 }), Result.succeed(128 * 2 ** 20))
+  })
+
+  it("of a scheduler's heap is half of the machine's memory, within bounds", () => {
+    assert.deepStrictEqual([0.5, 2, 8, 24, 512, Infinity].map((gibibytes) => defaultHeapMiB(gibibytes * GiB)), [512, 1_024, 4_096, 12_288, 16_384, 16_384])
   })
 
   it("null and 0 are none", () => {

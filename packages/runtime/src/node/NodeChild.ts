@@ -48,4 +48,6 @@ export const writeNotice = (notice: Notices.Notice): void => {
     // The nanny is gone, so nobody needs the notice, and the watchdog is about to act.
     if (!(error instanceof Error && "code" in error && error.code === "EPIPE")) throw error
   }
+  // It is up: what it is given to run may keep its loop busy.
+  if ("ready" in notice) Watchdog.watchFromThread()
 }

@@ -32,12 +32,6 @@ export const machineBytes = (): number => {
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
 }
 
-/**
- * The limit of a scheduler's heap if nobody has said it, in MiB: half of the memory of the machine or container, but at least
- * 512 MiB and at most 16 GiB, beyond which collections take seconds. About a million retained tasks for each GiB.
- */
-export const defaultHeapMiB = (bytes: number = machineBytes()): number => Math.round(Math.min(16_384, Math.max(512, bytes / 2 / MIB)))
-
 export const make = (): Measuring => {
   const heapLimit = heapLimitBytes()
   const machineLimit = machineBytes()

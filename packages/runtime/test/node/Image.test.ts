@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import { execFileSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
@@ -41,8 +41,7 @@ const program = (folder: string, says: string): void => {
 }
 
 /** The image that this script runs. */
-const hashIn = (preload: string): string => /"([0-9a-f]{16})"/.exec(readFileSync(preload, "utf8"))![1]!
-const linkedBy = (preload: string): string => readFileSync(join(dirname(preload), hashIn(preload), "skein-image.cjs"), "utf8")
+const linkedIn = (preload: string): string => join(dirname(preload), /"([0-9a-f]{16})"/.exec(readFileSync(preload, "utf8"))![1]!, "skein-image.cjs")
 
 describe("Image", () => {
   it.effect("is used as long as no file of it has changed, and made again then", () =>
@@ -77,31 +76,37 @@ describe("Image", () => {
       writeFileSync(join(folder, "entry.mjs"), `import { siblingOf } from "${sibling}"; console.log(siblingOf("file:///a/b.ts", "./c.ts").href)`)
       const image = (yield* Image.make([entryIn(folder)]))!
       assert.strictEqual(run(folder, image), "file:///a/c.ts\n")
-      assert.include(linkedBy(image), `// ${sibling}\n`)
+      assert.include(readFileSync(linkedIn(image), "utf8"), `// ${sibling}\n`)
     })))
 
-  it.effect("V8's code of it is kept by the first child, and used by the next; of another text it is not", () =>
+  it.effect("V8's code of it is kept by the first child that runs it, and used by the next", () =>
     withFolder(Effect.fnUntraced(function*(folder) {
       writeFileSync(join(folder, "entry.mjs"), "import { called, says } from './says.mjs'; called(); console.log(says)")
-      const says = (word: string) => writeFileSync(join(folder, "says.mjs"), `export const called = () => { ${"Math.abs(1);".repeat(1_000)} }\nexport const says = "${word}"`)
-      says("one")
+      writeFileSync(join(folder, "says.mjs"), `export const called = () => { ${"Math.abs(1);".repeat(1_000)} }\nexport const says = "one"`)
       const image = (yield* Image.make([entryIn(folder)]))!
-      const kept = () => readdirSync(join(dirname(image), hashIn(image))).filter((name) => name.endsWith(".code"))
-      assert.deepStrictEqual(kept(), ["untrained.code"])
+      const code = (name: string) => join(dirname(linkedIn(image)), `${name}.code`)
+      assert.isFalse(existsSync(code(basename(folder))))
       assert.strictEqual(run(folder, image), "one\n")
-      assert.deepStrictEqual(kept().sort(), [`${basename(folder)}.code`, "untrained.code"])
-      const [trained, untrained] = [`${basename(folder)}.code`, "untrained.code"].map((name) => statSync(join(dirname(image), hashIn(image), name)))
-      assert.isAbove(trained!.size, untrained!.size + 5_000)
+      const kept = statSync(code(basename(folder)))
+      assert.isAbove(kept.size, statSync(code("untrained")).size + 5_000)
       assert.strictEqual(run(folder, image), "one\n")
-      assert.strictEqual(statSync(join(dirname(image), hashIn(image), `${basename(folder)}.code`)).ino, trained!.ino)
+      assert.strictEqual(statSync(code(basename(folder))).ino, kept.ino)
+    })))
 
-      says("two")
-      assert.strictEqual(yield* Image.make([entryIn(folder)]), image)
-      assert.deepStrictEqual(kept(), ["untrained.code"])
+  it.effect("V8's code of another image is not used, nor what is no code; without its files modules are loaded one by one", () =>
+    withFolder(Effect.fnUntraced(function*(folder) {
+      program(folder, "one")
+      const before = (yield* Image.make([entryIn(folder)]))!
+      run(folder, before)
+      // As long as the other: V8 compares no more of a text than its length.
+      program(folder, "two")
+      const image = (yield* Image.make([entryIn(folder)]))!
       assert.strictEqual(run(folder, image), "two\n")
-      for (const name of kept()) writeFileSync(join(dirname(image), hashIn(image), name), "nonsense")
+      const files = readdirSync(dirname(linkedIn(image)))
+      assert.sameMembers(files, ["skein-image.cjs", "untrained.code", `${basename(folder)}.code`])
+      for (const file of files.filter((name) => name.endsWith(".code"))) writeFileSync(join(dirname(linkedIn(image)), file), "nonsense")
       assert.strictEqual(run(folder, image), "two\n")
-      rmSync(join(dirname(image), hashIn(image)), { recursive: true })
+      rmSync(dirname(linkedIn(image)), { recursive: true })
       assert.strictEqual(run(folder, image), "two\n")
     })))
 

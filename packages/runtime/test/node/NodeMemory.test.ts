@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
-import * as NodeMemory from "@skein/runtime/node/NodeMemory"
 
 const module = new URL("../../src/node/NodeMemory.ts", import.meta.url).href
 
@@ -31,10 +30,5 @@ describe("a process's memory", () => {
     assert.isBelow(garbage!, 0.75)
     assert.isAbove(full!, 0.8)
     assert.isBelow(released!, 0.5)
-  })
-
-  it("is half of the machine's for a scheduler's heap, within bounds", () => {
-    assert.deepStrictEqual([0.5, 2, 8, 24, 512].map((gibibytes) => NodeMemory.defaultHeapMiB(gibibytes * 2 ** 30)), [512, 1_024, 4_096, 12_288, 16_384])
-    assert.isAtLeast(NodeMemory.defaultHeapMiB(), 512)
   })
 })

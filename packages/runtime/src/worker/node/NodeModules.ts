@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import { existsSync, readFileSync } from "node:fs"
 import { pathToFileURL } from "node:url"
 import { type CodeModule, moduleIdOf } from "@skein/protocol/Code"
+import * as Watchdog from "../../node/Watchdog.ts"
 import { importModule } from "../LoadFunction.ts"
 import { ModuleFailed, Modules } from "../Modules.ts"
 
@@ -25,6 +26,8 @@ export const layerIn = (project: URL): Layer.Layer<Modules> => Layer.sync(Module
   return Modules.of({
     load: (url) =>
       Effect.callback((resume) => {
+        // Its first statements may go on for ever.
+        Watchdog.watchFromThread()
         importModule(url).then((exports) => resume(Effect.succeed(exports)), (cause: unknown) => resume(failed(url, cause)))
       }),
     idOf,
