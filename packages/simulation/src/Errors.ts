@@ -63,6 +63,13 @@ export class EscapedSimulation extends Schema.TaggedError<EscapedSimulation>()("
   }
 }
 
+/** Somebody waits for a promise. `where`: who, and at which line as far as that is known. */
+export const waitsForPromise = (where: string): EscapedSimulation => new EscapedSimulation({
+  what: "Promise.then",
+  where,
+  instead: "make the body an Effect or a plain function: the simulation cannot see the event loop, by which promises settle; with Sim.layer they do"
+})
+
 /** The simulated process that ran the effect ended before the effect did. */
 export class ProcessGone extends Schema.TaggedError<ProcessGone>()("ProcessGone", {
   process: Schema.String

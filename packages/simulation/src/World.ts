@@ -40,6 +40,8 @@ export interface WorldOptions {
   readonly record?: boolean
   /** Whether the real clock, chance, timers and I/O are out of reach meanwhile. @default true */
   readonly tripwires?: boolean
+  /** Whether the event loop has turns meanwhile, so that promises settle. @default false: whoever waits for one is told so */
+  readonly promises?: boolean
   /** What the wall clocks say at the start, epoch ms. @default 2026-01-01T00:00Z */
   readonly epochMs?: number
   /** Whether errors get stacks, which differ between versions of Node and so in the hash. @default false */
@@ -178,9 +180,15 @@ export class World implements Surroundings {
     this.#failure ??= { error }
   }
 
-  /** Ends the run after the present step: code under simulation has reached for the real world. The first counts. */
-  escaped(error: EscapedSimulation): void {
+  /** Ends the run after the present step: code under simulation has reached for the real world. The first counts. Gives the error, to be thrown. */
+  escaped(error: EscapedSimulation): EscapedSimulation {
     this.#escaped ??= error
+    return error
+  }
+
+  /** Whether promises settle meanwhile. */
+  get promises(): boolean {
+    return this.#options.promises === true
   }
 
   /** Timers that are set in a process. */
@@ -313,7 +321,7 @@ export class World implements Surroundings {
   during<A>(f: () => A): A {
     if (running !== undefined) throw new Error("a simulated run is under way already; runs cannot be nested")
     running = this
-    const undo = Tripwires.set({ tripwires: this.#options.tripwires !== false, stacks: this.#options.stacks === true, world: this })
+    const undo = Tripwires.set({ tripwires: this.#options.tripwires !== false, promises: this.promises, stacks: this.#options.stacks === true, world: this })
     try {
       return f()
     } finally {

@@ -9,19 +9,29 @@
  * the seed; Node itself, when a body writes to the console; and dates that say
  * which they are (`new Date(0)`).
  *
+ * Promises settle by the event loop, which has no turn during a run. So whoever
+ * waits for one would wait for ever, and is told so at once instead; who has made
+ * it is gone by then, and so the task and the place where its fiber stands are
+ * named.
+ *
  * `process.exit` ends the simulated thread or process that calls it.
  *
  * Errors get no stacks meanwhile: their lines differ between versions of Node,
  * they travel with failures, and to collect them is most of what an error costs.
  */
+import * as Context from "effect/Context"
 import * as Fiber from "effect/Fiber"
-import { EscapedSimulation } from "../Errors.ts"
+import { TaskContext } from "@skein/protocol/TaskContext"
+import { EscapedSimulation, waitsForPromise } from "../Errors.ts"
 import { exitProcess } from "../Body.ts"
 import { CurrentProcess } from "../SimProcess.ts"
 import type { World } from "../World.ts"
+import { placesOfOne } from "./Waiting.ts"
 
 export interface Options {
   readonly tripwires: boolean
+  /** Whether promises settle. */
+  readonly promises: boolean
   readonly stacks: boolean
   readonly world: World
 }
@@ -53,7 +63,7 @@ const wires = (): ReadonlyArray<Wire> => [
 const subtle = ["decrypt", "deriveBits", "deriveKey", "digest", "encrypt", "exportKey", "generateKey", "importKey", "sign", "unwrapKey", "verify", "wrapKey"] as const
 
 /** Sets the wires; returns what takes them away again. */
-export const set = ({ stacks, tripwires, world }: Options): () => void => {
+export const set = ({ promises, stacks, tripwires, world }: Options): () => void => {
   const undo: Array<() => void> = []
   const replace = (holder: object, name: string, value: unknown) => {
     const before = Object.getOwnPropertyDescriptor(holder, name)
@@ -69,11 +79,14 @@ export const set = ({ stacks, tripwires, world }: Options): () => void => {
         const { by, where } = caller()
         if (by === "effect" && name === "random") return effects.next()
         if (by === "node" && typeof real === "function") return Reflect.apply(real, holder, args)
-        const error = new EscapedSimulation({ what, where, instead })
-        world.escaped(error)
-        throw error
+        throw world.escaped(new EscapedSimulation({ what, where, instead }))
       }
       replace(holder, name, trip)
+    }
+    if (!promises) {
+      replace(Promise.prototype, "then", () => {
+        throw world.escaped(waitsForPromise(waiting()))
+      })
     }
     replace(globalThis, "Date", dateOf(Date, () => Date.now()))
     replace(process, "exit", (code?: number | string | null) => exitProcess(Number(code ?? 0)))
@@ -107,6 +120,15 @@ const caller = (): { readonly where: string; readonly by: "effect" | "node" | "o
   const where = others.find((line) => !isEffect(line) && !line.includes("node:")) ?? nearest
   const fiber = Fiber.getCurrent()
   return { by, where: fiber === undefined ? where : `${where} in the process ${fiber.getRef(CurrentProcess).name}` }
+}
+
+/** Who waits: the task, and where its fiber stands. */
+const waiting = (): string => {
+  const fiber = Fiber.getCurrent()
+  if (fiber === undefined) return caller().where
+  const task = Context.getOrUndefined(fiber.context, TaskContext)?.key
+  const places = placesOfOne(fiber).slice(0, 3).join(" ← ")
+  return `${[task === undefined ? "" : `the task ${task}`, places].filter((part) => part !== "").join(", ")} in the process ${fiber.getRef(CurrentProcess).name}`
 }
 
 const isOwn = (line: string): boolean => /\/simulation\/(src|dist)\/node\/Tripwires\.[jt]s/.test(line)

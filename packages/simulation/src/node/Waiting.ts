@@ -24,6 +24,15 @@ export const describe = (process: string, fibers: ReadonlyArray<Fiber.Fiber<unkn
   return [...counted].sort(([a], [b]) => a < b ? -1 : 1).map(([text, count]) => `${process}: ${count === 1 ? "a fiber waits" : `${count} fibers wait`} ${text}`)
 }
 
+/** Where one fiber stands, innermost first. */
+export const placesOfOne = (fiber: Fiber.Fiber<unknown, unknown>): ReadonlyArray<string> => {
+  let places: ReadonlyArray<string> = []
+  inspecting((locate) => {
+    places = placesOf(fiber, locate)
+  })
+  return places
+}
+
 type Locate = (generatorOrFunction: object) => string | undefined
 
 /** Where the generators of a fiber stand, innermost first; names of `Effect.fn`s where there are none. */

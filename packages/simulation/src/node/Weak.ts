@@ -21,7 +21,7 @@ const later = setImmediate
 
 /** As `World.run`, and lets promises settle before time goes on. */
 export const run = async <A, E>(options: World.WorldOptions, effect: Effect.Effect<A, E, Scope.Scope | Hashing>): Promise<World.Outcome<A, E>> => {
-  const world = new World.World(options)
+  const world = new World.World({ ...options, promises: true })
   const program = world.during(() => world.begin(World.DRIVER).run(Effect.scoped(effect)))
   while (true) {
     const outcome = world.during(() => {

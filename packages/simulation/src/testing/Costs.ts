@@ -14,6 +14,7 @@ import type { CodeDef } from "@skein/protocol/Code"
 import type { Body } from "@skein/runtime/worker/Body"
 import type { Around } from "@skein/runtime/worker/Code"
 import { spend } from "../Body.ts"
+import { waitsForPromise } from "../Errors.ts"
 import type { SimProcess } from "../SimProcess.ts"
 import type { Stream } from "../Stream.ts"
 import * as World from "../World.ts"
@@ -76,12 +77,15 @@ const told = (body: Body, def: CodeDef, worker: string, where: "process" | "thre
       // A thread that is given an Effect has it run by its process.
       if (where === "process" || !Effect.isEffect(result)) world.note(worker, `runs ${def.name}`)
     }
+    if (isPromise(result) && !world.promises) throw world.escaped(waitsForPromise(`the task ${def.name} in the process ${worker}`))
     if (!Effect.isEffect(result)) return result
     // What the body needs, the worker gives it as before.
     return Effect.onExit(result as Effect.Effect<unknown, unknown>, (exit) =>
       Effect.sync(() => world.note(worker, `${def.name} ${Exit.isSuccess(exit) ? "has ended" : Cause.hasInterrupts(exit.cause) ? "was interrupted" : "failed"}`)))
   }
 })
+
+const isPromise = (result: unknown): boolean => result instanceof Promise
 
 /** Virtual milliseconds, to the microsecond. */
 export const drawMs = (of: Distribution | undefined, stream: Stream): number => Math.round(rawMs(of, stream) * 1000) / 1000

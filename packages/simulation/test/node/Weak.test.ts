@@ -17,10 +17,13 @@ const program = Effect.gen(function*() {
   return [first, world.now, Exit.isSuccess(exit) ? exit.value : undefined]
 })
 
-it("a promise is waited for, in no virtual time; an ordinary run takes it for a deadlock", async () => {
+it("a promise is waited for, in no virtual time; an ordinary run ends by it, and says where it is waited for", async () => {
   assert.deepStrictEqual((await Weak.run({ seed: 1 }, program)).exit, Exit.succeed([20, 1000, 5]))
   const { exit } = World.run({ seed: 1 }, program)
-  assert.instanceOf(Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined, Deadlock)
+  const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+  assert.instanceOf(error, EscapedSimulation)
+  assert.strictEqual(error.what, "Promise.then")
+  assert.match(error.where, /simulation\/test\/node\/Weak\.test\.ts:\d+.* in the process driver$/)
 })
 
 it("equal seeds give equal runs, if the promises are equal", async () => {

@@ -84,6 +84,15 @@ describe("runSeeds", () => {
     assert.include(error.message, "use Effect's Clock")
   }, MINUTES)
 
+  it("names who waits for a promise: an Effect, or an async function", async () => {
+    for (const [task, name] of [[tasks.promises, "promises"], [tasks.asynchronous, "asynchronous"]] as const) {
+      const error = await failing(() => Effect.flatMap(Client, (client) => Effect.flatMap(client.submit(task, 1), ({ result }) => result)), { seed: 1, seeds: 1 })
+      assert.match(error.message, /^escaped by Promise\.then failed under seed 1\n/)
+      assert.match(error.message, new RegExp(`at   the task ${name}\\b.* in the process worker-\\d`))
+      assert.include(error.message, "make the body an Effect or a plain function")
+    }
+  }, MINUTES)
+
   it("reports at once a program that waits for what nobody will do", async () => {
     const error = await failing(() => Effect.never, { seed: 1, seeds: 1, maxVirtualTime: "1 minute" })
     assert.match(error.message, /^L1 failed under seed 1\n {2}saw {5}it had not ended after 60000 ms of virtual time/)

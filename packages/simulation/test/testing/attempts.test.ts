@@ -65,10 +65,11 @@ const sameClient = Task.fn("sameClient", () => Effect.gen(function*() {
   assert.strictEqual(theirs, yield* Client)
   return yield* (yield* theirs.submit(sleeps, 1)).result
 }))
-const isAborted = Task.fn("isAborted", (ms: number) => new Promise<string>((resolve) => {
+/** Settles with the signal, and not by the event loop, which a simulation does not see. */
+const isAborted = Task.fn("isAborted", (ms: number) => {
   const { signal } = TaskContext.current()!
-  signal.addEventListener("abort", () => resolve(`aborted ${ms}`))
-}))
+  return { then: (resolve: (value: string) => void) => signal.addEventListener("abort", () => resolve(`aborted ${ms}`)) }
+})
 const inc = Task.fn("inc", (n: number) => n + 1)
 
 const failureOf = Effect.fnUntraced(function*<A, E>(future: Future<A, E>) {

@@ -7,3 +7,6 @@ export const sum = Task.fn("sum", (numbers: ReadonlyArray<number>) => numbers.re
 export const total = Task.fn("total", (...sums: ReadonlyArray<number>) => Effect.as(Effect.sleep("1 second"), sums.reduce((all, n) => all + n, 0)))
 /** Takes the time from the real clock, which no seed determines. */
 export const impure = Task.fn("impure", () => Effect.sync(() => Date.now()))
+/** Waits for promises, which settle by the event loop. */
+export const promises = Task.fn("promises", (n: number) => Effect.promise(async () => n + 1))
+export const asynchronous = Task.fn("asynchronous", async (n: number) => n + 1)

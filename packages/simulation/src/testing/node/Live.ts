@@ -129,7 +129,7 @@ export const layer = <E = never, R = never>(options: SimOptions<E, R> = {}): Lay
     if (prepared.plan.seed === undefined) yield* Effect.log(`simulation under seed ${seed}`)
     const of = draw(prepared.plan, seed, DISTURBED_MS)
     const program = yield* Effect.withFiber((fiber) => Effect.succeed(fiber))
-    const world = new DrivenWorld({ seed, schedule: of.schedule, trace: true }, (verdict) => {
+    const world = new DrivenWorld({ seed, schedule: of.schedule, trace: true, promises: true }, (verdict) => {
       process.exitCode = 1
       process.stderr.write(`${String(verdict)}\n`)
       program.interruptUnsafe()
