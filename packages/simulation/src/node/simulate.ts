@@ -126,7 +126,7 @@ const tellOf = async (failure: Failure, out: string): Promise<number> => {
   }
   print([`${violation.id} fails with seed ${failure.case.seed}${failure.level === "cluster" ? ` (${failure.profile})` : ", the machines alone"}: ${violation.saw}`, "making it small …"])
   if (failure.level === "reducers") {
-    const shrunk = shrinkReducers(failure.case, (of) => runReducers(of).broken?.invariant)
+    const shrunk = shrinkReducers(failure.case, (of) => runReducers(of).broken?.invariant, { brokenAt: failure.violation.atMs })
     const smallest = shrunk?.case ?? failure.case
     writeFileSync(out, `${Schema.encodeSync(Json)(smallest)}\n`)
     print(["", ...tellReducerFailure(failure.case, smallest, violation, shrunk?.runs ?? 0, out)])

@@ -139,7 +139,7 @@ export class SchedulerBooks {
     if (counts === undefined) return
     counts.isTouched = false
     if (worker === undefined) {
-      if (counts.processing + counts.held !== 0) breaks("S16 nothing refers to a worker that has left", `worker ${id}`)
+      if (counts.processing + counts.held + counts.fiber.coming + counts.thread.coming !== 0) breaks("S16 nothing refers to a worker that has left", `worker ${id}`)
       this.workers[id] = undefined
       return
     }

@@ -30,12 +30,14 @@ export interface Shrunk {
 export interface Options {
   /** Cases that may be run. @default 2_000 */
   readonly maxRuns?: number | undefined
+  /** When it breaks, virtual milliseconds: what was to happen after that is left out first. */
+  readonly brokenAt?: number | undefined
   /** Asked before each run whether there is time for it. @default always */
   readonly goesOn?: (() => boolean) | undefined
 }
 
 /** The shortest case found that breaks what `theCase` breaks; undefined if that breaks nothing. */
-export const shrink = (theCase: Case, judge: Judge, { goesOn = () => true, maxRuns = 2_000 }: Options = {}): Shrunk | undefined => {
+export const shrink = (theCase: Case, judge: Judge, { brokenAt = Infinity, goesOn = () => true, maxRuns = 2_000 }: Options = {}): Shrunk | undefined => {
   const invariant = judge(theCase)
   if (invariant === undefined) return undefined
   let runs = 1
@@ -51,6 +53,7 @@ export const shrink = (theCase: Case, judge: Judge, { goesOn = () => true, maxRu
     }
     return false
   }
+  keeps({ ...theCase, faults: theCase.faults.filter(({ at }) => at <= brokenAt), operations: theCase.operations.filter(({ at }) => at <= brokenAt) })
   let before: string
   do {
     before = JSON.stringify(best)

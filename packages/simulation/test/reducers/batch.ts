@@ -35,7 +35,10 @@ const { broken, events, seeds } = runSeeds({
   size: values.size === "full" ? "full" : "light"
 })
 const began = performance.now()
-const shrunk = broken === undefined || !values.shrink ? undefined : shrink(broken.case, (theCase) => run(theCase).broken?.invariant, { goesOn: () => performance.now() - began < SHRINKING_MS })
+const shrunk = broken === undefined || !values.shrink ? undefined : shrink(broken.case, (theCase) => run(theCase).broken?.invariant, {
+  brokenAt: broken.at,
+  goesOn: () => performance.now() - began < SHRINKING_MS
+})
 const shrinkingMs = performance.now() - began
 console.log(JSON.stringify({
   seeds,
