@@ -66,6 +66,9 @@ const less = <Id extends number>(set: IntSet.IntSet<Id>, owner: Owner): IntSet.I
   return least === undefined ? set : IntSet.remove(set, owner, least)
 }
 
+// No walk has so many workers.
+const nobody = 999 as Scheduler.Worker["id"]
+
 const schedulerErrors: Readonly<Record<string, Error<Scheduler.State>>> = {
   "a count of a status": (state) => ({ ...state, counts: { ...state.counts, waiting: state.counts.waiting + 1 } }),
   "a holder that is forgotten": (state, owner) =>
@@ -84,6 +87,10 @@ const schedulerErrors: Readonly<Record<string, Error<Scheduler.State>>> = {
   "a slot too many": (state, owner) => inWorker(state, owner, () => true, ({ fiber }) => ({ fiber: { ...fiber, assigned: fiber.assigned + 1 } })),
   "occupancy that drifts": (state, owner) => inWorker(state, owner, () => true, ({ thread }) => ({ thread: { ...thread, occupancyMs: thread.occupancyMs + 1 } })),
   "a task that is thought to be asked back": (state, owner) => inWorker(state, owner, () => true, ({ fiber }) => ({ fiber: { ...fiber, coming: fiber.coming + 1 } })),
+  "a task that is asked back for who has left": (state, owner) =>
+    inTask(state, owner, ({ status }) => status._tag === "Processing" && status.takingBackFor === undefined, ({ status }) =>
+      status._tag === "Processing" ? { status: { ...status, takingBackFor: nobody } } : {}),
+  "a retry too many": (state, owner) => inTask(state, owner, () => true, ({ trials }) => ({ trials: { ...trials, retriesLeft: trials.retries + 1 } })),
   "what left the queue": (state, owner) => {
     const task = first(state.tasks, ({ demand, status }) => status._tag === "Queued" && demand === undefined)
     if (task === undefined) return undefined
@@ -101,6 +108,7 @@ const here = (state: Worker.State, owner: Owner, test: (task: Worker.Task) => bo
 const workerErrors: Readonly<Record<string, Error<Worker.State>>> = {
   "a count of a status": (state) => ({ ...state, counts: { ...state.counts, Ready: state.counts.Ready + 1 } }),
   "a slot that is held for ever": (state) => ({ ...state, threads: state.threads + 1 }),
+  "more bodies than slots": (state) => state.fibers === 0 ? undefined : { ...state, nfibers: state.fibers - 1 },
   "what runs": (state) => ({ ...state, running: state.running + 1 }),
   "bytes in memory": (state) => ({ ...state, nbytes: state.nbytes + 1 }),
   "bytes under way": (state) => ({ ...state, gatherBytes: state.gatherBytes + 1 }),
