@@ -21,6 +21,7 @@
  */
 import * as IntSet from "../persistent/IntSet.ts"
 import * as Ranked from "../persistent/Ranked.ts"
+import * as Recent from "../persistent/Recent.ts"
 import * as Vector from "../persistent/Vector.ts"
 import type { Isolation, TaskId, WorkerId } from "@skein/protocol/Ids"
 import { amountsOf, hasFree, isWished, offersEnough } from "./internal/demands.ts"
@@ -273,7 +274,7 @@ const ofStates: Record<string, (state: State) => boolean> = {
       return question.running > 0 && question.running === running
     }),
   "the log keeps within its length": (state) =>
-    state.log.size === Math.min(state.logged, state.config.logLength)
+    state.log.length === state.config.logLength && Recent.isWhole(state.log)
 }
 
 /** Names of the truths that `state` breaks, with the first task or worker of which they are not true; empty when all is well. */

@@ -18,6 +18,7 @@ import type { CancelOutcome, TaskStatus } from "@skein/protocol/ClientRpcs"
 import * as IntSet from "../persistent/IntSet.ts"
 import type { Owner } from "../persistent/Owner.ts"
 import * as Ranked from "../persistent/Ranked.ts"
+import * as Recent from "../persistent/Recent.ts"
 import * as Vector from "../persistent/Vector.ts"
 import type { Event } from "./Event.ts"
 
@@ -388,10 +389,8 @@ export interface State {
   readonly remembered: ReadonlyArray<Remembered>
   /** The last `Wake` asked for and not answered. */
   readonly wakeAt: Millis | undefined
-  /** The last `config.logLength` entries; entry `n` is at `n % logLength`. */
-  readonly log: Vector.Vector<Entry>
-  /** How many entries there have been. */
-  readonly logged: number
+  /** The last `config.logLength` changes of status. */
+  readonly log: Recent.Recent<Entry>
 }
 
 /** Failed attempts of one task that are remembered. */
@@ -430,8 +429,11 @@ export const statusName: Readonly<Record<Status["_tag"], TaskStatus>> = {
 export const noCounts: Counts = { released: 0, waiting: 0, noWorker: 0, queued: 0, processing: 0, memory: 0, erred: 0 }
 
 /** A scheduler that nobody has spoken to yet. */
-export const empty = (config: Partial<Config> = {}): State => ({
-  config: { ...defaultConfig, ...config, logLength: Math.max(1, Math.trunc(config.logLength ?? defaultConfig.logLength)) },
+export const empty = (config: Partial<Config> = {}): State =>
+  emptyWith({ ...defaultConfig, ...config, logLength: Math.max(1, Math.trunc(config.logLength ?? defaultConfig.logLength)) })
+
+const emptyWith = (config: Config): State => ({
+  config,
   tasks: Vector.empty(),
   workers: Vector.empty(),
   clients: Vector.empty(),
@@ -460,8 +462,7 @@ export const empty = (config: Partial<Config> = {}): State => ({
   justRefused: IntSet.empty(),
   remembered: [],
   wakeAt: undefined,
-  log: Vector.empty(),
-  logged: 0
+  log: Recent.empty(config.logLength)
 })
 
 const emptyPool: Pool = {

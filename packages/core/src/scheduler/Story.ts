@@ -8,6 +8,7 @@
 import type { ClientId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Failure } from "@skein/protocol/Failure"
 import type { Terms } from "@skein/protocol/Terms"
+import * as Recent from "../persistent/Recent.ts"
 import * as Vector from "../persistent/Vector.ts"
 import { type Answer, Command } from "./Command.ts"
 import { Event, type Leaving, type NewTask } from "./Event.ts"
@@ -135,24 +136,14 @@ export interface Line {
  * has had several, or of the last one.
  */
 export const history = (state: State, id: number, names: Names = numbers): ReadonlyArray<Line> => {
-  const entries = inOrder(state).filter((entry) => entry.id === id)
+  const entries = Recent.since(state.log, 0).filter((entry) => entry.id === id)
   const rank = Vector.get(state.tasks, id)?.rank ?? entries.at(-1)?.rank
   return entries.filter((entry) => entry.rank === rank).map((entry) => ({ at: entry.at, line: entryLine(entry, names) }))
 }
 
 /** All that the log still knows, oldest first. */
 export const log = (state: State, names: Names = numbers): ReadonlyArray<Line> =>
-  inOrder(state).map((entry) => ({ at: entry.at, line: `${names.task(entry.id)} ${entryLine(entry, names)}` }))
-
-const inOrder = (state: State): ReadonlyArray<Entry> => {
-  const { logLength } = state.config
-  const entries: Array<Entry> = []
-  for (let n = Math.max(0, state.logged - logLength); n < state.logged; n++) {
-    const entry = Vector.get(state.log, n % logLength)
-    if (entry !== undefined) entries.push(entry)
-  }
-  return entries
-}
+  Recent.since(state.log, 0).map((entry) => ({ at: entry.at, line: `${names.task(entry.id)} ${entryLine(entry, names)}` }))
 
 const entryLine = ({ cause, from, run, to, worker }: Entry, names: Names): string =>
   `${from} → ${to}${worker === undefined ? "" : ` on ${names.worker(worker)}`}${run === undefined ? "" : ` (run ${run})`}: ${cause}`

@@ -25,6 +25,7 @@
 import type { Isolation, Millis, TaskId } from "@skein/protocol/Ids"
 import * as IntSet from "../persistent/IntSet.ts"
 import * as Ranked from "../persistent/Ranked.ts"
+import * as Recent from "../persistent/Recent.ts"
 import * as Vector from "../persistent/Vector.ts"
 import { readyQueue, slots, slotsTaken, stopDeadline } from "./internal/slots.ts"
 import { timeLimit } from "./internal/timing.ts"
@@ -179,7 +180,7 @@ export const invariants: Readonly<Record<string, (picture: Picture) => boolean>>
     (Object.keys(noCounts) as ReadonlyArray<StatusTag>).every((tag) => state.counts[tag] === byStatus[tag].length) &&
     state.nbytes === sum(byStatus.Memory, ({ status }) => status._tag === "Memory" ? status.nbytes : 0),
 
-  "the log keeps to its bound": ({ state }) => state.log.size === Math.min(state.logged, state.config.logBound)
+  "the log keeps to its bound": ({ state }) => state.log.length === state.config.logBound && Recent.isWhole(state.log)
 }
 
 /** However short bodies are. */

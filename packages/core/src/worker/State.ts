@@ -16,6 +16,7 @@ import type { Assignment } from "@skein/protocol/WorkerRpcs"
 import * as IntSet from "../persistent/IntSet.ts"
 import type { Owner } from "../persistent/Owner.ts"
 import * as Ranked from "../persistent/Ranked.ts"
+import * as Recent from "../persistent/Recent.ts"
 import * as Vector from "../persistent/Vector.ts"
 import type { Event } from "./Event.ts"
 
@@ -217,10 +218,8 @@ export interface State {
 
   /** The time that the shell was last told to wake this machine at. */
   readonly wakeAt: Millis | undefined
-  /** The last changes of status: a ring of `config.logBound`. */
-  readonly log: Vector.Vector<Entry>
-  /** How many changes of status there ever were; the next goes to this modulo that bound. */
-  readonly logged: number
+  /** The last `config.logBound` changes of status. */
+  readonly log: Recent.Recent<Entry>
 }
 
 /** A worker that has not started: no slots, no tasks. */
@@ -251,8 +250,7 @@ export const empty = (config: Config = defaultConfig): State => ({
   timed: IntSet.empty(),
   ending: false,
   wakeAt: undefined,
-  log: Vector.empty(),
-  logged: 0
+  log: Recent.empty(config.logBound)
 })
 
 /** No task has any status. */

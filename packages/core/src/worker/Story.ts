@@ -6,10 +6,10 @@
  */
 import type { Millis, RunId, TaskId } from "@skein/protocol/Ids"
 import type { Assignment, Dependency, Held } from "@skein/protocol/WorkerRpcs"
-import * as Vector from "../persistent/Vector.ts"
+import * as Recent from "../persistent/Recent.ts"
 import { Command } from "./Command.ts"
 import { Event } from "./Event.ts"
-import type { Entry, State } from "./State.ts"
+import type { State } from "./State.ts"
 
 /** What happened. */
 export const event = (event: Event): string =>
@@ -73,14 +73,10 @@ export const history = (
   state: State,
   id: TaskId
 ): ReadonlyArray<{ readonly at: Millis; readonly line: string }> =>
-  entries(state).filter((entry) => entry.id === id).map((entry) => ({
+  Recent.since(state.log, 0).filter((entry) => entry.id === id).map((entry) => ({
     at: entry.at,
     line: `${run(entry)}: ${words(entry.from)} → ${words(entry.to)}, because of ${entry.cause}`
   }))
-
-const entries = ({ config, log, logged }: State): ReadonlyArray<Entry> =>
-  Array.from({ length: log.size }, (_, n) => Vector.get(log, (logged - log.size + n) % config.logBound))
-    .flatMap((entry) => entry ?? [])
 
 /** "LongRunning" as "long running". */
 const words = (tag: string): string => tag.replace(/(?<=.)[A-Z]/g, (capital) => ` ${capital}`).toLowerCase()

@@ -2,10 +2,10 @@
  * The edges of the scheduler's transition table, beside those of Dask's.
  */
 import { assert, describe, it } from "@effect/vitest"
-import * as Vector from "@skein/core/persistent/Vector"
+import * as Recent from "@skein/core/persistent/Recent"
 import { statusName, type State } from "@skein/core/scheduler/State"
 import { table } from "../../src/scheduler/internal/transition.ts"
-import { config, forAllWalks, World } from "../utils/WalkScheduler.ts"
+import { forAllWalks, World } from "../utils/WalkScheduler.ts"
 
 /** dask.md §2.1, table of scheduler transitions; Dask's `no-worker` is our noWorker. */
 const dask = [
@@ -59,7 +59,7 @@ describe("the scheduler's transition table", () => {
     forAllWalks(100, 200, (choices) => {
       const world = new World()
       for (const choice of choices) {
-        const before = world.state.logged
+        const before = world.state.log.count
         world.apply([world.next(choice)])
         for (const edge of edgesSince(world.state, before)) walked.add(edge)
       }
@@ -76,11 +76,5 @@ const edgesOfTable = (): ReadonlyArray<string> =>
   )
 
 /** The changes of status that the log has since it had `logged` of them, as far back as it reaches. */
-const edgesSince = (state: State, logged: number): ReadonlyArray<string> => {
-  const edges: Array<string> = []
-  for (let n = Math.max(logged, state.logged - config.logLength); n < state.logged; n++) {
-    const entry = Vector.get(state.log, n % config.logLength)
-    if (entry !== undefined) edges.push(`${entry.from} → ${entry.to}`)
-  }
-  return edges
-}
+const edgesSince = (state: State, logged: number): ReadonlyArray<string> =>
+  Recent.since(state.log, logged).map(({ from, to }) => `${from} → ${to}`)

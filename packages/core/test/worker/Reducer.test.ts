@@ -1,6 +1,7 @@
 /** What the worker machine does, case by case; those that cite a test of Dask's mirror it. */
 import { assert, describe, it } from "@effect/vitest"
 import type { Command } from "@skein/core/worker/Command"
+import * as Recent from "@skein/core/persistent/Recent"
 import type { Config } from "@skein/core/worker/State"
 import * as Story from "@skein/core/worker/Story"
 import * as View from "@skein/core/worker/View"
@@ -587,7 +588,7 @@ describe("the log", () => {
       script.tell(compute(assignment([id, id])))
       script.tell(succeeded([id, id]))
     }
-    assert.strictEqual(script.state.log.size, 5)
+    assert.strictEqual(Recent.size(script.state.log), 5)
     assert.deepStrictEqual(Story.history(script.state, task([1, 1]).id), [])
     assert.strictEqual(Story.history(script.state, task([4, 4]).id).length, 3)
   })

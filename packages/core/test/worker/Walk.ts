@@ -145,7 +145,7 @@ const takeTurn = (
 }
 
 const isEffective = (before: State, { commands, state }: Step): boolean =>
-  commands.length > 0 || state.logged !== before.logged || state.tasks !== before.tasks
+  commands.length > 0 || state.log.count !== before.log.count || state.tasks !== before.tasks
 
 const emptyWorld = (): World => ({
   at: 1_000,

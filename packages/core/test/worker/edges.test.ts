@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Effect from "effect/Effect"
 import type { State } from "@skein/core/worker/State"
-import * as Vector from "@skein/core/persistent/Vector"
+import * as Recent from "@skein/core/persistent/Recent"
 import { table } from "../../src/worker/internal/transition.ts"
 import { daskEdges, ownEdges } from "./edges.ts"
 import { Walk, walk } from "./Walk.ts"
@@ -30,8 +30,5 @@ const tableEdges = (): ReadonlyArray<string> =>
   Object.entries(table).flatMap(([from, edges]) => Object.keys(edges).map((to) => `${from} → ${to}`))
 
 /** What the log has gained; in a step that logged more than the log holds, what it still holds of that. */
-const edgesSince = (before: State, after: State): ReadonlyArray<string> => {
-  const first = Math.max(before.logged, after.logged - after.log.size)
-  return Array.from({ length: after.logged - first }, (_, n) => Vector.get(after.log, (first + n) % after.config.logBound))
-    .flatMap((entry) => entry === undefined ? [] : [`${entry.from} → ${entry.to}`])
-}
+const edgesSince = (before: State, after: State): ReadonlyArray<string> =>
+  Recent.since(after.log, before.log.count).map(({ from, to }) => `${from} → ${to}`)

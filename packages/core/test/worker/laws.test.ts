@@ -87,4 +87,4 @@ const inBatches = (events: Turn["events"], size: number): State => {
 }
 
 /** Without the memory of how it came about. */
-const forComparison = (state: State): State => ({ ...state, log: empty().log, logged: 0, threadMs: undefined })
+const forComparison = (state: State): State => ({ ...state, log: empty().log, threadMs: undefined })

@@ -24,7 +24,7 @@ export const untilIdleFor = (limitMs: number, state: () => State): Effect.Effect
   Effect.gen(function*() {
     const everyMs = Math.min(LOOK_MS, limitMs / LOOKS)
     let since = yield* SteadyTime.millis
-    let logged = state().logged
+    let logged = state().log.count
     let hasBegun = false
     while ((yield* SteadyTime.millis) - since < (hasBegun ? limitMs : Math.max(limitMs, START_MS))) {
       yield* Effect.sleep(everyMs)
@@ -33,7 +33,7 @@ export const untilIdleFor = (limitMs: number, state: () => State): Effect.Effect
         hasBegun = true
         since = yield* SteadyTime.millis
       }
-      if (present.logged !== logged || View.hasWork(present)) since = yield* SteadyTime.millis
-      logged = present.logged
+      if (present.log.count !== logged || View.hasWork(present)) since = yield* SteadyTime.millis
+      logged = present.log.count
     }
   })

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Fiber } from "effect"
 import { ClientId, RunId, WorkerId } from "@skein/protocol/Ids"
-import { type State, empty } from "@skein/core/scheduler/State"
+import * as Recent from "@skein/core/persistent/Recent"
+import { empty, type Entry, type State } from "@skein/core/scheduler/State"
 import * as Asking from "@skein/runtime/scheduler/Asking"
 import * as Carrying from "@skein/runtime/scheduler/Carrying"
 import * as CodeTable from "@skein/runtime/scheduler/CodeTable"
@@ -82,7 +83,7 @@ describe("the loop", () => {
 
   it.effect("ends before anybody acts on a state that is not true, where it is to validate, and says what led there", () =>
     Effect.gen(function*() {
-      const untrue = { ...empty(), logged: 7 }
+      const untrue = { ...empty(), log: Recent.empty<Entry>(7) }
       const joined = { _tag: "ClientJoined" as const, at: 0, client: ClientId.make(0), name: "c" }
       const validating = loop({ initial: untrue, validate: true })
       validating.mailbox.offer(joined)

@@ -6,7 +6,7 @@
  * are read off the machines' logs of changes, their states, what bodies did, and
  * what clients were answered.
  */
-import * as Vector from "@skein/core/persistent/Vector"
+import * as Recent from "@skein/core/persistent/Recent"
 import type { State as SchedulerState } from "@skein/core/scheduler/State"
 import type { State as WorkerState } from "@skein/core/worker/State"
 
@@ -112,18 +112,12 @@ export class Marks {
 
   /** The changes that the scheduler's log has had since it had `since` of them. */
   scheduler(state: SchedulerState, since: number): void {
-    for (let n = Math.max(since, state.logged - state.config.logLength); n < state.logged; n++) {
-      const entry = Vector.get(state.log, n % state.config.logLength)
-      if (entry !== undefined) this.change("scheduler", entry)
-    }
+    for (const entry of Recent.since(state.log, since)) this.change("scheduler", entry)
   }
 
   /** The same of a worker. */
   worker(state: WorkerState, since: number): void {
-    for (let n = Math.max(since, state.logged - state.config.logBound); n < state.logged; n++) {
-      const entry = Vector.get(state.log, n % state.config.logBound)
-      if (entry !== undefined) this.change("worker", entry)
-    }
+    for (const entry of Recent.since(state.log, since)) this.change("worker", entry)
   }
 
   /** Adds what another run, or another process, has reached. */

@@ -7,6 +7,7 @@
  * then, and always where a run is at rest.
  */
 import * as IntSet from "@skein/core/persistent/IntSet"
+import * as Recent from "@skein/core/persistent/Recent"
 import * as Vector from "@skein/core/persistent/Vector"
 import type { State as SchedulerState } from "@skein/core/scheduler/State"
 import * as SchedulerView from "@skein/core/scheduler/View"
@@ -93,7 +94,7 @@ export const make = (of: Case, world: World, cluster: SimCluster, marks: Marks):
       markScheduler(marks, state, seen.last)
     }
     seen.last = state
-    seen.logged = state.logged
+    seen.logged = state.log.count
     if (isDue(seen, state.tasks.size, closely)) judge(checkScheduler(state))
   }
   const lookAtWorker = (seen: Watched<WorkerState>, closely: boolean) => {
@@ -108,7 +109,7 @@ export const make = (of: Case, world: World, cluster: SimCluster, marks: Marks):
       if (seen.last !== undefined && seen.last.worker !== state.worker && state.counts.Memory > 0) marks.see("a worker returned with results")
     }
     seen.last = state
-    seen.logged = state.logged
+    seen.logged = state.log.count
     if (isDue(seen, state.tasks.size, closely)) judge(checkWorker(seen.name, state))
   }
   const look = (closely: boolean) => {
@@ -169,10 +170,7 @@ const isStopping = (cluster: SimCluster, key: string | undefined): boolean => {
 }
 
 const markScheduler = (marks: Marks, state: SchedulerState, before: SchedulerState | undefined): void => {
-  const from = Math.max(before?.logged ?? 0, state.logged - state.config.logLength)
-  for (let n = from; n < state.logged; n++) {
-    const entry = Vector.get(state.log, n % state.config.logLength)
-    if (entry === undefined) continue
+  for (const entry of Recent.since(state.log, before?.log.count ?? 0)) {
     const task = Vector.get(state.tasks, entry.id)
     if (entry.from === "memory" && entry.to === "released" && entry.cause === "WorkerLeft" && task?.status._tag !== "Released") marks.see("a lost result was computed again")
     if (entry.cause === "TasksFailed" && entry.from === "processing" && entry.to === "released") marks.see("a body failed and was tried again")

@@ -13,9 +13,9 @@ describe("marks", () => {
       _tag: "TasksSubmitted", at: 0, client, last: true,
       tasks: [{ id: TaskId.make(0), code: CodeId.make(0), args: new Uint8Array(), dependencies: [], priority: 0, retries: 0, isolation: "fiber" }]
     }]).state
-    marks.scheduler(submitted, joined.logged)
+    marks.scheduler(submitted, joined.log.count)
     const reached = new Map(marks.reached)
-    marks.scheduler(submitted, submitted.logged)
+    marks.scheduler(submitted, submitted.log.count)
     assert.deepStrictEqual(marks.reached, reached)
     assert.strictEqual(marks.reached.get("scheduler waiting → noWorker"), 1)
     assert.strictEqual(marks.cells.get("scheduler TasksSubmitted: waiting → noWorker"), 1)

@@ -16,6 +16,7 @@ import type { Terms } from "@skein/protocol/Terms"
 import * as IntSet from "../../persistent/IntSet.ts"
 import { makeOwner, type Owner } from "../../persistent/Owner.ts"
 import * as Ranked from "../../persistent/Ranked.ts"
+import * as Recent from "../../persistent/Recent.ts"
 import * as Vector from "../../persistent/Vector.ts"
 import type { Command } from "../Command.ts"
 import type { Event, NewTask } from "../Event.ts"
@@ -59,12 +60,12 @@ export class Draft {
   readonly toDrop: Array<TaskId> = []
   /** To be placed: nothing is missing but a worker. */
   readonly ready: Array<TaskId> = []
-  /** Where tasks go that were taken back for a worker. */
-  readonly destined = new Map<TaskId, WorkerId>()
+  /** Where tasks go that were taken back for a worker. Made when it is needed, as `givenBack` is: most steps need neither. */
+  destined: Map<TaskId, WorkerId> | undefined
   /** What the last new task demanded that was submitted on any terms. */
   lastDemand: { readonly terms: Terms; readonly isolation: Isolation; readonly id: number } | undefined
   /** Ids given back in the present event though no task had them. */
-  readonly givenBack = new Set<TaskId>()
+  givenBack: Set<TaskId> | undefined
   /** Everything that is not a table of records. May be assigned to directly. */
   readonly state: EditedState
   /** The time of the present event. */
@@ -86,7 +87,7 @@ export class Draft {
     this.at = event.at
     this.cause = event._tag
     this.unheardSince = Infinity
-    if (this.givenBack.size > 0) this.givenBack.clear()
+    this.givenBack = undefined
   }
 
   /** The state after the batch. The draft must not be used again. */
@@ -328,7 +329,6 @@ export class Draft {
   }
 
   private note(task: Task, from: Status, to: Status | undefined): void {
-    const { logged } = this.state
     const entry: Entry = {
       at: this.at,
       id: task.id,
@@ -339,8 +339,7 @@ export class Draft {
       worker: (to === undefined ? undefined : workerOf(to)) ?? workerOf(from),
       cause: this.cause
     }
-    this.state.log = Vector.set(this.state.log, this.owner, logged % this.state.config.logLength, entry)
-    this.state.logged = logged + 1
+    this.state.log = Recent.add(this.state.log, this.owner, entry)
   }
 }
 

@@ -36,7 +36,7 @@ export const place = (draft: Draft): void => {
   // After most events there is nothing to place.
   const { demands, fiber, thread } = draft.state
   if (draft.ready.length === 0 && fiber.queue.size === 0 && thread.queue.size === 0 && demands.size === 0) {
-    if (draft.destined.size > 0) draft.destined.clear()
+    draft.destined = undefined
     return
   }
   const fibers: Array<Task> = []
@@ -51,7 +51,7 @@ export const place = (draft: Draft): void => {
   const lines = demands.size === 0 ? noLines : linesOf(draft, demanding)
   placeIn(draft, "fiber", fibers, lines)
   placeIn(draft, "thread", threads, lines)
-  if (draft.destined.size > 0) draft.destined.clear()
+  draft.destined = undefined
 }
 
 const noLines: ReadonlyArray<Line> = []
@@ -111,7 +111,7 @@ const toQueued = { _tag: "Queued" } as const
 
 /** One of these workers, which have room; there is one. */
 const choose = (draft: Draft, task: Task, open: Workers): WorkerId | undefined => {
-  const destined = draft.destined.get(task.id)
+  const destined = draft.destined?.get(task.id)
   if (destined !== undefined && IntSet.has(open, destined)) return destined
   if (task.trials.suspect) return leastAssigned(draft, open)
   if (task.dependencies.length > 0) {

@@ -10,6 +10,7 @@ import type { Millis, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import * as IntSet from "../../persistent/IntSet.ts"
 import { makeOwner, type Owner } from "../../persistent/Owner.ts"
 import * as Ranked from "../../persistent/Ranked.ts"
+import * as Recent from "../../persistent/Recent.ts"
 import * as Vector from "../../persistent/Vector.ts"
 import type { Command } from "../Command.ts"
 import type { Event } from "../Event.ts"
@@ -142,8 +143,7 @@ export class Draft {
 
   #log(task: Task, to: Entry["to"]): void {
     const entry: Entry = { at: this.at, id: task.id, run: task.run, from: task.status._tag, to, cause: this.#cause }
-    this.next.log = Vector.set(this.next.log, this.owner, this.next.logged % this.next.config.logBound, entry)
-    this.next.logged++
+    this.next.log = Recent.add(this.next.log, this.owner, entry)
   }
 }
 

@@ -242,7 +242,8 @@ const areEqual = (a: ArrayLike<number>, b: ArrayLike<number>): boolean => {
 
 /** Nothing refers to an id that the shell has just drawn. Said once, or it would be given twice. */
 export const giveBack = (draft: Draft, id: TaskId): void => {
-  if (isId(id) && draft.task(id) === undefined && !draft.givenBack.has(id)) {
+  if (isId(id) && draft.task(id) === undefined && draft.givenBack?.has(id) !== true) {
+    draft.givenBack ??= new Set()
     draft.givenBack.add(id)
     draft.send({ _tag: "Forgotten", id })
   }

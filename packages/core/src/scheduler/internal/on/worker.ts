@@ -168,7 +168,7 @@ export const onTakeBacksAnswered = (draft: Draft, event: Of<"TakeBacksAnswered">
     const { status } = task
     if (returned) {
       // Given back is given back, though whom it was asked back for may have left since.
-      if (status.takingBackFor !== undefined) draft.destined.set(id, status.takingBackFor)
+      if (status.takingBackFor !== undefined) (draft.destined ??= new Map()).set(id, status.takingBackFor)
       startAgain(draft, id)
     } else if (status.takingBackFor !== undefined) {
       endTakingBack(draft, task, status)
