@@ -56,7 +56,12 @@ export const start = Effect.fnUntraced(function*(plan: Plan): Effect.fn.Return<P
     line
   })
   const opened = yield* Latch.make()
-  const speaking = Effect.orDie(line.run({ name: plan.name, address, token, timeoutMs: 30_000, endProcess: workers.endProcess, logs: workers.logs, onOpen: opened.open }))
+  // It calls when it will be heard: whoever only tries again and again, at longer and longer intervals, comes late. Of a scheduler that
+  // does not come up, its own failure tells.
+  const speaking = Effect.matchEffect(whenReady(scheduler), {
+    onFailure: () => Effect.void,
+    onSuccess: () => Effect.orDie(line.run({ name: plan.name, address, token, timeoutMs: 30_000, endProcess: workers.endProcess, logs: workers.logs, onOpen: opened.open }))
+  })
   yield* Effect.forkScoped(supervised({ id: "nanny line", start: speaking, restart: "transient" }, 0))
   // A scheduler that has not heard of the nannies would take its workers for such as nobody starts again. Its own failure says more
   // than that of the workers that cannot find it.
