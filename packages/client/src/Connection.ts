@@ -11,6 +11,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Hex from "effect/encoding/Hex"
 import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
@@ -50,10 +51,20 @@ export const connectLater = Effect.fnUntraced(function*(settings: Located): Effe
   return (yield* assemble(settings, Effect.never)).core
 })
 
-/** All but the session, which `open` begins, or else the first that is told or asked. */
-const assemble = Effect.fnUntraced(function*(settings: Located, gone: Effect.Effect<unknown>) {
+/** All but the session, which `open` begins, or else the first that is told or asked. Its fibers are scheduled as the platform has it. */
+const assemble = (settings: Located, gone: Effect.Effect<unknown>) =>
+  Effect.flatMap(Platform, (platform) => {
+    const scheduled = platform.scheduled ?? identity
+    return scheduled(assembled(settings, gone, platform, scheduled))
+  })
+
+const assembled = Effect.fnUntraced(function*(
+  settings: Located,
+  gone: Effect.Effect<unknown>,
+  platform: Platform["Service"],
+  scheduled: NonNullable<Platform["Service"]["scheduled"]>
+) {
   const { address } = settings
-  const platform = yield* Platform
   const hashing = yield* Hashing
   const collecting = yield* Collecting
   const scope = yield* Effect.scope
@@ -83,6 +94,7 @@ const assemble = Effect.fnUntraced(function*(settings: Located, gone: Effect.Eff
       return { session, scheduler }
     }).pipe(
       Effect.provideService(Hashing, hashing),
+      scheduled,
       // Before anybody hears of it who could come back for more.
       Effect.onError(() => Effect.sync(() => references.end(SchedulerLost.at(address))))
     )

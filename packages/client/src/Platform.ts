@@ -40,6 +40,8 @@ export class Platform extends Context.Service<Platform, {
   /** What a file holds; none if there is no such file. */
   readonly readText: (path: string) => Effect.Effect<Option.Option<string>, { readonly message: string }>
   readonly terminal: Terminal
+  /** Has the client's own fibers scheduled in a way that suits its messages. @default as those of the program */
+  readonly scheduled?: <A, E, R>(fibers: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /**
    * The exports of a module of this program, by URL. One that is still being evaluated may never complete, for it may wait for us.
    * @default modules cannot be looked at

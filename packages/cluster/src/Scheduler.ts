@@ -24,6 +24,7 @@ import { Sockets } from "@skein/runtime/worker/Sockets"
 import * as Address from "@skein/transport/Address"
 import { Network } from "@skein/transport/Memory"
 import * as Hashing from "@skein/transport/node/Hashing"
+import { inTurns } from "@skein/transport/node/Turns"
 import { Directory, socketIn } from "./Directory.ts"
 import { notStarted } from "./internal/notStarted.ts"
 import * as LocalAddress from "./node/LocalAddress.ts"
@@ -57,7 +58,7 @@ export class SchedulerHere extends Context.Service<SchedulerHere, {
 
 /** `Scheduler.layer`, and what stands beside it. `path`: of the unix socket; undefined: where the options say. */
 export const layerAt = (options: SchedulerOptions, path: string | undefined): Layer.Layer<Scheduler | SchedulerHere, ClusterError> =>
-  Layer.effectContext(TaskImport.notForTasks(start(options, path))).pipe(
+  Layer.effectContext(inTurns(TaskImport.notForTasks(start(options, path)))).pipe(
     Layer.provide([Hashing.layer, Journal.layerNoop, NodeSockets.layer, PrivateDirectory.layer]),
     Layer.provideMerge(Network.layer)
   )

@@ -23,6 +23,7 @@ import * as NodeSockets from "@skein/runtime/worker/node/NodeSockets"
 import * as ZeroWorkers from "@skein/runtime/worker/zero/ZeroWorkers"
 import * as Address from "@skein/transport/Address"
 import { Network } from "@skein/transport/Memory"
+import { inTurns } from "@skein/transport/node/Turns"
 import type { WorkerFlags } from "../commands/worker.ts"
 import { Refused } from "../exits.ts"
 import { given } from "../flags.ts"
@@ -109,14 +110,14 @@ const listening = Effect.fnUntraced(function*({ host, port }: OneWorkerSettings,
 const answering = Effect.fnUntraced(function*(flags: WorkerFlags, count: number) {
   const host = Option.getOrElse(flags.host, () => "127.0.0.1")
   const { address, token } = yield* locate(yield* whereOf(flags, FROM_OPTIONS))
-  const { dataAddress, ended } = yield* ZeroWorkers.start({
+  const { dataAddress, ended } = yield* inTurns(ZeroWorkers.start({
     count,
     name: Option.getOrElse(flags.name, () => "zero"),
     scheduler: address,
     token,
     listen: Address.print(Address.tcp(host, 0)),
     host
-  })
+  }))
   yield* Console.log(`${count} zero workers are registered with ${address} and serve results at ${dataAddress}`)
   yield* ended
 })

@@ -8,6 +8,7 @@ import * as Memory from "@skein/transport/Memory"
 import * as BulkSocket from "@skein/transport/node/BulkSocket"
 import { connectTo } from "@skein/transport/node/Connect"
 import * as NodeHashing from "@skein/transport/node/Hashing"
+import { inTurns } from "@skein/transport/node/Turns"
 import type { Hashing } from "@skein/transport/Hashing"
 import { readFileSync } from "node:fs"
 import { Platform, type Terminal } from "../Platform.ts"
@@ -64,7 +65,8 @@ export const layer: Layer.Layer<Platform | Hashing> = Layer.fresh(Layer.merge(
         sourceOf: functionSource,
         readText,
         exportsOf,
-        terminal
+        terminal,
+        scheduled: inTurns
       })
     })
   ),

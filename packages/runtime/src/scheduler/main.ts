@@ -14,6 +14,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { Network } from "@skein/transport/Memory"
 import * as Hashing from "@skein/transport/node/Hashing"
+import { inTurns } from "@skein/transport/node/Turns"
 import { begin, layerNotices } from "../node/NodeChild.ts"
 import * as NodeMemory from "../node/NodeMemory.ts"
 import * as NodeVersions from "../node/NodeVersions.ts"
@@ -27,7 +28,8 @@ const input = begin()
 const scheduler = program(input.config).pipe(
   Effect.provideService(Memory, NodeMemory.make()),
   Effect.provide([Hashing.layer, Journal.layerNoop, NodeVersions.layer, layerNotices, Layer.provide(NodeSockets.layer, Network.layer)]),
-  Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]))
+  Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])),
+  inTurns
 )
 
 NodeRuntime.runMain(scheduler, {

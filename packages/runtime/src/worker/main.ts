@@ -21,6 +21,7 @@ import * as TaskClient from "@skein/client/TaskClient"
 import * as ForTasks from "@skein/protocol/ForTasks"
 import { Network } from "@skein/transport/Memory"
 import * as Hashing from "@skein/transport/node/Hashing"
+import { inTurns } from "@skein/transport/node/Turns"
 import { begin, layerNotices } from "../node/NodeChild.ts"
 import * as NodeThreads from "../node/NodeThreads.ts"
 import * as NodeCurrentTask from "./node/NodeCurrentTask.ts"
@@ -55,7 +56,7 @@ const services = (config: WorkerConfig) =>
     NodeThreads.layer({ codeModule: urlFor(config.tasks), worker: config.name })
   )
 
-const worker = program(input, services).pipe(Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])))
+const worker = program(input, services).pipe(Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])), inTurns)
 
 NodeRuntime.runMain(worker, {
   disableErrorReporting: true,
