@@ -47,6 +47,19 @@ it("never changes what a batch has handed out", () => {
   }
 })
 
+it("has what its own history added, whatever another batch makes of the same beginning", () => {
+  for (const length of lengths) {
+    for (let count = 0; count < 70; count++) {
+      const beginning = filled(length, [count])
+      const one = Recent.add(beginning, makeOwner(), -1)
+      const other = Recent.add(beginning, makeOwner(), -2)
+      assert.strictEqual(Recent.get(one, count), -1, `the last ${length} of ${count}`)
+      assert.strictEqual(Recent.get(other, count), -2)
+      assert.deepStrictEqual(beginning, filled(length, [count]))
+    }
+  }
+})
+
 it("is not whole if something is missing of it", () => {
   const log = filled(64, [100])
   assert.isFalse(Recent.isWhole({ ...log, newest: [] }))
