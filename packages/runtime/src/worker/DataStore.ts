@@ -11,7 +11,9 @@
  * run, and the later run wins: what a slow peer delivers for a task that is long
  * forgotten cannot replace the result of the one that has its id now. A new
  * incarnation has new ids for what it keeps (`adopt`), so what was begun under
- * the old ones, of an earlier *generation*, can put nothing here any more.
+ * the old ones, of an earlier *generation*, can put nothing here any more. And
+ * from when it offers its results until it adopts their ids, whoever knows the
+ * ids sooner than it does is not told that a result is missing (`isOffering`).
  *
  * How much it holds is bounded by what the scheduler assigns; a memory limit
  * comes with spilling.
@@ -42,6 +44,8 @@ export interface DataStore {
   readonly drop: (id: TaskId, run: RunId) => void
   /** What can be offered to a scheduler that does not know this worker: results with their keys. */
   readonly offers: () => ReadonlyArray<Entry & { readonly key: Key }>
+  /** What it has has been offered, and may have other ids already for all but itself. */
+  readonly isOffering: () => boolean
   /** Keeps only these, under the ids that they have from now on. */
   readonly adopt: (kept: ReadonlyArray<{ readonly entry: Entry; readonly id: TaskId }>) => ReadonlyArray<Held>
   /** Bytes of all results. */
@@ -54,6 +58,7 @@ export const make = (): DataStore => {
   const entries = new Map<TaskId, Entry>()
   let managedBytes = 0
   let generation = 0
+  let isOffering = false
 
   const remove = (entry: Entry) => {
     entries.delete(entry.id)
@@ -83,11 +88,16 @@ export const make = (): DataStore => {
       const entry = entries.get(id)
       if (entry?.run === run) remove(entry)
     },
-    offers: () => [...entries.values()].filter((entry): entry is Entry & { readonly key: Key } => entry.key !== null),
+    offers: () => {
+      isOffering = true
+      return [...entries.values()].filter((entry): entry is Entry & { readonly key: Key } => entry.key !== null)
+    },
+    isOffering: () => isOffering,
     adopt: (kept) => {
       entries.clear()
       managedBytes = 0
       generation++
+      isOffering = false
       for (const { entry, id } of kept) keep({ ...entry, id })
       return [...entries.values()].map(({ bytes, id, run }) => ({ id, run, nbytes: bytes.length }))
     },

@@ -4,7 +4,9 @@
  *
  * A result is named by id and run, so that nobody gets another task's in its
  * place; it is written from where it lies. Who asks while too many are being
- * served is told so, and comes again.
+ * served is told so, and comes again; and so is who asks for what is not here
+ * while this worker registers anew: the scheduler may have told of the results
+ * under ids that it has not heard of itself yet.
  *
  * Source: dask.distributed `worker.py`, `Worker.get_data`.
  */
@@ -41,10 +43,14 @@ export const run = (
         store.put({ ...held, key: null, bytes }, store.generation())
         emit({ _tag: "DataReceived", at, rows: [held] })
       }),
-    read: (wanted) => Effect.sync(() => wanted.map(({ id, run }) => answer(store.find(TaskId.make(id), RunId.make(run)))))
+    read: (wanted) => Effect.sync(() => wanted.map((one) => answer(store, one)))
   })
 
 /** Without a token whoever reaches the socket may read, as with the scheduler. */
 const anybody: Authorize = () => Effect.void
 
-const answer = (bytes: Uint8Array | undefined): Bulk.Answer => bytes === undefined ? Bulk.missing : Bulk.found(bytes)
+/** What is said to somebody who wants a result. */
+export const answer = (store: DataStore, { id, run }: { readonly id: number; readonly run: number }): Bulk.Answer => {
+  const bytes = store.find(TaskId.make(id), RunId.make(run))
+  return bytes !== undefined ? Bulk.found(bytes) : store.isOffering() ? Bulk.busy : Bulk.missing
+}

@@ -360,6 +360,9 @@ const putGathering = (tokens: Tokens, { answer, generation, peer, rows }: Gather
   tokens.put(peer, answer === undefined ? end : tagNumber(answer._tag))
   tokens.flag(generation === now)
   for (const row of rows) tokens.run(row.id, row.run)
-  if (answer?._tag === "Served") for (const { held } of answer.found) tokens.run(held.id, held.run)
+  if (answer?._tag === "Served") {
+    tokens.flag(answer.isBusy)
+    for (const { held } of answer.found) tokens.run(held.id, held.run)
+  }
   tokens.one(end)
 }

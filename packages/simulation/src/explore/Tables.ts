@@ -136,14 +136,17 @@ export class References implements Refs {
 export class Store implements DataStore {
   readonly entries: Map<TaskId, Entry>
   private age: number
+  /** Follows from the session that the process has, so it makes no state another. */
+  private offering: boolean
 
-  constructor(entries: ReadonlyMap<TaskId, Entry> = new Map(), age = 0) {
+  constructor(entries: ReadonlyMap<TaskId, Entry> = new Map(), age = 0, offering = false) {
     this.entries = new Map(entries)
     this.age = age
+    this.offering = offering
   }
 
   copy(): Store {
-    return new Store(this.entries, this.age)
+    return new Store(this.entries, this.age, this.offering)
   }
 
   generation(): number {
@@ -169,13 +172,19 @@ export class Store implements DataStore {
     if (this.entries.get(id)?.run === run) this.entries.delete(id)
   }
 
+  isOffering(): boolean {
+    return this.offering
+  }
+
   offers() {
+    this.offering = true
     return [...this.entries.values()].flatMap((entry) => entry.key === null ? [] : [{ ...entry, key: entry.key }])
   }
 
   adopt(kept: ReadonlyArray<{ readonly entry: Entry; readonly id: TaskId }>): ReadonlyArray<Held> {
     this.entries.clear()
     this.age++
+    this.offering = false
     for (const { entry, id } of kept) this.entries.set(id, { ...entry, id })
     return [...this.entries.values()].map(({ bytes, id, run }) => ({ id, run, nbytes: bytes.length }))
   }

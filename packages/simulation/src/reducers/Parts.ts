@@ -94,7 +94,7 @@ export interface Gathering {
 }
 
 export type Answer =
-  | { readonly _tag: "Served"; readonly found: ReadonlyArray<{ readonly held: Held; readonly bytes: Uint8Array }>; readonly missing: ReadonlyArray<Held> }
+  | { readonly _tag: "Served"; readonly found: ReadonlyArray<{ readonly held: Held; readonly bytes: Uint8Array }>; readonly missing: ReadonlyArray<Held>; readonly isBusy: boolean }
   | { readonly _tag: "Busy" }
   | { readonly _tag: "Failed" }
 

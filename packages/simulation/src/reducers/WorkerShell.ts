@@ -147,7 +147,9 @@ export const receive = (world: World, process: Process, gathering: Gathering): v
   for (const { bytes, held } of answer.found) {
     process.store.put({ id: held.id, run: held.run, key: null, bytes }, gathering.generation)
   }
-  offer(world, process, { _tag: "GatherSucceeded", at, peer, got: answer.found.map(({ held }) => held), missing: answer.missing })
+  const got = answer.found.map(({ held }) => held)
+  if (got.length + answer.missing.length > 0 || !answer.isBusy) offer(world, process, { _tag: "GatherSucceeded", at, peer, got, missing: answer.missing })
+  if (answer.isBusy) offer(world, process, { _tag: "GatherBusy", at, peer })
 }
 
 const nothing = new Uint8Array(0)
@@ -222,10 +224,11 @@ const read = (world: World, { peer, rows }: Gathering): Answer => {
   const missing: Array<Held> = []
   for (const { id, nbytes, run } of rows) {
     const bytes = process.store.find(id, run)
-    if (bytes === undefined) missing.push({ id, run, nbytes })
-    else found.push({ held: { id, run, nbytes: bytes.length }, bytes })
+    if (bytes !== undefined) found.push({ held: { id, run, nbytes: bytes.length }, bytes })
+    else missing.push({ id, run, nbytes })
   }
-  return { _tag: "Served", found, missing }
+  // Of what is not here somebody may know under ids that this one is about to hear of.
+  return process.store.isOffering() && missing.length > 0 ? { _tag: "Served", found, missing: [], isBusy: true } : { _tag: "Served", found, missing, isBusy: false }
 }
 
 const exited = ({ name }: Process, at: number): Attempt => ({
