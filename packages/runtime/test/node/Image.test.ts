@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
@@ -68,6 +68,16 @@ describe("Image", () => {
       writeFileSync(join(folder, "outside.mjs"), "export * from './says.mjs'")
       const script = `const a = await import("${pathToFileURL(join(folder, "outside.mjs")).href}"); const b = await import("${pathToFileURL(join(folder, "says.mjs")).href}"); console.log(a.says === b.says)`
       assert.strictEqual(execFileSync(process.execPath, ["--require", image, "--input-type=module", "-e", script], { encoding: "utf8" }), "true\n")
+    })))
+
+  it.effect("lets its modules import others while they run, and Node has nothing to say about that", () =>
+    withFolder(Effect.fnUntraced(function*(folder) {
+      writeFileSync(join(folder, "later.mjs"), "export const says = 'later'")
+      writeFileSync(join(folder, "says.mjs"), "export const says = (url) => import(url)")
+      writeFileSync(join(folder, "entry.mjs"), "import { says } from './says.mjs'; says(process.argv[2]).then((later) => console.log(later.says))")
+      const image = (yield* Image.make([entryIn(folder)]))!
+      const { stderr, stdout } = spawnSync(process.execPath, ["--require", image, join(folder, "entry.mjs"), pathToFileURL(join(folder, "later.mjs")).href], { encoding: "utf8" })
+      assert.deepStrictEqual({ stderr, stdout }, { stderr: "", stdout: "later\n" })
     })))
 
   it.effect("has the modules that its maker uses itself", () =>

@@ -19,7 +19,7 @@ export const preload = (hash: string, isAscii: boolean): string => `"use strict"
 (function () {
   const { readFileSync, renameSync, writeFileSync } = require("node:fs")
   const { basename, dirname, join } = require("node:path")
-  const { Script, constants } = require("node:vm")
+  const { Script } = require("node:vm")
   const { isMainThread } = require("node:worker_threads")
   const read = (path, encoding) => {
     try {
@@ -35,8 +35,8 @@ export const preload = (hash: string, isAscii: boolean): string => `"use strict"
   const codeFile = join(dirname(filename), basename(dirname(process.argv[1] ?? "")) + ".code")
   const trained = read(codeFile)
   const cachedData = trained ?? read(join(dirname(filename), "untrained.code"))
-  const script = new Script(source, { filename, cachedData, importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER })
-  script.runInThisContext()(require("node:module"))
+  const script = new Script(source, { filename, cachedData })
+  script.runInThisContext()(require("node:module"), (url) => import(url))
   if (!isMainThread || (trained !== undefined && script.cachedDataRejected === false)) return
   const keep = () => {
     clearTimeout(later)
