@@ -70,14 +70,14 @@ describe("Image", () => {
       assert.strictEqual(execFileSync(process.execPath, ["--require", image, "--input-type=module", "-e", script], { encoding: "utf8" }), "true\n")
     })))
 
-  it.effect("lets its modules import others while they run, and Node has nothing to say about that", () =>
+  it.effect("lets its modules, and functions that they make of a text, import others while they run, and Node has nothing to say about that", () =>
     withFolder(Effect.fnUntraced(function*(folder) {
       writeFileSync(join(folder, "later.mjs"), "export const says = 'later'")
-      writeFileSync(join(folder, "says.mjs"), "export const says = (url) => import(url)")
-      writeFileSync(join(folder, "entry.mjs"), "import { says } from './says.mjs'; says(process.argv[2]).then((later) => console.log(later.says))")
+      writeFileSync(join(folder, "says.mjs"), "export const says = async (url) => [(await import(url)).says, (await new Function('url', 'return import(url)')(url)).says]")
+      writeFileSync(join(folder, "entry.mjs"), "import { says } from './says.mjs'; says(process.argv[2]).then((all) => console.log(all.join()))")
       const image = (yield* Image.make([entryIn(folder)]))!
       const { stderr, stdout } = spawnSync(process.execPath, ["--require", image, join(folder, "entry.mjs"), pathToFileURL(join(folder, "later.mjs")).href], { encoding: "utf8" })
-      assert.deepStrictEqual({ stderr, stdout }, { stderr: "", stdout: "later\n" })
+      assert.deepStrictEqual({ stderr, stdout }, { stderr: "", stdout: "later,later\n" })
     })))
 
   it.effect("has the modules that its maker uses itself", () =>

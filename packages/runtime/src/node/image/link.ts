@@ -51,14 +51,14 @@ export const specifiersOf = ({ tree }: Parsed): ReadonlyArray<string> =>
 /** Where shims find what the image has. */
 const REGISTRY = "Symbol.for(\"@skein/runtime/image\")"
 
-/** The script, which gives a function that is to be called with `node:module` and with what imports modules while they run. Throws `CannotLink`. */
+/** The script, which gives a function that is to be called with `node:module`. Throws `CannotLink`. */
 export const link = (modules: ReadonlyArray<Module>): string => {
   const linking = analyse(modules)
   refuseCycles(linking)
   const functions = linking.map((module, index) => `// ${module.url}\n${index}: ${functionOf(module, linking)}`)
   return [
     "\"use strict\";",
-    "(function ({ createRequire, registerHooks }, skein$import, require, module, exports, __filename, __dirname) {",
+    "(function ({ createRequire, registerHooks }, require, module, exports, __filename, __dirname) {",
     `const urls = ${JSON.stringify(modules.map(({ url }) => url))}`,
     `const names = ${JSON.stringify(linking.map((module) => [...namesOf(module, linking)]))}`,
     `const functions = {\n${functions.join(",\n")}\n}`,
@@ -336,12 +336,8 @@ const rewrite = (module: Module, node: AnyNode, parent: AnyNode | undefined, edi
     // `env` is what bundlers have there; Node has nothing, and neither has the image.
     if (node.computed || !["url", "env"].includes(nameOf(node.property))) throw new CannotLink(`${module.url} asks for more of import.meta than its url`)
   }
-  if (node.type === "ImportExpression") {
-    if (node.source.type === "Literal" && !String(node.source.value).startsWith("node:")) {
-      throw new CannotLink(`${module.url} imports ${String(node.source.value)} while it runs`)
-    }
-    // What a script imports itself goes through an experimental part of Node, which says so to whoever starts a child.
-    edits.push([node.start, node.start + "import".length, "skein$import"])
+  if (node.type === "ImportExpression" && node.source.type === "Literal" && !String(node.source.value).startsWith("node:")) {
+    throw new CannotLink(`${module.url} imports ${String(node.source.value)} while it runs`)
   }
   if (node.type === "Literal" && typeof node.value === "string") escape(module, node, edits)
   // A tag sees how its text is written.

@@ -19,7 +19,7 @@ export const preload = (hash: string, isAscii: boolean): string => `"use strict"
 (function () {
   const { readFileSync, renameSync, writeFileSync } = require("node:fs")
   const { basename, dirname, join } = require("node:path")
-  const { Script } = require("node:vm")
+  const { Script, constants } = require("node:vm")
   const { isMainThread } = require("node:worker_threads")
   const read = (path, encoding) => {
     try {
@@ -35,8 +35,15 @@ export const preload = (hash: string, isAscii: boolean): string => `"use strict"
   const codeFile = join(dirname(filename), basename(dirname(process.argv[1] ?? "")) + ".code")
   const trained = read(codeFile)
   const cachedData = trained ?? read(join(dirname(filename), "untrained.code"))
-  const script = new Script(source, { filename, cachedData })
-  script.runInThisContext()(require("node:module"), (url) => import(url))
+  // What it imports while it runs, and what the texts of tasks do, comes as in any module. Node calls that experimental, to the user, when
+  // it first happens in a process: so it happens here, where nobody listens.
+  const options = { filename, importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER }
+  const { emitWarning } = process
+  process.emitWarning = () => {}
+  void new Script("import('node:fs')", options).runInThisContext()
+  process.emitWarning = emitWarning
+  const script = new Script(source, { ...options, cachedData })
+  script.runInThisContext()(require("node:module"))
   if (!isMainThread || (trained !== undefined && script.cachedDataRejected === false)) return
   const keep = () => {
     clearTimeout(later)

@@ -20,7 +20,7 @@ const printed = (files: Readonly<Record<string, string>>): { readonly plain: str
       const parsed = read(text)
       return { url: url(name), ...parsed, imports: new Map(specifiersOf(parsed).map((from) => [from, from.startsWith("node:") ? from : url(from)])) }
     })
-    writeFileSync(join(folder, "image.cjs"), `${link(modules)}(require("node:module"), (url) => import(url))`)
+    writeFileSync(join(folder, "image.cjs"), `${link(modules)}(require("node:module"))`)
     const node = (...args: ReadonlyArray<string>) => execFileSync(process.execPath, [...args, join(folder, "entry.mjs")], { encoding: "utf8" })
     return { plain: node(), linked: node("--require", join(folder, "image.cjs")) }
   } finally {
