@@ -34,7 +34,7 @@ const places = {
   /** The same in a worker. */
   "worker heard": [
     "Started", "ComputeAsked", "FreeAsked", "CancelAsked", "TakeBackAsked", "HoldersTold", "ExecuteSucceeded", "ExecuteFailed", "ExecuteExited",
-    "ExecuteStopped", "ExecuteRetracted", "ExecuteSeceded", "ExecuteRejoined", "DataReceived", "GatherSucceeded", "GatherFailed", "Ticked"
+    "ExecuteStopped", "ExecuteRetracted", "ExecuteSeceded", "ExecuteRejoined", "DataReceived", "GatherSucceeded", "GatherBusy", "GatherFailed", "Ticked"
   ],
   /** What happened among several parts. */
   seen: [
@@ -83,6 +83,7 @@ const rare: ReadonlyMap<string, string> = new Map([
   ["worker Ready → Waiting", "an input that is here must be dropped between its arrival and the start of the body that waits for a slot"],
   ["scheduler noWorker → queued", "the first worker to join must be full at once, with others waiting before it"],
   ["scheduler heard ReplicasGone", "a result must come to a worker that is just hearing of a newer run of the same task"],
+  ["worker heard GatherBusy", "a worker must be asked for a result by its new id while it is just registering anew"],
   ["worker Released → Missing", "the last holder must be gone before its name has come with the task that needs the result"]
 ])
 
