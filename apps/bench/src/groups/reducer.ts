@@ -44,6 +44,8 @@ const makeRig = (workers: number) => {
   let nextId = 0
   const free: Array<TaskId> = []
   const assigned = new Map<WorkerId, Array<Row>>()
+  /** What workers that others would relieve have to say to that. */
+  const givenBack: Array<Event> = []
 
   const carry = (commands: ReadonlyArray<Command>) => {
     for (const command of commands) {
@@ -52,8 +54,16 @@ const makeRig = (workers: number) => {
         const rows = assigned.get(command.worker) ?? []
         assigned.set(command.worker, rows)
         rows.push({ id: command.id, run: command.run, nbytes: 28, ms: 0.001 })
-      } else if (command._tag === "TakeBack") throw new Error("workers that answer at once have nothing to give back")
+      } else if (command._tag === "TakeBack") givenBack.push(giveBack(command))
     }
+  }
+  const giveBack = ({ id, run, worker }: Extract<Command, { readonly _tag: "TakeBack" }>): Event => {
+    const rows = assigned.get(worker) ?? []
+    const at = rows.findIndex((row) => row.run === run)
+    const returned = at >= 0
+    if (returned) rows.splice(at, 1)
+    if (rows.length === 0) assigned.delete(worker)
+    return { _tag: "TakeBacksAnswered", at: 1, worker, rows: [{ id, run, returned }] }
   }
   const step = (events: ReadonlyArray<Event>, measureHeap: boolean) => {
     const heap = measureHeap ? process.memoryUsage().heapUsed : 0
@@ -75,8 +85,8 @@ const makeRig = (workers: number) => {
   const release = (ids: ReadonlyArray<TaskId>, heap = false) =>
     inParts(ids, (part) => step([{ _tag: "KeysReleased", at: 1, client, ids: part }], heap))
   const finishAll = (heap: boolean) => {
-    while (assigned.size > 0) {
-      const events: Array<Event> = []
+    while (assigned.size + givenBack.length > 0) {
+      const events = givenBack.splice(0)
       let taken = 0
       for (const [worker, queue] of assigned) {
         const rows = queue.splice(0, Math.max(1, batch - taken))
