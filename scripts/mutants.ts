@@ -152,7 +152,8 @@ const lastJson = (out: string): { readonly seeds: number; readonly invariant?: s
   }
 }
 
-const copies = Array.from({ length: Math.max(1, Number(jobs)) }, copyTree)
+if (!/^[1-9]\d?$/.test(jobs)) throw new Error(`--jobs is a whole number from 1 to 99, not "${jobs}"`)
+const copies = Array.from({ length: Number(jobs) }, copyTree)
 const verdicts = new Map<string, Verdict>()
 try {
   const control = await batch(copies[0]!, seedsOfControl)

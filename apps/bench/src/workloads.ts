@@ -49,6 +49,9 @@ export const tree = (k: number): Graph => {
 /** The largest tree of about n tasks: at most a twentieth more, so that a million is 2^20 − 1. */
 export const treeOf = (n: number): Graph => tree(Math.floor(Math.log2(n * 1.05)))
 
+/** Merge, map and tree of about n tasks: what a task costs is shown by these three. */
+export const mergeMapTree = (n: number): ReadonlyArray<Graph> => [merge(n), map(n), treeOf(n)]
+
 /** n tasks, each of which needs the one before. */
 export const chain = (n: number): Graph => graph(`chain ${count(n)}`, Array.from({ length: n }, (_, i) => i === 0 ? none : [i - 1]))
 

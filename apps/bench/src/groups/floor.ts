@@ -20,14 +20,14 @@ import { withCluster } from "../harness/clusters.ts"
 import { percentile } from "../harness/figures.ts"
 import { absent, duration, type Figure, type Processes, row, rows } from "../harness/measure.ts"
 import { folder, type ProcessFailed, start } from "../harness/processes.ts"
+import { figureOf, nameOn } from "../harness/shapes.ts"
 import * as Workloads from "../workloads.ts"
 
 const TRIPS = 2_000
 /** Rows of one message: the scheduler begins with the first while the next are made. */
 const ROWS = 2_000
 
-const nameOf = (graph: Workloads.Graph, workers: number) => `${graph.name}, ${workers} workers`
-const figureOf = (graph: Workloads.Graph, workers: number): Figure => ({ name: nameOf(graph, workers), unit: "µs a task" })
+const figureOn = (graph: Workloads.Graph, workers: number): Figure => figureOf({ name: nameOn(graph, workers) })
 const tripFigures: ReadonlyArray<Figure> = [
   { name: "submit → result, back to back, p50", unit: "ms" },
   { name: "submit → result, back to back, p99", unit: "ms" }
@@ -87,10 +87,10 @@ const open = Effect.fnUntraced(function*(workers: number) {
 })
 
 const graphs = (floor: Floor, workers: number, size: number) =>
-  Effect.forEach(graphsOf(size), (graph, index) => {
+  Effect.forEach(Workloads.mergeMapTree(size), (graph, index) => {
     const tasks = graph.deps.length
     return row({
-      ...figureOf(graph, workers),
+      ...figureOn(graph, workers),
       round: Effect.map(duration(Effect.promise(() => floor.run(graph))), (ms) => ms * 1_000 / tasks),
       // What is released is forgotten before anything is heard of the next round.
       tidy: Effect.sync(floor.release),
@@ -121,8 +121,6 @@ const trips = (floor: Floor) =>
     per: "trip"
   })
 
-const graphsOf = (size: number) => [Workloads.merge(size), Workloads.map(size), Workloads.treeOf(size)]
-
 /** Rows of three new processes. */
 const together = Effect.fnUntraced(function*(workers: number, figures: ReadonlyArray<Figure>, measure: (floor: Floor) => Effect.Effect<void, never, Bench>) {
   const { wants } = yield* Bench
@@ -133,6 +131,6 @@ const together = Effect.fnUntraced(function*(workers: number, figures: ReadonlyA
 export const floor = Effect.gen(function*() {
   const { options } = yield* Bench
   const sizes = options.extent === "quick" ? [[24, 10_000]] as const : [[24, 10_000], [24, 100_000], [1_000, 10_000], [1_000, 100_000]] as const
-  for (const [workers, size] of sizes) yield* together(workers, graphsOf(size).map((graph) => figureOf(graph, workers)), (floor) => graphs(floor, workers, size))
+  for (const [workers, size] of sizes) yield* together(workers, Workloads.mergeMapTree(size).map((graph) => figureOn(graph, workers)), (floor) => graphs(floor, workers, size))
   yield* together(2, tripFigures, trips)
 })

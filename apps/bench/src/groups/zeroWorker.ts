@@ -10,14 +10,9 @@ import { Effect } from "effect"
 import { Bench } from "../harness/Bench.ts"
 import { withCluster, zero } from "../harness/clusters.ts"
 import { absent } from "../harness/measure.ts"
-import { figureOf, shape } from "../harness/shapes.ts"
+import { figureOf, nameOn, shape } from "../harness/shapes.ts"
 import { byLevels } from "../submitting.ts"
 import * as Workloads from "../workloads.ts"
-
-const nameOf = (graph: Workloads.Graph, workers: number) => `${graph.name}, ${workers} workers`
-
-/** Merge, map and tree of about n tasks. */
-const graphs = (n: number) => [Workloads.merge(n), Workloads.map(n), Workloads.treeOf(n)]
 
 /** Rounds until the compilers are done with five times 10 K tasks; more tasks need fewer, and so do those that come second. */
 const warmRounds = (n: number, isFirst: boolean) => n > 100_001 ? 0 : n > 10_001 ? 1 : isFirst ? 5 : 2
@@ -30,20 +25,20 @@ const together = Effect.fnUntraced(function*(workers: number, wanted: ReadonlyAr
     (cluster) =>
       Effect.forEach(wanted, (graph, index) =>
         shape(cluster, {
-          name: nameOf(graph, workers),
+          name: nameOn(graph, workers),
           graph,
           submit: Effect.suspend(() => byLevels(cluster.client, graph)),
           until: "memory",
           warm: warmRounds(graph.deps.length, index === 0)
         }), { discard: true }),
-    (why) => Effect.forEach(wanted, (graph) => absent(figureOf({ name: nameOf(graph, workers) }), why), { discard: true })
+    (why) => Effect.forEach(wanted, (graph) => absent(figureOf({ name: nameOn(graph, workers) }), why), { discard: true })
   )
 })
 
 /** All shapes of one size; many tasks have a cluster for each, so that none meets the heap, or the failure, of another. */
 const ofSize = Effect.fnUntraced(function*(workers: number, size: number) {
   const { wants } = yield* Bench
-  const wanted = graphs(size).filter((graph) => wants(nameOf(graph, workers)))
+  const wanted = Workloads.mergeMapTree(size).filter((graph) => wants(nameOn(graph, workers)))
   yield* size > 10_000 ? Effect.forEach(wanted, (graph) => together(workers, [graph]), { discard: true }) : together(workers, wanted)
 })
 

@@ -26,6 +26,9 @@ interface On {
   readonly processes: () => Processes
 }
 
+/** Names the row of a graph on so many workers, here and where the same is run beside it. */
+export const nameOn = (graph: Graph, workers: number): string => `${graph.name}, ${workers} workers`
+
 /** The figure of such a row. */
 export const figureOf = ({ name, slots }: Pick<Shape<never, never>, "name" | "slots">): Figure => ({ name, unit: slots === undefined ? "µs a task" : "× ideal" })
 

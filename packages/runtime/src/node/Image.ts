@@ -4,11 +4,12 @@
  *
  * It is made beside the first cluster that finds none, for the next one, as soon
  * as that is up: before, it would take its share of the processor, however low its
- * priority, for Linux weighs priorities only within a session. It is made again when any file it was made of has changed: all of them are looked at
- * before each use, so it cannot be out of date, and nobody has to build
- * anything. It lies in the user's own cache, for code in a shared directory
- * could be anybody's, and may be removed at any time. Without one children load
- * their modules one by one, which is slower, and the same otherwise.
+ * priority, for Linux weighs priorities only within a session. It is made again
+ * when any file it was made of has changed: all of them are looked at before each
+ * use, so it cannot be out of date, and nobody has to build anything. It lies in
+ * the user's own cache, for code in a shared directory could be anybody's, and may
+ * be removed at any time. Without one children load their modules one by one,
+ * which is slower, and the same otherwise.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { createHash } from "node:crypto"

@@ -19,12 +19,21 @@ import { Worker } from "node:worker_threads"
 /** Milliseconds between two looks. */
 const EVERY_MS = 200
 
+const killGroup = (): void => {
+  try {
+    process.kill(-process.pid, "SIGKILL")
+  } catch {
+    process.kill(process.pid, "SIGKILL")
+  }
+}
+
+/** What the thread runs. It is given `killGroup` as text, for it loads nothing of ours. */
 const source = `
 const { workerData: parent } = require("node:worker_threads")
+const killGroup = ${String(killGroup)}
 const never = new Int32Array(new SharedArrayBuffer(4))
 do {
-  if (process.ppid === parent) continue
-  try { process.kill(-process.pid, "SIGKILL") } catch { process.kill(process.pid, "SIGKILL") }
+  if (process.ppid !== parent) killGroup()
 } while (Atomics.wait(never, 0, 0, ${EVERY_MS}) === "timed-out")
 `
 
@@ -47,12 +56,4 @@ export const watchFromThread = (): void => {
   new Worker(source, { eval: true, workerData: asking.parent, name: "watchdog", execArgv: [] }).unref()
   clearInterval(asking.timer)
   asking = undefined
-}
-
-const killGroup = (): void => {
-  try {
-    process.kill(-process.pid, "SIGKILL")
-  } catch {
-    process.kill(process.pid, "SIGKILL")
-  }
 }

@@ -42,7 +42,7 @@ export interface DataStore {
   readonly latest: (id: TaskId) => Uint8Array | undefined
   /** Removes the result of this run; does nothing if another's is there. */
   readonly drop: (id: TaskId, run: RunId) => void
-  /** What can be offered to a scheduler that does not know this worker: results with their keys. */
+  /** Offers what there is to a scheduler that does not know this worker: results with their keys. It is being offered until `adopt`. */
   readonly offers: () => ReadonlyArray<Entry & { readonly key: Key }>
   /** What it has has been offered, and may have other ids already for all but itself. */
   readonly isOffering: () => boolean

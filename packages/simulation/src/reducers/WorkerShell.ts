@@ -228,7 +228,8 @@ const read = (world: World, { peer, rows }: Gathering): Answer => {
     else missing.push({ id, run, nbytes })
   }
   // Of what is not here somebody may know under ids that this one is about to hear of.
-  return process.store.isOffering() && missing.length > 0 ? { _tag: "Served", found, missing: [], isBusy: true } : { _tag: "Served", found, missing, isBusy: false }
+  const isBusy = missing.length > 0 && process.store.isOffering()
+  return { _tag: "Served", found, missing: isBusy ? [] : missing, isBusy }
 }
 
 const exited = ({ name }: Process, at: number): Attempt => ({

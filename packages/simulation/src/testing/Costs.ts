@@ -77,15 +77,13 @@ const told = (body: Body, def: CodeDef, worker: string, where: "process" | "thre
       // A thread that is given an Effect has it run by its process.
       if (where === "process" || !Effect.isEffect(result)) world.note(worker, `runs ${def.name}`)
     }
-    if (isPromise(result) && !world.promises) throw world.escaped(waitsForPromise(`the task ${def.name} in the process ${worker}`))
+    if (result instanceof Promise && !world.promises) throw world.escaped(waitsForPromise(`the task ${def.name} in the process ${worker}`))
     if (!Effect.isEffect(result)) return result
     // What the body needs, the worker gives it as before.
     return Effect.onExit(result as Effect.Effect<unknown, unknown>, (exit) =>
       Effect.sync(() => world.note(worker, `${def.name} ${Exit.isSuccess(exit) ? "has ended" : Cause.hasInterrupts(exit.cause) ? "was interrupted" : "failed"}`)))
   }
 })
-
-const isPromise = (result: unknown): boolean => result instanceof Promise
 
 /** Virtual milliseconds, to the microsecond. */
 export const drawMs = (of: Distribution | undefined, stream: Stream): number => Math.round(rawMs(of, stream) * 1000) / 1000
