@@ -8,8 +8,8 @@ import { dirname, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Entries from "../src/node/Entries.ts"
 
-/** The files that an entry loads, Node's own aside. */
-const loadedBy = (entry: string): ReadonlyArray<string> => {
+/** The files that these entries load, Node's own aside. */
+const loadedBy = (...entries: ReadonlyArray<string>): ReadonlyArray<string> => {
   const found = new Set<string>()
   const load = (path: string): void => {
     if (found.has(path)) return
@@ -21,7 +21,7 @@ const loadedBy = (entry: string): ReadonlyArray<string> => {
       else if (!specifier.startsWith("node:")) load(createRequire(path).resolve(specifier))
     }
   }
-  load(fileURLToPath(entry))
+  for (const entry of entries) load(fileURLToPath(entry))
   return [...found]
 }
 
@@ -35,5 +35,11 @@ describe("starting", () => {
     assert.deepStrictEqual(modules.filter((path) => /\/effect\/dist\/(cluster|workflow|cli|sql|ai|http\/(HttpRouter|HttpServer|HttpClient)|index)\b/.test(path)), [])
     assert.deepStrictEqual(modules.filter((path) => /node_modules\/(undici|typescript)\//.test(path)), [])
     assert.strictEqual(modules.some((path) => path.includes("/node_modules/acorn/")), entry === Entries.worker)
+  })
+
+  it("the image has what modules of tasks import from skein and from effect", () => {
+    const skein = new URL("../../skein/src/index.ts", import.meta.url).href
+    const had = loadedBy(...Entries.all)
+    assert.deepStrictEqual(loadedBy(...Entries.all, skein, import.meta.resolve("effect")).slice(had.length), [fileURLToPath(skein)])
   })
 })

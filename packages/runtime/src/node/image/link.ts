@@ -29,7 +29,7 @@ export interface Parsed {
 /** One module, as the loader would have it. */
 export interface Module extends Parsed {
   readonly url: string
-  /** Where each specifier leads: to one of the modules, to one of Node's own (`node:`), or to a CommonJS module. */
+  /** Where each specifier leads, `specifiersOf` and `resolvedBy`: to one of the modules, to one of Node's own (`node:`), or to a CommonJS module. */
   readonly imports: ReadonlyMap<string, string>
 }
 
@@ -47,6 +47,26 @@ export const specifiersOf = ({ tree }: Parsed): ReadonlyArray<string> =>
   tree.body.flatMap((node) =>
     (node.type === "ImportDeclaration" || node.type === "ExportNamedDeclaration" || node.type === "ExportAllDeclaration") && node.source ? [String(node.source.value)] : []
   )
+
+/** The specifiers that `import.meta.resolve` is called with. */
+export const resolvedBy = ({ source, tree }: Parsed): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  if (source.includes("import.meta.resolve")) {
+    visit(tree, (node) => {
+      const specifier = resolvedIn(node)
+      if (specifier !== undefined) found.push(specifier)
+    })
+  }
+  return found
+}
+
+/** The specifier, if this is a call of `import.meta.resolve` with nothing but one. */
+const resolvedIn = (node: AnyNode): string | undefined => {
+  if (node.type !== "CallExpression" || node.callee.type !== "MemberExpression" || node.callee.object.type !== "MetaProperty") return undefined
+  const [specifier, ...more] = node.arguments
+  const isResolve = !node.callee.computed && nameOf(node.callee.property) === "resolve" && more.length === 0
+  return isResolve && specifier?.type === "Literal" && typeof specifier.value === "string" ? specifier.value : undefined
+}
 
 /** Where shims find what the image has. */
 const REGISTRY = "Symbol.for(\"@skein/runtime/image\")"
@@ -233,8 +253,8 @@ const refuseCycles = (linking: ReadonlyArray<Linking>): void => {
     if (done.has(module.url)) return
     if (open.has(module.url)) throw new CannotLink(`${module.url} imports itself by way of others`)
     open.add(module.url)
-    for (const url of module.imports.values()) {
-      const next = byUrl.get(url)
+    for (const specifier of specifiersOf(module)) {
+      const next = byUrl.get(urlOf(module, specifier))
       if (next !== undefined) enter(next)
     }
     open.delete(module.url)
@@ -333,8 +353,10 @@ const replaceReads = (module: Linking, name: string, expression: string, edits: 
 const rewrite = (module: Module, node: AnyNode, parent: AnyNode | undefined, edits: Array<Edit>): void => {
   if (node.type === "MetaProperty" && node.meta.name === "import") edits.push([node.start, node.end, "skein$meta"])
   if (node.type === "MemberExpression" && node.object.type === "MetaProperty" && node.object.meta.name === "import") {
+    const resolved = parent === undefined ? undefined : resolvedIn(parent)
+    if (parent !== undefined && resolved !== undefined) edits.push([parent.start, parent.end, JSON.stringify(urlOf(module, resolved))])
     // `env` is what bundlers have there; Node has nothing, and neither has the image.
-    if (node.computed || !["url", "env"].includes(nameOf(node.property))) throw new CannotLink(`${module.url} asks for more of import.meta than its url`)
+    else if (node.computed || !["url", "env"].includes(nameOf(node.property))) throw new CannotLink(`${module.url} asks for more of import.meta than its url`)
   }
   if (node.type === "ImportExpression" && node.source.type === "Literal" && !String(node.source.value).startsWith("node:")) {
     throw new CannotLink(`${module.url} imports ${String(node.source.value)} while it runs`)

@@ -2,7 +2,8 @@
  * Makes an image: `node main.ts [--wait] <folder> <entry> …`, entries being file URLs.
  *
  * Node itself finds the modules: it loads the entries as it always would, except
- * that it is given their import statements only, so that nothing of them runs.
+ * that it is given their import statements only, and what they have it resolve,
+ * so that nothing of them runs.
  *
  * The image is put into the folder (image/files.ts), and then what it was made
  * of as `made-of.json`: the paths, times and sizes of all the files whose
@@ -19,7 +20,7 @@ import { fileURLToPath } from "node:url"
 import { Script } from "node:vm"
 import { imageIn, makerIn, type MadeOf, madeOfIn, preloadIn, untrainedIn } from "./files.ts"
 import { siblingOf } from "../sibling.ts"
-import { CannotLink, link, type Module, read, specifiersOf } from "./link.ts"
+import { CannotLink, link, type Module, read, resolvedBy, specifiersOf } from "./link.ts"
 import { preload } from "./preload.ts"
 
 const waits = process.argv[2] === "--wait"
@@ -84,12 +85,13 @@ const hooks = registerHooks({
   resolve: (specifier, context, next) => {
     const found = next(specifier, context)
     of.get(context.parentURL ?? "")?.imports.set(specifier, found.url)
-    return found.url.startsWith("file:") ? { ...found, url: found.url + ANEW } : found
+    if (!found.url.startsWith("file:")) return found
+    noteModule(fileURLToPath(found.url))
+    return { ...found, url: found.url + ANEW }
   },
   load: (anew, context, next) => {
     if (!anew.startsWith("file:")) return next(anew, context)
     const url = anew.slice(0, -ANEW.length)
-    noteModule(fileURLToPath(url))
     const { format, source } = next(url, context)
     if (format === "commonjs") return { format: "module", source: "", shortCircuit: true }
     if ((format !== "module" && format !== "module-typescript") || source === undefined || source === null) throw new CannotLink(`${url} is of the kind ${String(format)}`)
@@ -97,7 +99,9 @@ const hooks = registerHooks({
     const module = { url, ...read(format === "module" ? text : stripTypeScriptTypes(text)), imports: new Map<string, string>() }
     of.set(anew, module)
     modules.push(module)
-    return { format: "module", source: specifiersOf(module).map((specifier) => `import ${JSON.stringify(specifier)}`).join("\n"), shortCircuit: true }
+    const imports = specifiersOf(module).map((specifier) => `import ${JSON.stringify(specifier)}`)
+    const resolutions = resolvedBy(module).map((specifier) => `import.meta.resolve(${JSON.stringify(specifier)})`)
+    return { format: "module", source: [...imports, ...resolutions].join("\n"), shortCircuit: true }
   }
 })
 const put = (path: string, text: string | Uint8Array): void => {

@@ -8,7 +8,10 @@ import { stripTypeScriptTypes } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
-import { CannotLink, link, read, specifiersOf } from "../../../src/node/image/link.ts"
+import { CannotLink, link, type Parsed, read, resolvedBy, specifiersOf } from "../../../src/node/image/link.ts"
+
+/** What the maker of images has Node find. */
+const named = (parsed: Parsed): ReadonlyArray<string> => [...specifiersOf(parsed), ...resolvedBy(parsed)]
 
 /** What these files print, run by Node as they are and by an image of them. `entry.mjs` is run. */
 const printed = (files: Readonly<Record<string, string>>): { readonly plain: string; readonly linked: string } => {
@@ -18,7 +21,7 @@ const printed = (files: Readonly<Record<string, string>>): { readonly plain: str
     const url = (name: string) => pathToFileURL(join(folder, name)).href
     const modules = Object.entries(files).filter(([name]) => !name.startsWith("outside")).map(([name, text]) => {
       const parsed = read(text)
-      return { url: url(name), ...parsed, imports: new Map(specifiersOf(parsed).map((from) => [from, from.startsWith("node:") ? from : url(from)])) }
+      return { url: url(name), ...parsed, imports: new Map(named(parsed).map((from) => [from, from.startsWith("node:") ? from : url(from)])) }
     })
     writeFileSync(join(folder, "image.cjs"), `${link(modules)}(require("node:module"))`)
     const node = (...args: ReadonlyArray<string>) => execFileSync(process.execPath, [...args, join(folder, "entry.mjs")], { encoding: "utf8" })
@@ -32,7 +35,7 @@ const printed = (files: Readonly<Record<string, string>>): { readonly plain: str
 const linking = (source: string, others: Readonly<Record<string, string>> = {}): string =>
   link(Object.entries({ entry: source, ...others }).map(([name, text]) => {
     const parsed = read(text)
-    return { url: `file:///${name}`, ...parsed, imports: new Map(specifiersOf(parsed).map((from) => [from, from.replace("./", "file:///")])) }
+    return { url: `file:///${name}`, ...parsed, imports: new Map(named(parsed).map((from) => [from, from.replace("./", "file:///")])) }
   }))
 
 describe("link", () => {
@@ -98,12 +101,22 @@ describe("link", () => {
     assert.strictEqual(plain, "true false false true\n")
   })
 
+  it("what a module has resolved by name is where it was when the image was made; a module may ask where itself is", () => {
+    const { linked, plain } = printed({
+      "entry.mjs": "import { there } from './asking.mjs'; console.log(there().map((url) => url.replace(/.*\\//, '')).join())",
+      "asking.mjs": "export const there = () => [import.meta.resolve('./entry.mjs'), import.meta.resolve(\"./asking.mjs\"), import.meta.resolve('node:fs')]"
+    })
+    assert.strictEqual(linked, plain)
+    assert.strictEqual(plain, "entry.mjs,asking.mjs,node:fs\n")
+  })
+
   it("refuses what a script cannot mean", () => {
     assert.throws(() => linking("import './other'", { other: "import './entry'" }), CannotLink, /by way of others/)
     assert.throws(() => linking("export * from './other'", { other: "export let a = 1; a = 2" }), CannotLink, /changes/)
     assert.throws(() => linking("export { a } from './other'", { other: "export let a = 1; a = 2" }), CannotLink, /changes/)
     assert.throws(() => linking("import { a } from './other'; ((a) => a)(1)", { other: "export let a = 1; a = 2" }), CannotLink, /changes/)
     assert.throws(() => linking("import.meta.dirname"), CannotLink, /import\.meta/)
+    assert.throws(() => linking("import.meta.resolve(process.argv[1])"), CannotLink, /import\.meta/)
     assert.throws(() => linking("import('./other')", { other: "" }), CannotLink, /while it runs/)
     assert.throws(() => linking("await 1"), CannotLink, /waits/)
   })
