@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Client } from "@skein/client/Client"
 import { Platform } from "@skein/client/Platform"
 import * as TaskClient from "@skein/client/TaskClient"
-import { TaskContext, type TaskContextService, TaskHoldings } from "@skein/protocol/TaskContext"
+import { TaskContext, type TaskContextService, TaskHoldings, waitingForTasks } from "@skein/protocol/TaskContext"
 import { Hashing } from "@skein/transport/Hashing"
 import * as NodeHashing from "@skein/transport/node/Hashing"
 import { Context, Effect, Exit, Fiber, Option, Queue, Redacted, Result, Stream } from "effect"
@@ -27,6 +27,7 @@ const body = () => {
     rejoin: Effect.void,
     reschedule: Effect.never,
     seceded,
+    [waitingForTasks]: seceded,
     progress: () => Effect.void,
     client: Effect.never
   }

@@ -21,7 +21,7 @@ export const ExitReport = Schema.Struct({
   memoryLimitBytes: Schema.optionalKey(Schema.Number),
   /** The last lines it wrote. */
   logTail: Schema.Array(Schema.String),
-  /** Runs of suspects that had noted their start and not their end. */
+  /** Runs that had noted their start and not their end: all that ran, if a suspect was among them. */
   started: Schema.Array(RunId),
   /** For how long each of these had run. */
   ranMs: Schema.optionalKey(Schema.Array(Schema.Number))

@@ -30,7 +30,12 @@ export interface TaskContextService extends Omit<Current.CurrentTask, "progress"
   readonly reschedule: Effect.Effect<never>
   /** The same client that `yield* Client` gives inside a task. Waiting on its futures gives the slot back. There is none in a thread, where this dies and says so. */
   readonly client: Effect.Effect<InTaskClient>
+  /** `seceded`, for waiting for tasks: who does nothing else is not suspected of ending its worker. */
+  [waitingForTasks]<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R>
 }
+
+/** For clients alone, so it has no name that a body could use. */
+export const waitingForTasks: unique symbol = Symbol.for("skein/TaskContext/waitingForTasks")
 
 export class TaskContext extends Context.Service<TaskContext, TaskContextService>()("skein/TaskContext") {
   /** For plain and async bodies, which have no context to read: the running task, or undefined. */

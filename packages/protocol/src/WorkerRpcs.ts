@@ -50,6 +50,8 @@ export const Assignment = Schema.Struct({
   attempt: Schema.Number,
   /** A suspect: to be started only when nothing else executes, and nothing else beside it. */
   alone: Schema.Boolean,
+  /** A suspect that one more death ends, if it can be nobody else's: alone also among those that run on without a slot. */
+  decisive: Schema.optionalKey(Schema.Literal(true)),
   /** In the order of the holes in `args`. */
   dependencies: Schema.Array(Dependency),
   /** For how long the body may run; it is stopped and reported as `TimedOut` then. Not there: for as long as it takes. */

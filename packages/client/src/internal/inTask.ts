@@ -8,14 +8,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { TaskContext, TaskHoldings } from "@skein/protocol/TaskContext"
+import { TaskContext, TaskHoldings, waitingForTasks } from "@skein/protocol/TaskContext"
 import { both } from "./scoped.ts"
 
 /** Whatever waits for tasks: in a body, the slot is another's meanwhile, for those tasks may need it. */
 export const waiting = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.withFiber((fiber) => {
     const task = Context.getOrUndefined(fiber.context, TaskContext)
-    return task === undefined ? effect : task.seceded(effect)
+    return task === undefined ? effect : task[waitingForTasks](effect)
   })
 
 /** The same of each element of a stream. */

@@ -22,7 +22,7 @@ export const Event = Schema.TaggedUnion({
   SpawnFailed: { ...ofLife, detail: Schema.String, draw: Schema.Number },
   /** The child says that it is up. */
   ReadyNoticed: ofLife,
-  /** The child began a run of a suspect. */
+  /** Something runs in the child from here on that is a suspect, or runs beside one. */
   RunStartNoticed: { ...ofLife, run: RunId },
   RunEndNoticed: { ...ofLife, run: RunId },
   /** The child asks to be ended, for it cannot do so itself: its other threads would not let it. */

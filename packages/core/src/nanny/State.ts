@@ -93,14 +93,14 @@ export interface State {
   /** Epoch ms of the crashes within the period, at most `intensity` + 1. */
   readonly crashes: ReadonlyArray<number>
   /**
-   * Runs of this life that have noted their start and not their end. At most
-   * `runsBound`: suspects run one at a time, so more is a misbehaving child,
-   * and the earliest are forgotten.
+   * Runs of this life that have noted their start and not their end: of a
+   * suspect, and of all that runs beside it. At most `runsBound`, which is more
+   * than run at once; the earliest are forgotten.
    */
   readonly runs: ReadonlyArray<Started>
 }
 
-/** A run of a suspect, and when its start was noted. */
+/** A run, and when its start was noted. */
 export interface Started {
   readonly run: RunId
   readonly at: number

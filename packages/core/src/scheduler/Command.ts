@@ -33,6 +33,8 @@ export const Command = Schema.TaggedUnion({
     /** 1 for the first. */
     attempt: Schema.Number,
     alone: Schema.Boolean,
+    /** A suspect that one more death may end. */
+    decisive: Schema.optionalKey(Schema.Literal(true)),
     dependencies: Schema.Array(Dependency),
     /** For how long it may run; not there: for as long as it takes. */
     timeoutMs: Schema.optionalKey(Schema.Number)

@@ -21,9 +21,11 @@ export const Command = Schema.TaggedUnion({
   },
   /** It has the slot again that it gave up: let the body go on. */
   Resume: { id: TaskId, run: RunId },
-  /** Before `Execute` or `Resume` of a suspect: write to the nanny, synchronously, that it starts. */
+  /** Let the body, which has waited, run on without a slot. */
+  GoOn: { id: TaskId, run: RunId },
+  /** Write to the nanny, synchronously, that this body may end the process from here on. Said of suspects, and of all that runs beside one. */
   NoteStarted: { run: RunId },
-  /** After it ended, however it did, or gave up its slot. */
+  /** It has ended, waits for tasks of its own, or no suspect runs beside it any more. */
   NoteEnded: { run: RunId },
   /** Take the job out of a thread's queue, if the thread has not begun it; answered by `ExecuteRetracted`, whatever has become of it. */
   Retract: { id: TaskId, run: RunId },

@@ -40,8 +40,11 @@ export const Event = Schema.TaggedUnion({
   ExecuteStopped: { at: Millis, id: TaskId, run: RunId },
   /** The answer to `Retract`. `retracted`: nothing of it ever ran or will; else it had begun, or has ended. */
   ExecuteRetracted: { at: Millis, id: TaskId, run: RunId, retracted: Schema.Boolean },
-  /** The body gave up its slot and runs on. */
-  ExecuteSeceded: { at: Millis, id: TaskId, run: RunId },
+  /**
+   * The body gave up its slot, or has none and does now the other: it `waits` for tasks of its own, or runs on. Who waited is answered
+   * before it runs on, by `GoOn`, or with a slot by `Resume`.
+   */
+  ExecuteSeceded: { at: Millis, id: TaskId, run: RunId, waits: Schema.Boolean },
   /** The body wants a slot again, and waits for it: answered by `Resume`. */
   ExecuteRejoined: { at: Millis, id: TaskId, run: RunId },
   /** The body asked to be placed again, and has ended. */

@@ -27,6 +27,7 @@ import * as IntSet from "../persistent/IntSet.ts"
 import * as Ranked from "../persistent/Ranked.ts"
 import * as Recent from "../persistent/Recent.ts"
 import * as Vector from "../persistent/Vector.ts"
+import { acting } from "./internal/notes.ts"
 import { readyQueue, slots, slotsTaken, stopDeadline } from "./internal/slots.ts"
 import { timeLimit } from "./internal/timing.ts"
 import { noCounts, type Peer, type State, type Status, type StatusOf, type StatusTag, type Task } from "./State.ts"
@@ -156,12 +157,17 @@ export const invariants: Readonly<Record<string, (picture: Picture) => boolean>>
 
   "a suspect executes alone": (picture) => {
     const running = runningTasks(picture)
-    const executing = running.filter(({ status }) => status._tag === "Executing" || (status._tag === "Stopping" && status.slot))
+    const executing = running.filter((task) =>
+      task.status._tag === "Executing" || (task.status._tag === "Stopping" && task.status.slot) || picture.state.lone === runOf(task))
     const suspects = executing.filter(isSuspect)
     return suspects.length === 0
       ? picture.state.lone === undefined
       : executing.length === 1 && suspects.every((task) => picture.state.lone === runOf(task))
   },
+
+  "suspects of which something runs, and bodies that run on, are counted": ({ byStatus, state, tasks }) =>
+    state.suspects === tasks.filter((task) => acting(task) !== undefined && isSuspect(task)).length &&
+    state.onward === byStatus.LongRunning.filter((task) => acting(task) !== undefined).length,
 
   "nothing waits beside a free slot, unless a suspect is in the way": (picture) =>
     [...picture.byStatus.Ready, ...runningTasks(picture)].some(isSuspect) ||
@@ -170,7 +176,7 @@ export const invariants: Readonly<Record<string, (picture: Picture) => boolean>>
       slotsTaken(picture.state, isolation) >= slots(picture.state, isolation)),
 
   "a suspect that is ready starts once nothing else holds a slot": ({ state }) =>
-    state.running > state.counts.LongRunning ||
+    state.running > state.counts.LongRunning || state.onward > 0 ||
     isolations.every((isolation) => slots(state, isolation) === 0 || readyQueue(state, isolation).size === 0),
 
   "whatever is to happen later, the shell has been told to wake this machine for": (picture) =>

@@ -90,10 +90,12 @@ export type Status =
   }
   /** Given to the shell, and holds a slot. `since`: when it was given; of a task with a limit of time, when its body was called. */
   | { readonly _tag: "Executing"; readonly since: Millis }
-  /** It runs on without a slot, or waits without one, mostly for other tasks. */
+  /** It has no slot. */
   | {
     readonly _tag: "LongRunning"
     readonly since: Millis
+    /** For tasks of its own, or for a slot. Else it runs on, and may end this process. */
+    readonly waits: boolean
     /** Its place in the queue of its isolation, once it wants a slot again; undefined before. */
     readonly rejoining: Ranked.Position | undefined
   }
@@ -111,7 +113,7 @@ export interface Stopping {
   /** When it was interrupted. */
   readonly since: Millis
   readonly isolation: Isolation
-  /** Whether it is the suspect beside which nothing starts. */
+  /** Whether it is a suspect. */
   readonly alone: boolean
   /** Whether it holds one until it has ended: a long-running one holds none. */
   readonly slot: boolean
@@ -192,8 +194,12 @@ export interface State {
   readonly fibers: number
   /** Bodies of which something runs, with slots or without. */
   readonly running: number
-  /** The suspect that executes, and beside which nothing starts. */
+  /** Those of them that run on without a slot. */
+  readonly onward: number
+  /** The suspect beside which nothing starts. */
   readonly lone: RunId | undefined
+  /** Suspects of which something runs, but for those that wait. While there are any, the nanny is told of all that runs (internal/notes.ts). */
+  readonly suspects: number
 
   /** All tasks in status `Fetch`. */
   readonly wanted: Ranked.Ranked<TaskId>
@@ -238,7 +244,9 @@ export const empty = (config: Config = defaultConfig): State => ({
   threadMs: undefined,
   fibers: 0,
   running: 0,
+  onward: 0,
   lone: undefined,
+  suspects: 0,
   wanted: Ranked.empty(),
   callable: IntSet.empty(),
   busy: IntSet.empty(),

@@ -27,7 +27,7 @@ export const event = (event: Event): string =>
     ExecuteExited: (row) => `${run(row)} ended its thread: ${row.attempt.detail}`,
     ExecuteStopped: (row) => `nothing of ${run(row)} runs any more`,
     ExecuteRetracted: (row) => row.retracted ? `${run(row)} had not begun, and will not` : `${run(row)} had begun or ended`,
-    ExecuteSeceded: (row) => `${run(row)} gives up its slot`,
+    ExecuteSeceded: (row) => `${run(row)} ${row.waits ? "waits without a slot" : "runs on without a slot"}`,
     ExecuteRejoined: (row) => `${run(row)} wants a slot again`,
     ExecuteRescheduled: (row) => `${run(row)} asks to be placed again`,
     DataReceived: ({ rows }) => `a client has sent ${rows.map(held).join(", ")}`,
@@ -45,6 +45,7 @@ export const command = (command: Command): string =>
   Command.match(command, {
     Execute: (row) => `execute ${run(row)} in a ${row.isolation}${list(" with ", row.dependencies.map((id) => `t${id}`))}`,
     Resume: (row) => `let ${run(row)} go on`,
+    GoOn: (row) => `let ${run(row)} go on without a slot`,
     NoteStarted: (row) => `note that run ${row.run} starts`,
     NoteEnded: (row) => `note that run ${row.run} has ended`,
     Retract: (row) => `take ${run(row)} out of its thread's queue`,

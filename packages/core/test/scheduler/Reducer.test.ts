@@ -150,6 +150,25 @@ describe("the scheduler's reducer", () => {
     assert.deepStrictEqual([deaths(beside, "x"), deaths(beside, "y")], [1, 2])
   })
 
+  it("never ends a suspect for what may have been a body that ran on beside it, and suspects both", () => {
+    const taskOf = (teller: Teller, name: string) => Vector.get(teller.state.tasks, teller.task(name))
+    const teller = cluster("w0").wants("ann", named("x")).dies("w0").worker("w1").wants("ann", named("z"))
+    for (let n = 1; n < 6; n++) teller.dies(`w${n}`, "x", "z").worker(`w${n + 1}`)
+    assert.deepStrictEqual(["x", "z"].map((name) => [statusOf(teller, name), taskOf(teller, name)?.trials.suspect]), [["processing", true], ["processing", true]])
+    // From the fourth on each would be ended by the next that is its own.
+    assert.deepStrictEqual(teller.dies("w6", "z") && ["x", "z"].map((name) => statusOf(teller, name)), ["noWorker", "erred"])
+  })
+
+  it("blames a suspect beside which a cancelled body ran, and does not end it for that", () => {
+    const teller = cluster("w0").wants("ann", named("x")).dies("w0")
+    for (let n = 1; n < 6; n++) {
+      teller.worker(`w${n}`).wants("ann", named(`z${n}`))
+      const { run } = teller.runOf(`z${n}`)
+      teller.releases("ann", `z${n}`).dies(`w${n}`, "x", run)
+    }
+    assert.strictEqual(statusOf(teller, "x"), "noWorker")
+  })
+
   it("remembers the deaths of a task that was forgotten, and ends it at the fourth though it was a new one each time", () => {
     const deaths = (teller: Teller) => Vector.get(teller.state.tasks, teller.task("x"))?.trials.deaths.length
     const teller = cluster("a")

@@ -119,9 +119,9 @@ export class Teller {
     return this.tell({ _tag: "WorkerLeft", at: this.at, worker: this.idOf(worker), leaving })
   }
 
-  /** Its process ended while these suspects were executing. */
-  dies(worker: string, ...executing: ReadonlyArray<string>): this {
-    const started = executing.map((name) => this.run(name))
+  /** Its process ended while these suspects were executing, and what the nanny had noted beside them: tasks, or runs of some that are no more. */
+  dies(worker: string, ...executing: ReadonlyArray<string | RunId>): this {
+    const started = executing.map((one) => typeof one === "string" ? this.run(one) : one)
     return this.lost(worker, {
       _tag: "Died",
       startedAt: 0,

@@ -242,6 +242,47 @@ describe("suspects", () => {
     assert.strictEqual(script.status(2), "Executing")
   })
 
+  it("are noted with all that runs on beside them, which is noted no more once they have ended", () => {
+    const script = run({}, { nfibers: 2 })
+    script.tell(compute(assignment(x), assignment(y)))
+    for (const event of [seceded(x, false), seceded(y)]) script.tell(event)
+    assert.deepStrictEqual(script.tell(compute(suspect(z))).filter((line) => line.startsWith("note")), ["note that run 1 starts", "note that run 3 starts"])
+    // Who has waited runs on when the suspect has ended; who is to stop does at once.
+    assert.deepStrictEqual(script.tell(seceded(y, false)), [])
+    assert.deepStrictEqual(script.tell(seceded(x)), ["note that run 1 has ended"])
+    assert.deepStrictEqual(script.tell(cancel(x)).slice(0, 1), ["note that run 1 starts"])
+    assert.deepStrictEqual(script.tell(succeeded(z)).filter((line) => line.startsWith("note")), ["note that run 3 has ended", "note that run 1 has ended"])
+    assert.deepStrictEqual(script.tell(stopped(x)).filter((line) => line.startsWith("note")), [])
+    assert.strictEqual(script.status(11), "Executing")
+  })
+
+  it("that run on without a slot have all noted that starts beside them", () => {
+    const script = run({}, { nfibers: 2 })
+    script.tell(compute(suspect(x)))
+    assert.notInclude(script.tell(seceded(x, false)), "note that run 1 has ended")
+    assert.deepStrictEqual(script.tell(compute(assignment(y))), ["note that run 2 starts", "execute t11/2 in a fiber"])
+    assert.include(script.tell(succeeded(y)), "note that run 2 has ended")
+  })
+
+  it("to be judged next start beside nothing that runs, are passed meanwhile, and have nothing start beside them that run on", () => {
+    const script = run({}, { nfibers: 2 })
+    const decisive = (named: Named) => assignment(named, { alone: true, decisive: true })
+    script.tell(compute(assignment(x)))
+    script.tell(seceded(x, false))
+    script.tell(compute(decisive(y), assignment(z)))
+    assert.deepStrictEqual([script.status(11), script.status(12)], ["Ready", "Executing"])
+    script.tell(succeeded(x))
+    assert.include(script.tell(succeeded(z)), "execute t11/2 in a fiber")
+    script.tell(seceded(y, false))
+    script.tell(compute(assignment([5, 5])))
+    assert.strictEqual(script.status(5), "Ready")
+    script.tell(seceded(y))
+    assert.strictEqual(script.status(5), "Executing")
+    // It goes on alone.
+    assert.deepStrictEqual(script.tell(seceded(y, false)), [])
+    assert.include(script.tell(succeeded([5, 5])), "let t11/2 go on")
+  })
+
   it("are noted to have ended whichever way they end", () => {
     for (const end of [succeeded(x), failed(x), exited(x), stopped(x), rescheduled(x)]) {
       const script = run()

@@ -251,12 +251,18 @@ const computeAsked = (state: State, world: World, dice: Dice): Event => {
       // Ranks of two tasks may be equal, though the scheduler's are not.
       rank: run % 61,
       attempt: 1,
-      alone: dice.oneIn(20),
+      ...suspicion(dice),
       ...(dice.oneIn(4) ? { timeoutMs: 40 } : {}),
       dependencies: dependencies.flatMap((input) => input ?? [])
     })
   }
   return { _tag: "ComputeAsked", at: world.at, rows }
+}
+
+/** One in twenty is a suspect, and a third of those are judged next. */
+const suspicion = (dice: Dice): Pick<Assignment, "alone" | "decisive"> => {
+  const alone = dice.oneIn(20)
+  return alone && dice.oneIn(3) ? { alone, decisive: true } : { alone }
 }
 
 const calmEvents = ({ after, world: { at, retracting } }: Turn): ReadonlyArray<Event> => [
@@ -384,11 +390,13 @@ const possible: ReadonlyArray<Draw> = [
   },
   (state, world, dice) => {
     const row = body(state, world, dice)
-    return row && { _tag: dice.oneIn(2) ? "ExecuteSeceded" : "ExecuteRejoined", at: world.at, id: row.id, run: row.run }
+    const about = row && { at: world.at, id: row.id, run: row.run }
+    return about && (dice.oneIn(2) ? { _tag: "ExecuteSeceded", ...about, waits: dice.oneIn(2) } : { _tag: "ExecuteRejoined", ...about })
   },
   (state, world, dice) => {
     const row = dice.of(tasksOf(state, "LongRunning"))
-    return row && { _tag: "ExecuteRejoined", at: world.at, id: row.id, run: row.run }
+    const about = row && { at: world.at, id: row.id, run: row.run }
+    return about && (dice.oneIn(2) ? { _tag: "ExecuteSeceded", ...about, waits: dice.oneIn(2) } : { _tag: "ExecuteRejoined", ...about })
   },
   (state, world, dice) => {
     const peer = askedPeer(state, dice)
@@ -518,9 +526,7 @@ class Shell {
   obey(command: Command): void {
     switch (command._tag) {
       case "NoteStarted":
-        if (this.#world.noted.size > 0 || [...this.#world.bodies.keys()].some((run) => !this.#world.away.has(run))) {
-          this.#complain("a suspect starts beside others")
-        }
+        if (this.#world.noted.has(command.run)) this.#complain("a start is noted twice")
         this.#world.noted.add(command.run)
         return
       case "NoteEnded":
@@ -528,7 +534,7 @@ class Shell {
         return
       case "Execute":
         if (this.#world.bodies.has(command.run)) this.#complain("a run is executed twice")
-        if (this.#world.noted.size > 0 && !this.#world.noted.has(command.run)) this.#complain("something starts beside a suspect")
+        if (this.#world.noted.size > 0 && !this.#world.noted.has(command.run)) this.#complain("something starts beside a suspect, and is not noted")
         for (const id of command.dependencies) {
           if (![...this.#world.store.values()].some((held) => held.id === id)) {
             this.#complain("an input of what is executed is not in the data store")
@@ -541,7 +547,11 @@ class Shell {
         return
       case "Resume":
         if (!this.#world.bodies.has(command.run) || !this.#world.away.delete(command.run)) this.#complain("what has a slot or has ended is given one")
-        if (this.#world.noted.size > 0 && !this.#world.noted.has(command.run)) this.#complain("something goes on beside a suspect")
+        if (this.#world.noted.size > 0 && !this.#world.noted.has(command.run)) this.#complain("something goes on beside a suspect, and is not noted")
+        return
+      case "GoOn":
+        if (!this.#world.away.has(command.run)) this.#complain("what has a slot or has ended is to go on without one")
+        if (this.#world.noted.size > 0 && !this.#world.noted.has(command.run)) this.#complain("something runs on beside a suspect, and is not noted")
         return
       case "Retract":
         this.#world.retracting.push({ id: command.id, run: command.run })
@@ -592,8 +602,10 @@ class Shell {
     if (flying.length !== [...this.#world.requests.values()].reduce((sum, runs) => sum + runs.size, 0)) {
       this.#complain("what peers were asked for is not what is under way")
     }
-    if ([...this.#world.noted].join() !== (after.lone === undefined ? "" : `${after.lone}`)) {
-      this.#complain("the nanny's suspect is not the machine's")
+    const acting = running.filter(({ status }) => status._tag !== "LongRunning" || !status.waits)
+    const noted = acting.some(isSuspect) ? acting.map(runningRun) : []
+    if (noted.length !== this.#world.noted.size || !noted.every((run) => this.#world.noted.has(run))) {
+      this.#complain("the nanny does not know what runs beside a suspect, or does without need")
     }
   }
 
@@ -635,5 +647,7 @@ class Shell {
     this.#world.complaints.push(what)
   }
 }
+
+const isSuspect = ({ assignment, status }: Task): boolean => status._tag === "Stopping" ? status.alone : assignment?.alone === true
 
 const runningRun = ({ run, status }: Task): number => status._tag === "Stopping" ? status.run : run

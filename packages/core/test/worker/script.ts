@@ -97,7 +97,7 @@ export const exited = (named: Named): Event => ({
 })
 export const stopped = (named: Named): Event => ({ _tag: "ExecuteStopped", at: 0, ...task(named) })
 export const retracted = (named: Named, retracted = true): Event => ({ _tag: "ExecuteRetracted", at: 0, ...task(named), retracted })
-export const seceded = (named: Named): Event => ({ _tag: "ExecuteSeceded", at: 0, ...task(named) })
+export const seceded = (named: Named, waits = true): Event => ({ _tag: "ExecuteSeceded", at: 0, ...task(named), waits })
 export const rejoined = (named: Named): Event => ({ _tag: "ExecuteRejoined", at: 0, ...task(named) })
 export const rescheduled = (named: Named): Event => ({ _tag: "ExecuteRescheduled", at: 0, ...task(named) })
 export const gathered = (

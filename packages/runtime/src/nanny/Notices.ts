@@ -20,9 +20,9 @@ const Run = RunId.check(Schema.isInt())
 export const Notice = Schema.Union([
   /** The child is up; what it says then is for its owner, such as the address it listens at. */
   Schema.Struct({ ready: Schema.Json }),
-  /** A run of a suspect is about to begin. */
+  /** This run may end the process from here on: a suspect, or what runs beside one. */
   Schema.Struct({ started: Run }),
-  /** That run has ended, however it did. */
+  /** That run has ended, however it did, waits, or no suspect is beside it any more. */
   Schema.Struct({ ended: Run }),
   /** It cannot stop what runs in it: the nanny should kill the process. */
   Schema.Struct({ endMe: Schema.String })

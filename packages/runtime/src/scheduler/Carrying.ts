@@ -118,9 +118,10 @@ export const make = (options: Options): Carrying => {
     if (peer === undefined || key === undefined) return
     tellCode(peer, command.code)
     for (const dependency of command.dependencies) for (const worker of dependency.whoHas) tellPeer(peer, worker)
-    const { alone, args, attempt, code, dependencies, id, isolation, priority, rank, run, timeoutMs } = command
+    const { alone, args, attempt, code, decisive, dependencies, id, isolation, priority, rank, run, timeoutMs } = command
     const row: Assignment = { id, run, key, code, args, isolation, priority, rank, attempt, alone, dependencies }
-    toWorker(peer, { _tag: "Compute", row: timeoutMs === undefined ? row : { ...row, timeoutMs } })
+    const timed = timeoutMs === undefined ? row : { ...row, timeoutMs }
+    toWorker(peer, { _tag: "Compute", row: decisive === undefined ? timed : { ...timed, decisive } })
   }
   const aboutRun = (kind: "Cancel" | "TakeBack", worker: WorkerId, id: TaskId, run: RunId): void => {
     const peer = registry.workers.get(worker)

@@ -65,6 +65,8 @@ const carryOut = (options: Options, command: Command): Effect.Effect<void> | und
       return void executor().interrupt(command.run)
     case "Resume":
       return void executor().resume(command.run)
+    case "GoOn":
+      return void executor().goOn(command.run)
     case "Terminate":
       return void executor().terminate(command.run)
     case "EndProcess":

@@ -65,6 +65,8 @@ export interface Executor {
   readonly interrupt: (run: RunId) => void
   /** The body has the slot again that it asked for. */
   readonly resume: (run: RunId) => void
+  /** Lets a body that has waited run on without one. */
+  readonly goOn: (run: RunId) => void
   /** Ends the thread that runs the body. Does nothing for a fiber: there is no way to end one that will not. */
   readonly terminate: (run: RunId) => void
   /** Runs that have not ended. */
@@ -229,7 +231,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const asTask = (run: Running): Body.As => {
     const { attempt, id, key, run: number } = run.command
     const task = new RunningTask({ attempt, key, worker }, {
-      give: () => emit({ _tag: "ExecuteSeceded", at: now(), id, run: number }),
+      give: (waits) => emit({ _tag: "ExecuteSeceded", at: now(), id, run: number, waits }),
       want: () => emit({ _tag: "ExecuteRejoined", at: now(), id, run: number })
     }, number, tell)
     run.task = task
@@ -339,6 +341,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     retract,
     interrupt,
     resume: (id) => running.get(id)?.task?.granted(),
+    goOn: (id) => running.get(id)?.task?.heard(),
     terminate: (id) => {
       if (running.get(id)?.threaded === true) threads.terminate(id)
     },

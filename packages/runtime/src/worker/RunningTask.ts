@@ -7,18 +7,23 @@
  * has been granted. A wait that begins meanwhile lets those go on without: what
  * they waited for will take as long as that wait does.
  *
+ * A body without a slot waits for tasks, or runs on, and then may end its process.
+ * The machine has to know which (core/worker/internal/notes.ts): so who has waited
+ * runs on only when the machine has heard of it.
+ *
  * Nobody grants anything to a body that is being stopped. So from the
  * interruption on nothing waits for a slot, or the body's finalizers would do
  * so for ever.
  */
 import * as Effect from "effect/Effect"
 import { type CurrentTask, type ProgressSaid, progressSaid } from "@skein/protocol/CurrentTask"
-import type { InTaskClient, TaskContextService, TaskHoldings } from "@skein/protocol/TaskContext"
+import { type InTaskClient, type TaskContextService, type TaskHoldings, waitingForTasks } from "@skein/protocol/TaskContext"
 import { InThread } from "./TaskClients.ts"
 
 /** How a run gives its slot back and asks for it. */
 export interface Slot {
-  readonly give: () => void
+  /** Said again without a slot when that changes; that it no longer waits is answered by a call of `heard`. */
+  readonly give: (waits: boolean) => void
   /** Answered by a call of `granted`. */
   readonly want: () => void
 }
@@ -37,14 +42,20 @@ export class RunningTask implements CurrentTask {
   private readonly tell: Tell
   private controller: AbortController | undefined
   private slot: "held" | "asked" | "none" = "held"
-  /** Waits under way. */
+  /** Waits for other tasks under way. */
   private waits = 0
+  /** What else runs without a slot for a while. */
+  private absences = 0
   private hasSeceded = false
+  /** What was said last: it waits, and does not run on. */
+  private isWaiting = false
+  /** How often it has said that it runs on and was not heard. */
+  private unheard = 0
   private isInterrupted = false
   /** Nothing is granted any more. */
   private over = false
-  /** Who waits to be granted a slot. Most bodies never do. */
-  private blocked: Set<() => void> | undefined
+  /** Who waits to be granted a slot, or to be heard. Most bodies never do. */
+  private sleepers: Set<() => void> | undefined
   private held: Set<() => void> | undefined
 
   /** `place`: undefined in a thread, which is a slot of its own and cannot be left. */
@@ -77,9 +88,9 @@ export class RunningTask implements CurrentTask {
 
   get secede(): Effect.Effect<void> {
     return this.inPlace(() =>
-      Effect.sync(() => {
+      Effect.suspend(() => {
         this.hasSeceded = true
-        this.leave()
+        return this.leaving
       })
     )
   }
@@ -94,18 +105,11 @@ export class RunningTask implements CurrentTask {
   }
 
   get seceded(): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> {
-    return (effect) =>
-      this.inPlace(() =>
-        Effect.uninterruptibleMask((restore) => {
-          this.waits++
-          this.leave()
-          return Effect.onExit(restore(effect), () =>
-            Effect.suspend(() => {
-              this.waits--
-              return this.return
-            }))
-        })
-      )
+    return (effect) => this.away("absences", effect)
+  }
+
+  get waiting(): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> {
+    return (effect) => this.away("waits", effect)
   }
 
   get reschedule(): Effect.Effect<never> {
@@ -130,10 +134,16 @@ export class RunningTask implements CurrentTask {
 
   /** The slot is its own again; if it has changed its mind meanwhile, it gives it back. */
   granted(): void {
-    if (this.slot !== "asked" || this.over) return
+    if (this.slot === "held" || this.over) return
     this.slot = "held"
+    this.unheard = 0
     if (this.isAway) this.leave()
     else this.wakeBlocked()
+  }
+
+  /** It is known that it runs on. */
+  heard(): void {
+    if (this.unheard > 0 && --this.unheard === 0) this.wakeBlocked()
   }
 
   /** It is to stop. */
@@ -154,36 +164,70 @@ export class RunningTask implements CurrentTask {
   }
 
   private get isAway(): boolean {
-    return this.waits > 0 || this.hasSeceded
+    return this.waits > 0 || this.absences > 0 || this.hasSeceded
+  }
+
+  private away<A, E, R>(how: "waits" | "absences", effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return this.inPlace(() =>
+      Effect.uninterruptibleMask((restore) => {
+        this[how]++
+        return Effect.onExit(restore(Effect.andThen(this.leaving, effect)), () =>
+          Effect.suspend(() => {
+            this[how]--
+            return this.return
+          }))
+      })
+    )
+  }
+
+  /** Without a slot, and known to wait or to run on. */
+  private get leaving(): Effect.Effect<void> {
+    this.leave()
+    return this.unheard === 0 || this.waits > 0 || this.over ? Effect.void : this.blocked(() => {})
   }
 
   private leave(): void {
-    this.wakeBlocked()
-    if (this.slot !== "held" || this.over) return
-    this.slot = "none"
-    this.place?.give()
+    if (!this.over) this.say(this.waits > 0)
+    if (this.unheard === 0 || this.waits > 0) this.wakeBlocked()
+  }
+
+  /** That it has no slot, and what it does. Who had one has been known to run, and need not be heard. */
+  private say(waits: boolean): void {
+    if (this.slot !== "held" && this.isWaiting === waits) return
+    if (this.slot === "held") this.slot = "none"
+    else if (!waits) this.unheard++
+    this.isWaiting = waits
+    this.place?.give(waits)
   }
 
   /** Back to work: with a slot, unless others of this body are still away. */
   private get return(): Effect.Effect<void> {
-    if (this.isAway || this.slot === "held" || this.over) return Effect.void
+    if (this.slot === "held" || this.over) return Effect.void
+    if (this.isAway) return this.leaving
+    return this.blocked(() => {
+      if (this.slot !== "none") return
+      this.slot = "asked"
+      this.isWaiting = true
+      this.place?.want()
+    })
+  }
+
+  /** Until somebody wakes it. */
+  private blocked(begin: () => void): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
-      const blocked = this.blocked ??= new Set()
+      const sleepers = this.sleepers ??= new Set()
       const wake = () => {
-        blocked.delete(wake)
+        sleepers.delete(wake)
         resume(Effect.void)
       }
-      blocked.add(wake)
-      if (this.slot === "none") {
-        this.slot = "asked"
-        this.place?.want()
-      }
-      return Effect.sync(() => void blocked.delete(wake))
+      sleepers.add(wake)
+      begin()
+      return Effect.sync(() => void sleepers.delete(wake))
     })
   }
 
   private wakeBlocked(): void {
-    if (this.blocked !== undefined) for (const wake of [...this.blocked]) wake()
+    if (this.sleepers !== undefined) for (const wake of [...this.sleepers]) wake()
   }
 
   private inPlace<A, E, R>(act: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
@@ -233,5 +277,9 @@ class Seen implements TaskContextService {
 
   get reschedule(): Effect.Effect<never> {
     return this.task.reschedule
+  }
+
+  get [waitingForTasks](): TaskContextService["seceded"] {
+    return this.task.waiting
   }
 }

@@ -10,7 +10,7 @@ import { RunningTask } from "@skein/runtime/worker/RunningTask"
 /** A run, and what it said of its slot. */
 const make = () => {
   const said: Array<string> = []
-  const task = new RunningTask({ key: "k", attempt: 2, worker: "w0" }, { give: () => void said.push("give"), want: () => void said.push("want") }, 7, (run, word) =>
+  const task = new RunningTask({ key: "k", attempt: 2, worker: "w0" }, { give: (waits) => void said.push(waits ? "wait" : "give"), want: () => void said.push("want") }, 7, (run, word) =>
     void said.push(`${run}: ${word.done} of ${word.total} ${word.note}`))
   return { task, said }
 }
@@ -21,29 +21,29 @@ describe("a running task", () => {
     Effect.gen(function*() {
       const { said, task } = make()
       const awaited = yield* Deferred.make<number>()
-      const fiber = yield* fork(task.seceded(Deferred.await(awaited)))
-      assert.deepStrictEqual(said, ["give"])
+      const fiber = yield* fork(task.waiting(Deferred.await(awaited)))
+      assert.deepStrictEqual(said, ["wait"])
       yield* Deferred.succeed(awaited, 7)
       yield* Effect.yieldNow
-      assert.deepStrictEqual(said, ["give", "want"])
+      assert.deepStrictEqual(said, ["wait", "want"])
       assert.isUndefined(fiber.pollUnsafe())
       task.granted()
       assert.strictEqual(yield* Fiber.join(fiber), 7)
-      assert.deepStrictEqual(said, ["give", "want"])
+      assert.deepStrictEqual(said, ["wait", "want"])
     }))
 
   it.effect("gives it back once for all fibers that wait, and takes it again with the last", () =>
     Effect.gen(function*() {
       const { said, task } = make()
       const [first, second] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
-      const one = yield* fork(task.seceded(Deferred.await(first)))
-      const two = yield* fork(task.seceded(Deferred.await(second)))
+      const one = yield* fork(task.waiting(Deferred.await(first)))
+      const two = yield* fork(task.waiting(Deferred.await(second)))
       yield* Deferred.succeed(first, undefined)
       yield* Fiber.join(one)
-      assert.deepStrictEqual(said, ["give"])
+      assert.deepStrictEqual(said, ["wait"])
       yield* Deferred.succeed(second, undefined)
       yield* Effect.yieldNow
-      assert.deepStrictEqual(said, ["give", "want"])
+      assert.deepStrictEqual(said, ["wait", "want"])
       task.granted()
       yield* Fiber.join(two)
     }))
@@ -52,17 +52,40 @@ describe("a running task", () => {
     Effect.gen(function*() {
       const { said, task } = make()
       const later = yield* Deferred.make<void>()
-      const back = yield* fork(task.seceded(Effect.void))
-      assert.deepStrictEqual(said, ["give", "want"])
-      const waiting = yield* fork(task.seceded(Deferred.await(later)))
+      const back = yield* fork(task.waiting(Effect.void))
+      assert.deepStrictEqual(said, ["wait", "want"])
+      const waiting = yield* fork(task.waiting(Deferred.await(later)))
       yield* Fiber.join(back)
       task.granted()
-      assert.deepStrictEqual(said, ["give", "want", "give"])
+      assert.deepStrictEqual(said, ["wait", "want", "wait"])
       yield* Deferred.succeed(later, undefined)
       yield* Effect.yieldNow
-      assert.deepStrictEqual(said, ["give", "want", "give", "want"])
+      assert.deepStrictEqual(said, ["wait", "want", "wait", "want"])
       task.granted()
       yield* Fiber.join(waiting)
+    }))
+
+  it.effect("that has seceded says when it waits for tasks, and runs on when that it no longer does has been heard", () =>
+    Effect.gen(function*() {
+      const { said, task } = make()
+      const [first, second] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      yield* task.secede
+      const one = yield* fork(task.waiting(Deferred.await(first)))
+      assert.deepStrictEqual(said, ["give", "wait"])
+      yield* Deferred.succeed(first, undefined)
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(said, ["give", "wait", "give"])
+      assert.isUndefined(one.pollUnsafe())
+      task.heard()
+      yield* Fiber.join(one)
+      // One that is given a slot instead gives it back, and goes on.
+      const two = yield* fork(task.waiting(Deferred.await(second)))
+      yield* Deferred.succeed(second, undefined)
+      yield* Effect.yieldNow
+      assert.isUndefined(two.pollUnsafe())
+      task.granted()
+      yield* Fiber.join(two)
+      assert.deepStrictEqual(said, ["give", "wait", "give", "wait", "give", "give"])
     }))
 
   it.effect("secedes until it rejoins, whatever it waits for in between", () =>

@@ -255,13 +255,12 @@ const withRivals = (draws: Draws, features: Features, tasks: ReadonlyArray<CaseT
 
 /**
  * One body in ten, whatever else it does, of those that can give up their slots: Effects that can be interrupted. One with a limit of
- * time does not want a slot again, for nobody knows how long that takes. Not those that end their processes: whom a suspect is started
- * beside, it may be blamed for (reducers/Generate.ts).
+ * time does not want a slot again, for nobody knows how long that takes.
  */
 const withSecessions = (draws: Draws, features: Features, tasks: ReadonlyArray<CaseTask>): ReadonlyArray<CaseTask> =>
   !features.secedes ? tasks : tasks.map((task) => {
     const { body: { _tag }, id, isolation, timeoutMs } = task
-    if (isolation === "thread" || _tag === "Blocks" || _tag === "Exits" || _tag === "Scattered" || !draws.chance(0.1, "secedes", id)) return task
+    if (isolation === "thread" || _tag === "Blocks" || _tag === "Scattered" || !draws.chance(_tag === "Exits" ? 0.5 : 0.1, "secedes", id)) return task
     return { ...task, secedes: timeoutMs !== undefined ? "forGood" : draws.pick(["forGood", "forAWhile", "toWait"] as const, "secedes.how", id) }
   })
 

@@ -186,14 +186,14 @@ const ALLOWED_FAILURES = 3
 /**
  * How many workers may end, or be given up as silent, while an innocent task is on them.
  *
- * A task that exits counts once for each time that it is tried anew: after that it runs alone. The last death that is to end
- * a task must be its own, so without a fault none is blamed wrongly.
+ * A task that exits counts once for each time that it is tried anew: after that it runs alone. One that gives up its slot runs beside
+ * others at all of its deaths but the last. That must be its own, so without a fault none is blamed wrongly.
  */
 const deathsOf = ({ faults, operations, tasks }: Case): number => {
   const byFaults = faults.reduce((sum, fault) => sum + endings(fault), 0)
   if (byFaults === 0) return 0
   const anew = operations.filter(({ _tag }) => _tag === "Retry" || _tag === "Resubmit").length
-  const exits = tasks.filter(({ body }) => body._tag === "Exits").length
+  const exits = tasks.reduce((sum, { body, secedes }) => sum + (body._tag !== "Exits" ? 0 : secedes === undefined ? 1 : ALLOWED_FAILURES), 0)
   return byFaults + exits * (1 + anew)
 }
 

@@ -252,7 +252,7 @@ const workerTokens = (state: Worker.State): Tokens => {
       tokens.run(id, status.run)
       tokens.flag(status.slot)
       tokens.flag(status.alone)
-    }
+    } else if (status._tag === "LongRunning") tokens.flag(status.waits)
   })
   tokens.put(end, state.threads, state.fibers, state.running)
   tokens.flag(state.lone === undefined)
@@ -304,6 +304,7 @@ const putRow = (tokens: Tokens, row: Row): void => {
   if (row.rank !== undefined) tokens.rank(row.rank)
   if (row.returned !== undefined) tokens.flag(row.returned)
   if (row.alone !== undefined) tokens.flag(row.alone)
+  if (row.alone === true) tokens.flag(row.decisive === true)
   if (row.peer !== undefined) tokens.one(row.peer)
   if (row.attempt !== undefined) tokens.one(typeof row.attempt === "number" ? row.attempt : 1)
   if (row.whoHas !== undefined) tokens.put(...row.whoHas, end)
@@ -317,6 +318,7 @@ interface Row {
   readonly rank?: number
   readonly returned?: boolean
   readonly alone?: boolean
+  readonly decisive?: true
   readonly peer?: number
   readonly attempt?: unknown
   readonly whoHas?: ReadonlyArray<number>

@@ -128,16 +128,14 @@ const drawTerms = (seed: number, workers: number, tasks: ReadonlyArray<CaseTask>
 }
 
 /**
- * Bodies that give up their slots, whatever else they do: in half of the cases. To this level what they do meanwhile is all the same.
- *
- * Not those that end their processes: a suspect starts beside a body without a slot, for that may wait for it, and is blamed for what
- * that one does (core/scheduler/internal/blame.ts). So an innocent one may be killed, which the oracle does not allow.
+ * Bodies that give up their slots, whatever else they do: in half of the cases. To this level it is all the same for what they wait,
+ * but not whether they do.
  */
 const drawSecessions = (seed: number, tasks: ReadonlyArray<CaseTask>): ReadonlyArray<CaseTask> => {
   const stream = new Stream(seed, streams.secessions)
   const share = stream.chance(0.5) ? stream.share() * 0.4 : 0
   return share === 0 ? tasks : tasks.map((task) =>
-    task.isolation === "fiber" && task.body._tag !== "Exits" && stream.chance(share) ? { ...task, secedes: stream.chance(0.4) ? "forGood" : "forAWhile" } : task)
+    task.isolation === "fiber" && stream.chance(share) ? { ...task, secedes: stream.chance(0.4) ? "forGood" : "forAWhile" } : task)
 }
 
 const drawBody = (stream: Stream, failing: number, odd: number): Body => {

@@ -97,8 +97,11 @@ const begin = (stage: Stage, calm: boolean, process: Process, body: Body): void 
   const ms = task.durationMs * (0.5 + chance(0))
   if (task.secedes !== undefined) {
     stage.mark(`a body secedes, ${task.secedes === "forGood" ? "for good" : "for a while"}`)
-    whileItRuns(stage, process, body, ms * (0.1 + 0.4 * chance(1)), () => WorkerShell.secede(world, process, body))
-    if (task.secedes !== "forGood") whileItRuns(stage, process, body, ms * (0.5 + 0.4 * chance(2)), () => WorkerShell.rejoin(world, process, body))
+    const away = ms * (0.1 + 0.4 * chance(1))
+    const back = ms * (0.5 + 0.4 * chance(2))
+    const waits = chance(4) < 0.5
+    whileItRuns(stage, process, body, away, () => WorkerShell.secede(world, process, body, waits))
+    whileItRuns(stage, process, body, back, () => task.secedes === "forGood" ? WorkerShell.secede(world, process, body, false) : WorkerShell.rejoin(world, process, body))
   }
   if (task.body._tag === "NeverEnds") return
   whileItRuns(stage, process, body, ms, () => {
@@ -115,12 +118,20 @@ const begin = (stage: Stage, calm: boolean, process: Process, body: Body): void 
         return WorkerShell.endBody(world, process, body, "lies")
       case "Exits":
         if (body.isolation === "thread") return WorkerShell.endBody(world, process, body, "exits")
-        stage.mark("a body ends its process")
-        return crash(stage, process, "exit", false)
+        return whenItActs(stage, process, body, () => {
+          stage.mark("a body ends its process")
+          crash(stage, process, "exit", false)
+        })
       default:
         return WorkerShell.endBody(world, process, body, "succeeds")
     }
   })
+}
+
+/** A body that waits does nothing, and what it does then it does when the turn that let it go on is over. */
+const whenItActs = (stage: Stage, process: Process, body: Body, act: () => void): void => {
+  if (body.waitsFor === undefined) act()
+  else body.next = () => whileItRuns(stage, process, body, 0, act)
 }
 
 const stop = (stage: Stage, process: Process, body: Body, after: number): void =>

@@ -23,10 +23,13 @@ export interface Outcomes {
 /** By place of the task. */
 export const outcomesOf = (theCase: Case, tasks: Tasks): ReadonlyArray<Outcomes> => {
   const { faults, operations } = theCase
-  const exits = theCase.tasks.filter(({ body }) => body._tag === "Exits").length
-  // At its first death a body that ends its workers may have company, which is suspected with it.
-  const deaths = faults.filter(({ _tag }) => _tag === "WorkerCrash" || _tag === "MemoryPressure").length + exits
-  const isCalm = faults.length === 0 && exits === 0
+  const exiting = theCase.tasks.filter(({ body }) => body._tag === "Exits")
+  const burns = faults.filter(({ _tag }) => _tag === "WorkerCrash" || _tag === "MemoryPressure").length
+  // At its first death a body that ends its workers may have company, which is suspected with it; one that runs on without a slot at all but
+  // the last. But the death that ends a task has one culprit: without a fault none but who is guilty is killed.
+  const company = exiting.reduce((sum, { secedes }) => sum + (secedes === undefined ? 1 : allowedFailures), 0)
+  const deaths = burns === 0 ? 0 : burns + company
+  const isCalm = faults.length === 0 && exiting.length === 0
   const cancelled = placesOf(theCase, tasks, "Cancel")
   const retried = operations.some(({ _tag }) => _tag === "Retry")
   const endless = new Set(endlessOf(tasks))

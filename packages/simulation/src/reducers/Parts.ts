@@ -82,6 +82,10 @@ export interface Body {
   readonly generation: number
   interrupted: boolean
   seceded: boolean
+  /** What it waits for, if it does: tasks of its own, a slot, or to be heard that it runs on without one. It does nothing meanwhile. */
+  waitsFor: "tasks" | "slot" | "word" | undefined
+  /** What it does as soon as it goes on. */
+  next: (() => void) | undefined
 }
 
 /** A request for results. */
@@ -110,7 +114,7 @@ export interface Process {
   mailbox: Array<WorkerEvent | Beginning>
   bodies: Map<RunId, Body>
   gathers: Map<WorkerId, Gathering>
-  /** Suspects that its nanny was told have started and not ended. */
+  /** Runs that its nanny was told have started and not ended. */
   noted: Set<RunId>
   /** The session that it has, as far as it knows. */
   session: Session | undefined

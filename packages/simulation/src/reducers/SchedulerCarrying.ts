@@ -37,8 +37,9 @@ export const carry = (world: World, command: Command, out: Outbox): void => {
       if (key === undefined) return breaks("commands name what there is", `${command._tag} for task ${command.id}`)
       // What is for a worker that has gone is for nobody: the event about that waits in the mailbox.
       if (session === undefined) return
-      const { alone, args, attempt, code, dependencies, id, isolation, priority, rank, run } = command
-      return row(out, session, "ComputeAsked", { id, run, key, code, args, isolation, priority, rank, attempt, alone, dependencies })
+      const { alone, args, attempt, code, decisive, dependencies, id, isolation, priority, rank, run } = command
+      const plain = { id, run, key, code, args, isolation, priority, rank, attempt, alone, dependencies }
+      return row(out, session, "ComputeAsked", decisive === undefined ? plain : { ...plain, decisive })
     }
     case "CancelTask":
       return aboutRun(world, out, "CancelAsked", command)

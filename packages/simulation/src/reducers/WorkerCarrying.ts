@@ -22,12 +22,25 @@ export const carry = (world: World, process: Process, command: Command): void =>
     case "NoteEnded":
       process.noted.delete(command.run)
       return
+    case "Resume": {
+      const body = process.bodies.get(command.run)
+      if (body?.waitsFor !== "slot" && body !== undefined && !body.interrupted) {
+        // It has changed its mind meanwhile, and gives the slot back.
+        offer(world, process, { _tag: "ExecuteSeceded", at: world.now, ...runOf(command), waits: body.waitsFor === "tasks" })
+      }
+      return body?.waitsFor === "tasks" ? undefined : goOn(body)
+    }
+    case "GoOn": {
+      const body = process.bodies.get(command.run)
+      return body?.waitsFor === "word" ? goOn(body) : undefined
+    }
     case "Retract":
       return retract(world, process, command)
     case "Interrupt": {
       const body = process.bodies.get(command.run)
       if (body === undefined || body.interrupted) return
       body.interrupted = true
+      goOn(body)
       return world.observer.interrupted(process, body)
     }
     case "Terminate": {
@@ -73,6 +86,14 @@ export const carry = (world: World, process: Process, command: Command): void =>
   }
 }
 
+const goOn = (body: Body | undefined): void => {
+  if (body === undefined) return
+  body.waitsFor = undefined
+  const { next } = body
+  body.next = undefined
+  next?.()
+}
+
 const runOf = ({ id, run }: { readonly id: TaskId; readonly run: RunId }) => ({ id, run })
 
 /** Rows of one kind that stand together are one event. */
@@ -106,7 +127,7 @@ const execute = (world: World, process: Process, command: Extract<Command, { rea
     }
   })
   if (process.bodies.has(run)) breaks("X2 a run is begun once", `task ${task} on ${process.name}`)
-  const body: Body = { id, run, key, task, attempt, isolation, generation: process.store.generation(), interrupted: false, seceded: false }
+  const body: Body = { id, run, key, task, attempt, isolation, generation: process.store.generation(), interrupted: false, seceded: false, waitsFor: undefined, next: undefined }
   process.bodies.set(run, body)
   world.begun[task] = (world.begun[task] ?? 0) + 1
   world.observer.began(process, body)

@@ -119,16 +119,19 @@ export const endBody = (world: World, process: Process, body: Body, ending: Endi
   }
 }
 
-/** The body gives up its slot and runs on. */
-export const secede = (world: World, process: Process, body: Body): void => {
-  if (!process.bodies.has(body.run)) return
+/** The body gives up its slot, or has none: it waits for tasks of its own, or runs on; after a wait when it has been heard. */
+export const secede = (world: World, process: Process, body: Body, waits: boolean): void => {
+  if (!process.bodies.has(body.run) || body.interrupted) return
+  body.waitsFor = waits ? "tasks" : body.waitsFor === undefined ? undefined : "word"
   body.seceded = true
-  offer(world, process, { _tag: "ExecuteSeceded", at: world.now, id: body.id, run: body.run })
+  offer(world, process, { _tag: "ExecuteSeceded", at: world.now, id: body.id, run: body.run, waits })
 }
 
 /** It wants a slot again. */
 export const rejoin = (world: World, process: Process, body: Body): void => {
-  if (process.bodies.has(body.run)) offer(world, process, { _tag: "ExecuteRejoined", at: world.now, id: body.id, run: body.run })
+  if (!process.bodies.has(body.run) || body.interrupted) return
+  body.waitsFor = "slot"
+  offer(world, process, { _tag: "ExecuteRejoined", at: world.now, id: body.id, run: body.run })
 }
 
 /** The peer that is asked looks into its store. `busy`: it serves too many at once. */

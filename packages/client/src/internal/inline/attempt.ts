@@ -14,7 +14,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { type CurrentTask, type ProgressSaid, progressSaid, runAs } from "@skein/protocol/CurrentTask"
 import { encodeRaised, type Raised } from "@skein/protocol/Raised"
-import { type InTaskClient, TaskContext, type TaskContextService, TaskHoldings } from "@skein/protocol/TaskContext"
+import { type InTaskClient, TaskContext, type TaskContextService, TaskHoldings, waitingForTasks } from "@skein/protocol/TaskContext"
 import { encodeResult, named, raisedOf } from "@skein/protocol/TaskValues"
 import * as Value from "@skein/protocol/Value"
 import type { InlineBody } from "./code.ts"
@@ -116,6 +116,7 @@ class Run {
       secede: Effect.void,
       rejoin: Effect.void,
       seceded: (inside) => inside,
+      [waitingForTasks]: (inside) => inside,
       reschedule: Effect.suspend(() => {
         this.isRescheduled = true
         return Effect.die(new Error(`the task ${task.key} asked to be placed again`))

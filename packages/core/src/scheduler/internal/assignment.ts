@@ -52,7 +52,8 @@ export const becomeProcessing = (
     dependencies: task.dependencies.length === 0 ? noDependencies : task.dependencies.map((id) => describe(draft, id))
   }
   const timeoutMs = task.trials.rules?.timeoutMs ?? Infinity
-  draft.send(timeoutMs === Infinity ? command : { ...command, timeoutMs })
+  const timed = timeoutMs === Infinity ? command : { ...command, timeoutMs }
+  draft.send(task.trials.suspect && task.trials.deaths.length >= draft.config.allowedFailures ? { ...timed, decisive: true } : timed)
 }
 
 type ComputeTask = Extract<Command, { readonly _tag: "ComputeTask" }>

@@ -4,9 +4,11 @@
  * With prefetch nobody knows what a worker was executing. So at a first death
  * all that was assigned to it become *suspects*: each is started alone from then
  * on, and its start is noted where it survives the worker, so that the next death
- * has one culprit. A task that has ended more than `allowedFailures` workers
- * fails as killed; but only when it was alone to blame for the last, or many
- * innocent tasks would fall with a guilty one.
+ * has one culprit. A body that has given up its slot may run beside it, and then
+ * both are noted, and both suspected. A task that has ended more than
+ * `allowedFailures` workers fails as killed; but only when it was alone to blame
+ * for the last, or many innocent tasks would fall with a guilty one. So at the
+ * death that may be the last of it nothing runs beside it (`decisive`).
  *
  * The normal path pays nothing for this, and a task that always kills is found
  * after one death among others and three alone.
@@ -37,10 +39,11 @@ const nobody: Verdict = { blamed: [], isCertain: false }
 /**
  * Judges by what was processing on the worker when it left.
  *
- * A nanny's report names the suspects that were executing. Those are guilty,
- * and all others innocent; if it names none, no suspect is guilty but one that
- * gave up its slot and may have run on. Without a report any task may be that has
- * reached the worker.
+ * A nanny's report names all that ran, if there was a suspect among them. One of
+ * those is guilty, also if it has been cancelled, and all others are innocent. If
+ * it names none, no suspect is guilty but one that waited without a slot, of which
+ * a fiber may have run on. Without a report any task may be that has reached the
+ * worker.
  */
 export const judge = (draft: Draft, worker: Worker, leaving: Leaving): Verdict => {
   // An end that we asked for because a cancelled task would not stop is nobody's fault.
@@ -50,8 +53,10 @@ export const judge = (draft: Draft, worker: Worker, leaving: Leaving): Verdict =
   if (leaving._tag === "Silent") return accuse(worker, assigned.filter(({ since }) => since <= draft.at - leaving.silentMs))
   const { report } = leaving
   if (report.ended === "closed") return nobody
-  const started = assigned.filter(({ run, task }) => task.trials.suspect && report.started.includes(run))
-  if (started.length > 0) return { blamed: started.map(({ task }) => task.id), isCertain: started.length === 1 }
+  if (report.started.length > 0) {
+    const started = new Set(report.started)
+    return { blamed: assigned.filter(({ run }) => started.has(run)).map(({ task }) => task.id), isCertain: started.size === 1 }
+  }
   return accuse(worker, assigned.filter(({ seceded, task }) => !task.trials.suspect || seceded))
 }
 
@@ -78,13 +83,13 @@ export const blame = (draft: Draft, id: TaskId, attempt: Attempt, isCertain: boo
  * The attempt of a task at which its worker ended. When it began is known of a suspect, whose start the nanny has noted; of others
  * it is when they were given to the worker.
  */
-export const attemptEndedBy = (worker: Worker, { run, since }: Processing, at: Millis, leaving: Leaving): Attempt => {
+export const attemptEndedBy = (worker: Worker, { run, since }: Processing, isSuspect: boolean, at: Millis, leaving: Leaving): Attempt => {
   if (leaving._tag !== "Died") {
     const detail = leaving._tag === "Silent" ? `silent for ${leaving.silentMs} ms` : "closed"
     return { worker: worker.name, startedAtMs: since, endedAtMs: at, ended: "heartbeat", detail, peakMemoryBytes: Option.none(), logTail: [] }
   }
   const { detail, ended, logTail, memoryLimitBytes, peakMemoryBytes, ranMs, started } = leaving.report
-  const ran = ranMs?.[started.indexOf(run)]
+  const ran = isSuspect ? ranMs?.[started.indexOf(run)] : undefined
   return {
     worker: worker.name,
     startedAtMs: ran === undefined ? since : at - ran,

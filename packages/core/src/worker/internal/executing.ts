@@ -7,7 +7,9 @@
  * nothing is started beside it, so that the death of this process would have one
  * culprit. From when it is the next by order nothing else is started, or it could
  * wait for ever. A body without a slot is not in its way: it may be waiting for
- * that very suspect.
+ * that very suspect. But the death that decides about a suspect (`decisive`) must
+ * be nobody else's, so that one waits for bodies that run on without a slot too;
+ * and because such a body may never end, others pass it meanwhile.
  *
  * Source: dask.distributed `worker_state_machine.py` (`_ensure_computing`); suspects are ours.
  */
@@ -50,7 +52,7 @@ interface Candidate {
 /** The first in the queue of an isolation that this worker has slots for at all. */
 const firstReady = (state: State, isolation: Isolation): Candidate | undefined => {
   const all = slots(state, isolation)
-  const id = all === 0 ? undefined : Ranked.first(readyQueue(state, isolation))
+  const id = all === 0 ? undefined : firstOf(state, readyQueue(state, isolation))
   const task = id === undefined ? undefined : Vector.get(state.tasks, id)
   const position = task === undefined ? undefined : placeOf(task)
   if (task?.assignment === undefined || position === undefined) return undefined
@@ -60,6 +62,12 @@ const firstReady = (state: State, isolation: Isolation): Candidate | undefined =
     alone: task.assignment.alone,
     hasSlot: slotsTaken(state, isolation) < all
   }
+}
+
+const firstOf = (state: State, queue: Ranked.Ranked<TaskId>): TaskId | undefined => {
+  if (state.onward === 0) return Ranked.first(queue)
+  for (const id of Ranked.values(queue)) if (Vector.get(state.tasks, id)?.assignment?.decisive !== true) return id
+  return undefined
 }
 
 /** In its queue. */

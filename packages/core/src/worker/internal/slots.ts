@@ -1,9 +1,8 @@
 /**
  * The books of slots: what waits for one, what holds one, what runs without.
  *
- * A suspect's start and end are noted beside them, because the note must be
- * written whichever way a body ends. One that gives up its slot has ended as far
- * as that is concerned, and starts again when it has a slot again.
+ * Who may end the process is noted beside them (notes.ts), because the note must
+ * be written whichever way a body ends.
  */
 import type { Isolation, Millis, RunId, TaskId } from "@skein/protocol/Ids"
 import type { Assignment } from "@skein/protocol/WorkerRpcs"
@@ -11,6 +10,7 @@ import * as IntSet from "../../persistent/IntSet.ts"
 import * as Ranked from "../../persistent/Ranked.ts"
 import type { State, Stopping } from "../State.ts"
 import type { Draft } from "./draft.ts"
+import { act, rest } from "./notes.ts"
 
 /** How many bodies of this isolation may hold slots at once. A thread's queue counts: what is in it has been given away. */
 export const slots = (state: State, isolation: Isolation): number =>
@@ -71,25 +71,20 @@ export const freeSlot = (draft: Draft, isolation: Isolation): void => {
 /** Something of a body runs from here on. */
 export const beginRun = (draft: Draft, run: RunId, alone: boolean): void => {
   draft.next.running++
-  if (alone) beAlone(draft, run)
+  if (alone) draft.next.lone = run
+  act(draft, run, alone)
 }
 
-/** From here on nothing starts beside this suspect. */
-export const beAlone = (draft: Draft, run: RunId): void => {
-  draft.next.lone = run
-  draft.send({ _tag: "NoteStarted", run })
-}
-
-/** Nothing of it runs any more. */
-export const endRun = (draft: Draft, run: RunId, alone: boolean): void => {
+/** Nothing of it runs any more. `waited`: it had rested before. */
+export const endRun = (draft: Draft, run: RunId, alone: boolean, waited = false): void => {
   draft.next.running--
-  if (alone) leaveAlone(draft, run)
+  leaveAlone(draft, run)
+  if (!waited) rest(draft, run, alone)
 }
 
-/** Others may start. */
+/** If nothing was to start beside this one, others may again. */
 export const leaveAlone = (draft: Draft, run: RunId): void => {
-  draft.next.lone = undefined
-  draft.send({ _tag: "NoteEnded", run })
+  if (draft.next.lone === run) draft.next.lone = undefined
 }
 
 /** It was interrupted: what is still there at the deadlines is stopped by other means. */

@@ -23,7 +23,7 @@ export const interrupt = (draft: Draft, task: Owned<Task>): void => {
     run,
     since: draft.at,
     isolation: assignment.isolation,
-    alone: assignment.alone && status._tag === "Executing",
+    alone: assignment.alone,
     slot: status._tag === "Executing",
     terminated: false
   })

@@ -228,7 +228,7 @@ const writeAssignment = (writer: RowWriter, row: Assignment): void => {
   writer.number(row.id)
   writer.number(row.run)
   writer.number(row.code)
-  writer.byte((row.isolation === "fiber" ? 0 : THREAD) | (row.alone ? ALONE : 0) | (row.timeoutMs === undefined ? 0 : TIMEOUT))
+  writer.byte((row.isolation === "fiber" ? 0 : THREAD) | (row.alone ? ALONE : 0) | (row.timeoutMs === undefined ? 0 : TIMEOUT) | (row.decisive === true ? DECISIVE : 0))
   writer.number(row.priority)
   writer.number(row.rank)
   writer.number(row.attempt)
@@ -240,7 +240,7 @@ const readAssignment = (reader: RowReader, key: Key): Assignment => {
   const id = reader.number<Assignment["id"]>()
   const run = reader.number<Assignment["run"]>()
   const code = reader.number<Assignment["code"]>()
-  const flags = flagsOf(reader, THREAD | ALONE | TIMEOUT)
+  const flags = flagsOf(reader, THREAD | ALONE | TIMEOUT | DECISIVE)
   const isolation = isolationOf(flags)
   const priority = reader.number()
   const rank = reader.number()
@@ -248,7 +248,8 @@ const readAssignment = (reader: RowReader, key: Key): Assignment => {
   const timeoutMs = (flags & TIMEOUT) === 0 ? undefined : reader.number()
   const args = reader.blob()
   const row = { id, run, key, code, args, isolation, priority, rank, attempt, alone: (flags & ALONE) !== 0, dependencies: readRows(reader, readDependency) }
-  return timeoutMs === undefined ? row : { ...row, timeoutMs }
+  const timed = timeoutMs === undefined ? row : { ...row, timeoutMs }
+  return (flags & DECISIVE) === 0 ? timed : { ...timed, decisive: true }
 }
 
 const writeDependency = (writer: RowWriter, row: Dependency): void => {
@@ -310,6 +311,7 @@ const RULES = 2
 const TERMS = 4
 const ALONE = 2
 const TIMEOUT = 4
+const DECISIVE = 8
 
 const flagsOf = (reader: RowReader, known: number): number => {
   const flags = reader.byte()

@@ -72,7 +72,7 @@ const samples = {
     {
       _tag: "Compute",
       rows: [{
-        id: 1, run: 2, key: "k", code: 3, args: new Uint8Array([1]), isolation: "thread", priority: 1, rank: 2, attempt: 3, alone: true,
+        id: 1, run: 2, key: "k", code: 3, args: new Uint8Array([1]), isolation: "thread", priority: 1, rank: 2, attempt: 3, alone: true, decisive: true,
         dependencies: [{ id: 4, run: 5, nbytes: 6, whoHas: [7, 8] }]
       }]
     },

@@ -80,8 +80,9 @@ export const onWorkerLeft = (draft: Draft, event: Of<"WorkerLeft">): void => {
     const task = draft.task(id)
     if (task?.status._tag !== "Processing") return
     if (accused.has(id)) {
+      const attempt = attemptEndedBy(worker, task.status, task.trials.suspect, draft.at, event.leaving)
       draft.editTrials(task, { suspect: true })
-      blame(draft, id, attemptEndedBy(worker, task.status, draft.at, event.leaving), isCertain)
+      blame(draft, id, attempt, isCertain)
     } else startAgain(draft, id)
   })
   IntSet.forEach(worker.hasWhat, (id) => {

@@ -8,8 +8,9 @@ import type { RunId, TaskId } from "@skein/protocol/Ids"
 import type { Of } from "../../Event.ts"
 import type { StatusTag, Task } from "../../State.ts"
 import { type Draft, type Owned, released } from "../draft.ts"
+import { act, rest } from "../notes.ts"
 import { settle } from "../routing.ts"
-import { enqueue, learnThreadMs, readyPosition } from "../slots.ts"
+import { enqueue, leaveAlone, learnThreadMs, readyPosition } from "../slots.ts"
 import { watchTime } from "../timing.ts"
 import { transition } from "../transition.ts"
 
@@ -82,20 +83,54 @@ export const onExecuteRescheduled = (draft: Draft, event: Of<"ExecuteRescheduled
 
 /** The slot is free for another. A body that is being stopped keeps its slot until it has ended. */
 export const onExecuteSeceded = (draft: Draft, event: Of<"ExecuteSeceded">): void => {
+  const { id, run, waits } = event
   const task = runningTask(draft, event)
-  if (task?.status._tag !== "Executing") return
-  transition(draft, task, { _tag: "LongRunning", since: task.status.since, rejoining: undefined })
-  draft.send({ _tag: "ReportSeceded", id: event.id, run: event.run })
+  if (task?.status._tag === "Executing") {
+    transition(draft, task, { _tag: "LongRunning", since: task.status.since, waits, rejoining: undefined })
+    draft.send({ _tag: "ReportSeceded", id, run })
+  } else if (task?.status._tag === "LongRunning") {
+    if (waits) pause(draft, task)
+    else goOn(draft, task)
+  }
 }
 
 /** It stands in the queue under the rank it was given, so mostly before what it has submitted and others have after it. */
 export const onExecuteRejoined = (draft: Draft, event: Of<"ExecuteRejoined">): void => {
   const task = runningTask(draft, event)
-  if (task?.status._tag !== "LongRunning" || task.status.rejoining !== undefined || task.assignment === undefined) return
-  const { assignment, id } = task
+  if (task?.status._tag !== "LongRunning") return
+  pause(draft, task)
+  queueUp(draft, task)
+}
+
+/** A body that ran on without a slot waits, for tasks of its own or for a slot. */
+const pause = (draft: Draft, task: Owned<Task>): void => {
+  const { assignment, run, status } = task
+  if (status._tag !== "LongRunning" || status.waits) return
+  draft.next.onward--
+  leaveAlone(draft, run)
+  rest(draft, run, assignment?.alone === true)
+  task.status = { ...status, waits: true }
+}
+
+/** A body that has waited is to run on without a slot. Suspects do so alone, so they, and who would beside one, wait for a slot and give it back. */
+const goOn = (draft: Draft, task: Owned<Task>): void => {
+  const { assignment, id, run, status } = task
+  if (status._tag !== "LongRunning") return
+  if (status.waits) {
+    if (assignment?.alone === true || draft.next.lone !== undefined) return queueUp(draft, task)
+    draft.next.onward++
+    act(draft, run, false)
+    task.status = { ...status, waits: false }
+  }
+  draft.send({ _tag: "GoOn", id, run })
+}
+
+const queueUp = (draft: Draft, task: Owned<Task>): void => {
+  const { assignment, id, status } = task
+  if (status._tag !== "LongRunning" || status.rejoining !== undefined || assignment === undefined) return
   const rejoining = readyPosition(draft, assignment)
   enqueue(draft, assignment.isolation, rejoining, id)
-  task.status = { ...task.status, rejoining }
+  task.status = { ...status, rejoining }
 }
 
 interface Running {

@@ -1,6 +1,7 @@
 /** Out of `Executing`: the body ended one way or another, gave up its slot, or was interrupted. */
 import type { Draft } from "../draft.ts"
 import { keep } from "../results.ts"
+import { rest } from "../notes.ts"
 import { endRun, freeSlot, leaveAlone, watchStop } from "../slots.ts"
 import type { Edges, In } from "../transition.ts"
 
@@ -14,11 +15,14 @@ export const executing = {
     endExecuting(draft, task)
     draft.setStatus(task, to)
   },
-  /** It may wait for what is to run alone: as long as it has no slot, others start. */
+  /** Others start, even beside a suspect: it may wait for them. But one that is to be judged next, and runs on, stays alone. */
   LongRunning: (draft, task, to) => {
-    if (task.assignment !== undefined) {
-      freeSlot(draft, task.assignment.isolation)
-      if (task.assignment.alone) leaveAlone(draft, task.run)
+    const { assignment, run } = task
+    if (assignment !== undefined) {
+      freeSlot(draft, assignment.isolation)
+      if (to.waits || assignment.decisive !== true) leaveAlone(draft, run)
+      if (to.waits) rest(draft, run, assignment.alone)
+      else draft.next.onward++
     }
     draft.setStatus(task, to)
   },

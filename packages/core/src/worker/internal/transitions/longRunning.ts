@@ -1,7 +1,8 @@
 /** Out of `LongRunning`: the body ended one way or another, has a slot again, or was interrupted. */
 import type { Draft } from "../draft.ts"
 import { keep } from "../results.ts"
-import { beAlone, dequeue, endRun, takeSlot, watchStop } from "../slots.ts"
+import { act } from "../notes.ts"
+import { dequeue, endRun, takeSlot, watchStop } from "../slots.ts"
 import type { Edges, In } from "../transition.ts"
 
 export const longRunning = {
@@ -15,14 +16,17 @@ export const longRunning = {
     draft.setStatus(task, to)
   },
   Executing: (draft, task, to) => {
-    if (task.assignment === undefined) return
+    const { assignment, run } = task
+    if (assignment === undefined) return
     leaveQueue(draft, task)
-    takeSlot(draft, task.assignment.isolation)
-    if (task.assignment.alone) beAlone(draft, task.run)
+    takeSlot(draft, assignment.isolation)
+    if (assignment.alone) draft.next.lone = run
+    stirred(draft, task)
     draft.setStatus(task, to)
   },
   Stopping: (draft, task, to) => {
     leaveQueue(draft, task)
+    stirred(draft, task)
     watchStop(draft, task.id, to)
     draft.setStatus(task, to)
   },
@@ -35,7 +39,14 @@ export const longRunning = {
 
 const endLongRunning = (draft: Draft, task: In<"LongRunning">): void => {
   leaveQueue(draft, task)
-  endRun(draft, task.run, false)
+  if (!task.status.waits) draft.next.onward--
+  endRun(draft, task.run, task.assignment?.alone === true, task.status.waits)
+}
+
+/** It runs, with a slot or to its end, whether it has waited or has run on before. */
+const stirred = (draft: Draft, { assignment, run, status }: In<"LongRunning">): void => {
+  if (status.waits) act(draft, run, assignment?.alone === true)
+  else draft.next.onward--
 }
 
 const leaveQueue = (draft: Draft, { assignment, status: { rejoining } }: In<"LongRunning">): void => {
