@@ -49,5 +49,5 @@ export const writeNotice = (notice: Notices.Notice): void => {
     if (!(error instanceof Error && "code" in error && error.code === "EPIPE")) throw error
   }
   // It is up: what it is given to run may keep its loop busy.
-  if ("ready" in notice) Watchdog.watchFromThread()
+  if ("ready" in notice) Watchdog.watchFromOutside()
 }

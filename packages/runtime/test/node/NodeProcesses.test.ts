@@ -152,7 +152,7 @@ describe("stopping", () => {
 })
 
 describe("no orphans: kill -9 of the owner ends a child that", () => {
-  for (const what of ["idle", "spin", "blocked", "deaf", "coming up"]) {
+  for (const what of ["idle", "spin", "blocked", "deaf", "coming up", "without a shell"]) {
     it.live(`is ${what}, within a second`, () =>
       Effect.promise(async () => {
         const owner = spawn(process.execPath, [new URL("../fixtures/owner.ts", import.meta.url).pathname, what], {

@@ -27,7 +27,7 @@ export const layerIn = (project: URL): Layer.Layer<Modules> => Layer.sync(Module
     load: (url) =>
       Effect.callback((resume) => {
         // Its first statements may go on for ever.
-        Watchdog.watchFromThread()
+        Watchdog.watchFromOutside()
         importModule(url).then((exports) => resume(Effect.succeed(exports)), (cause: unknown) => resume(failed(url, cause)))
       }),
     idOf,
