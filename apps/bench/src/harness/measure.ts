@@ -135,6 +135,18 @@ export const sample = (processes: Processes): Readonly<Record<string, number>> =
     })
   )
 
+const IDLE_LOOK_MS = 100
+/** Completes once these processes have used next to no processor for a while; elsewhere than on Linux, after that while. */
+export const untilIdle = (processes: () => Processes): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    while (true) {
+      const since = sample(processes())
+      yield* Effect.sleep(IDLE_LOOK_MS)
+      const used = Object.values(difference(since, sample(processes())))
+      if (used.every((us) => us < IDLE_LOOK_MS * 1_000 / 10)) return
+    }
+  })
+
 /** What was used between two samples. */
 export const difference = (since: Readonly<Record<string, number>>, now: Readonly<Record<string, number>>): Readonly<Record<string, number>> =>
   Object.fromEntries(Object.entries(now).flatMap(([name, at]) => since[name] === undefined ? [] : [[name, at - since[name]]]))

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { absent, Ended, type Measured, row, rows } from "../../src/harness/measure.ts"
+import { absent, Ended, type Measured, row, rows, untilIdle } from "../../src/harness/measure.ts"
 import { ProcessFailed } from "../../src/harness/processes.ts"
 import { emitted } from "./emitted.ts"
 
@@ -27,6 +27,18 @@ describe("measuring", () => {
       const [found] = yield* emitted(counting({ warm: 1, tidy: burn, work: 1 }))
       assert.strictEqual(tidied, 4)
       assert.isBelow(found!.cpu["client"]!, 20_000)
+    }))
+
+  it.live("waits for as long as a process is busy", () =>
+    Effect.gen(function*() {
+      let left = 6
+      const burn = () => {
+        for (const until = performance.now() + 50; performance.now() < until;);
+        if (--left > 0) setImmediate(burn)
+      }
+      burn()
+      yield* untilIdle(() => ({ client: [process.pid] }))
+      assert.strictEqual(left, 0)
     }))
 
   it.effect("gives processor time for each unit of work", () =>

@@ -11,10 +11,7 @@
  * message. What is for a peer that has gone is dropped: an event about that is on
  * its way.
  *
- * A result that nobody needs any more is no hurry. That it may be dropped goes to
- * its worker with whatever else is said to it, and by itself only if nothing is
- * for `PATIENCE_MS`: a message of its own costs two processes a turn each, just
- * when, as a rule, the next task is on its way to another worker.
+ * That results may be dropped is no hurry: Freeing.ts says when it leaves.
  */
 import * as Effect from "effect/Effect"
 import type { Answer, Command } from "@skein/core/scheduler/Command"
@@ -25,6 +22,7 @@ import type { Event } from "@skein/core/scheduler/Event"
 import type { AskId, ClientId, CodeId, Millis, RunId, TaskId, WorkerId } from "@skein/protocol/Ids"
 import type { Assignment } from "@skein/protocol/WorkerRpcs"
 import * as FormerLives from "./FormerLives.ts"
+import * as Freeing from "./Freeing.ts"
 import * as Handlers from "./Handlers.ts"
 import { forgetAll } from "./Journal.ts"
 import * as Lacking from "./Lacking.ts"
@@ -40,8 +38,8 @@ export interface Options {
   readonly reply: (ask: AskId, answer: Answer) => void
   /** Have `Ticked` sent at this time. */
   readonly wake: (at: Millis) => void
-  /** Have `sendPatient` called at this time. */
-  readonly wakePatient: (at: Millis) => void
+  /** Have `sendFreeing` called at this time. */
+  readonly wakeFreeing: (at: Millis) => void
   readonly offer: (event: Event) => void
   /** Nothing refers to this id any more. */
   readonly forgotten: (id: TaskId) => void
@@ -53,8 +51,8 @@ export interface Carrying {
   readonly address: (step: Step, values: Values) => void
   /** Lets what was addressed leave. Never waits. */
   readonly send: () => void
-  /** Lets what could wait leave: its time has come. */
-  readonly sendPatient: () => void
+  /** Lets some of what workers may drop leave by itself: its time has come. */
+  readonly sendFreeing: () => void
   /** What is to be said in the log of what was addressed; undefined: nothing. Asked once a turn. */
   readonly toLog: () => Effect.Effect<void> | undefined
   /** Tasks refused so far for want of room. */
@@ -64,19 +62,15 @@ export interface Carrying {
 /** A client so far behind gets small results no more with its news, but has to fetch them. */
 const INLINE_BACKLOG = 20_000
 
-/** How long a worker may keep what nobody needs any more. */
-const PATIENCE_MS = 10
-
 /** Failures that are told one by one in one turn. */
 const NOTICES = 100
 
 export const make = (options: Options): Carrying => {
   const { registry, tables } = options
   /** Peers that have rows in this turn. */
-  const touched = new Set<{ readonly flush: () => void }>()
-  /** Workers that have rows which may wait for others. */
-  const patient = new Set<WorkerPeer>()
-  let isPatientAwaited = false
+  const touched = new Set<WorkerPeer | ClientPeer>()
+  const freeing = Freeing.make<WorkerPeer>()
+  let isFreeingAwaited = false
   /** Whether the journal may not have yet what has been addressed. */
   let isJournaling = false
   /** So many, and one failure for all: there may be very many refusals when there is least room for them. */
@@ -147,9 +141,7 @@ export const make = (options: Options): Carrying => {
   }
   const free = (worker: WorkerId, id: TaskId, run: RunId): void => {
     const peer = registry.workers.get(worker)
-    if (peer === undefined) return
-    peer.push({ _tag: "Free", row: { id, run } })
-    patient.add(peer)
+    if (peer !== undefined) freeing.add(peer, { id, run })
   }
   /** The client does not hold the task, and no task of its own can build on it. `from`: where that began, itself or what it was to build on. */
   const refused = (client: ClientId, id: TaskId, failure: Conflict["failure"], from: TaskId = id): void => {
@@ -232,15 +224,17 @@ export const make = (options: Options): Carrying => {
         return // the rest all at once, below: commands after this one may still name the id
     }
   }
-  /** Those with whom more is about to leave wait no longer; the others have a time by which it leaves. */
-  const awaitPatient = (): void => {
-    for (const peer of patient) if (touched.has(peer)) patient.delete(peer)
-    if (patient.size === 0 || isPatientAwaited) return
-    isPatientAwaited = true
-    options.wakePatient(options.now() + PATIENCE_MS)
+  /** What workers may drop and have not heard of by now leaves after so many milliseconds, or some of it. */
+  const awaitFreeing = (ms: number): void => {
+    if (isFreeingAwaited || freeing.isEmpty()) return
+    isFreeingAwaited = true
+    options.wakeFreeing(options.now() + ms)
   }
   const flush = (): void => {
-    for (const peer of touched) peer.flush()
+    for (const peer of touched) {
+      if ("worker" in peer) freeing.goAlong(peer)
+      peer.flush()
+    }
     touched.clear()
   }
   const forgetCodes = (state: State): void => {
@@ -263,19 +257,20 @@ export const make = (options: Options): Carrying => {
     },
     send: () => {
       isJournaling = false
-      if (patient.size > 0) awaitPatient()
       flush()
+      awaitFreeing(Freeing.PATIENCE_MS)
       if (others.length === 0) return
       const now = others
       others = []
       for (const act of now) act()
     },
-    sendPatient: () => {
-      isPatientAwaited = false
-      for (const peer of patient) touched.add(peer)
-      patient.clear()
-      // Else they leave with what has just been addressed.
-      if (!isJournaling) flush()
+    sendFreeing: () => {
+      isFreeingAwaited = false
+      for (const peer of freeing.next()) touched.add(peer)
+      // Else it leaves with what has just been addressed.
+      if (isJournaling) return
+      flush()
+      awaitFreeing(Freeing.PORTIONS_APART_MS)
     },
     toLog: () => {
       if (detachedFailures + lacking.length === 0) return undefined

@@ -5,7 +5,7 @@
  *   ├─ state         the loop that owns the state
  *   └─ surroundings  one-for-one, 3 restarts in 5 minutes
  *      ├─ clock
- *      ├─ patience  for what leaves when it has waited long enough
+ *      ├─ freeing   for what workers may drop, which leaves when it has waited long enough
  *      ├─ memory     if the process is the scheduler's own
  *      └─ sessions   a fiber group for each connection
  *
@@ -72,9 +72,9 @@ export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server:
   const registry = Registry.make()
   const asking = Asking.make(mailbox.offer, now)
   const ticking = Ticking.make(now, () => mailbox.offer({ _tag: "Ticked", at: now() }))
-  const patience = Ticking.make(now, () => carrying.sendPatient())
+  const freeing = Ticking.make(now, () => carrying.sendFreeing())
   const progress: Progress.Progress = Progress.make(() => scheduler.state())
-  const carrying: Carrying.Carrying = Carrying.make({ tables, registry, reply: asking.reply, wake: ticking.wake, wakePatient: patience.wake, offer: mailbox.offer, forgotten: progress.forget, now })
+  const carrying: Carrying.Carrying = Carrying.make({ tables, registry, reply: asking.reply, wake: ticking.wake, wakeFreeing: freeing.wake, offer: mailbox.offer, forgotten: progress.forget, now })
   const scheduler = Scheduler.make({
     initial: empty({ allowedFailures: config.allowedFailures, noWorkersTimeoutMs: config.noWorkersTimeoutMs ?? Infinity }),
     mailbox,
@@ -104,7 +104,7 @@ export const make = Effect.fnUntraced(function*(config: SchedulerConfig, server:
     started,
     children: [
       { id: "clock", start: ticking.run },
-      { id: "patience", start: patience.run },
+      { id: "freeing", start: freeing.run },
       ...(watch === undefined ? [] : [{ id: "memory", start: watch.run }]),
       { id: "sessions", start: Sessions.run(desk, server) }
     ]

@@ -69,7 +69,7 @@ describe("the loop", () => {
       registry: Registry.make(),
       reply: asking.reply,
       wake: () => {},
-      wakePatient: () => {},
+      wakeFreeing: () => {},
       offer: mailbox.offer,
       forgotten: () => {},
       now: () => 0

@@ -3,6 +3,7 @@ import { Effect, Fiber, Latch, Layer, Queue } from "effect"
 import { TestClock } from "effect/testing"
 import { Key, TaskId } from "@skein/protocol/Ids"
 import type { WorkerCommand } from "@skein/protocol/WorkerRpcs"
+import { PATIENCE_MS, PORTION, PORTIONS_APART_MS } from "@skein/runtime/scheduler/Freeing"
 import { Journal } from "@skein/runtime/scheduler/Journal"
 import { Memory } from "@skein/runtime/scheduler/Memory"
 import * as Rig from "./utils/Rig.ts"
@@ -114,13 +115,36 @@ describe("Scheduler", () => {
       assert.deepStrictEqual(yield* told, [])
       yield* client.rpc.Submit({ graph: { codes: [], tasks: [task(3, "c")], last: true } })
       yield* settle(client)
-      assert.deepStrictEqual(yield* told, ["Free", "Compute"])
+      assert.deepStrictEqual(yield* told, ["Compute", "Free"])
       yield* client.rpc.Release({ refs: [ref(2)] })
       yield* settle(client)
       yield* TestClock.adjust("9 millis")
       assert.deepStrictEqual(yield* told, [])
       yield* TestClock.adjust("1 millis")
       yield* worker.next("Free")
+    }).pipe(Effect.provide(Rig.layer)))
+
+  it.effect("tells of very much that may be dropped in portions, and of a new task before what is left", () =>
+    Effect.gen(function*() {
+      const rig = yield* Rig.start()
+      const worker = yield* Rig.registered(rig, "worker", { nfibers: 3 * PORTION })
+      const client = yield* Rig.client(rig)
+      const refs = Array.from({ length: 2 * PORTION + 1 }, (_, n) => ref(n + 1))
+      yield* client.rpc.Submit({ graph: { codes: inc, tasks: refs.map((own) => task(own, `t${own}`)), last: true } })
+      yield* worker.rpc.Report(finished((yield* worker.next("Compute")).rows))
+      yield* client.rpc.Release({ refs })
+      yield* settle(client)
+      const told = Effect.map(Queue.clear(worker.commands), (all) => all.flatMap((one) => "rows" in one ? `${one._tag} ${one.rows.length}` : []))
+      assert.deepStrictEqual(yield* told, [])
+      yield* TestClock.adjust(PATIENCE_MS)
+      yield* settle(client)
+      assert.deepStrictEqual(yield* told, [`Free ${PORTION}`])
+      yield* client.rpc.Submit({ graph: { codes: [], tasks: [task(0, "new")], last: true } })
+      yield* settle(client)
+      assert.deepStrictEqual(yield* told, ["Compute 1", `Free ${PORTION}`])
+      yield* TestClock.adjust(PORTIONS_APART_MS)
+      yield* settle(client)
+      assert.deepStrictEqual(yield* told, ["Free 1"])
     }).pipe(Effect.provide(Rig.layer)))
 
   it.effect("does not take what the journal has not got along with what could wait", () => {
@@ -142,8 +166,8 @@ describe("Scheduler", () => {
       yield* settle(client)
       assert.strictEqual(yield* Queue.size(worker.commands), 0)
       yield* written.open
-      yield* worker.next("Free")
       yield* worker.next("Compute")
+      yield* worker.next("Free")
     }).pipe(Effect.provide(Layer.provideMerge(slow, Rig.layerNoJournal)))
   })
 
