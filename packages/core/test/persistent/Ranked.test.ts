@@ -180,7 +180,9 @@ describe("Ranked", () => {
       queue = Ranked.add(queue, owner, { priority, rank: n }, priority)
     }
     for (let priority = 99_999; priority >= 0; priority--) {
-      assert.strictEqual(Ranked.first(queue), priority)
+      // Compared by hand: an assertion costs more than the queue.
+      const first = Ranked.first(queue)
+      if (first !== priority) return assert.fail(`${first} comes first, and not ${priority}`)
       queue = Ranked.remove(queue, owner, { priority, rank: (priority * 17_679) % 100_000 })
       if (queue.size !== priority) return assert.fail(`${queue.size} entries are left of ${priority}`)
     }
