@@ -142,7 +142,7 @@ const incarnation = Effect.fnUntraced(function*(
     }
   })
   const living = Effect.gen(function*() {
-    const offers = store.offers()
+    const offers = store.offer()
     const { ids, worker } = yield* rpc.Register({ registration: registration(options, offers) })
     mailbox.offer({
       _tag: "Beginning",
@@ -182,7 +182,7 @@ const dial = Effect.fnUntraced(function*({ config, sockets }: Options, connectMs
 
 const registration = (
   { config, dataAddress, host }: Options,
-  offers: ReturnType<DataStore["offers"]>
+  offers: ReturnType<DataStore["offer"]>
 ): Registration => ({
   name: config.name,
   process: config.process,

@@ -43,7 +43,7 @@ export interface DataStore {
   /** Removes the result of this run; does nothing if another's is there. */
   readonly drop: (id: TaskId, run: RunId) => void
   /** Offers what there is to a scheduler that does not know this worker: results with their keys. It is being offered until `adopt`. */
-  readonly offers: () => ReadonlyArray<Entry & { readonly key: Key }>
+  readonly offer: () => ReadonlyArray<Entry & { readonly key: Key }>
   /** What it has has been offered, and may have other ids already for all but itself. */
   readonly isOffering: () => boolean
   /** Keeps only these, under the ids that they have from now on. */
@@ -88,7 +88,7 @@ export const make = (): DataStore => {
       const entry = entries.get(id)
       if (entry?.run === run) remove(entry)
     },
-    offers: () => {
+    offer: () => {
       isOffering = true
       return [...entries.values()].filter((entry): entry is Entry & { readonly key: Key } => entry.key !== null)
     },

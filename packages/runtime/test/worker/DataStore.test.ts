@@ -46,7 +46,7 @@ describe("DataStore", () => {
     store.put(entry(1, 5, 8, "a"), store.generation())
     store.put(entry(2, 6, 4, "b"), store.generation())
     store.put(entry(3, 7, 2), store.generation())
-    const offers = store.offers()
+    const offers = store.offer()
     assert.deepStrictEqual(offers.map(({ key, run }) => ({ key, run })), [{ key: Key.make("a"), run: run(5) }, { key: Key.make("b"), run: run(6) }])
     // "a" gets the id that "b" had.
     const held = store.adopt([{ entry: offers[0]!, id: id(2) }])

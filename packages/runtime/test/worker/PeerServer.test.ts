@@ -22,7 +22,7 @@ describe("who wants a result of a worker", () => {
   it("is to come again while that worker registers anew: it may know the result by an id that the worker is about to hear", () => {
     const store = DataStore.make()
     store.put(entry, store.generation())
-    const offered = store.offers()
+    const offered = store.offer()
     assert.strictEqual(answer(store, entry)._tag, "Found")
     assert.strictEqual(answer(store, { id: 5, run: 7 })._tag, "Busy")
     store.adopt(offered.map((each) => ({ entry: each, id: TaskId.make(5) })))

@@ -176,7 +176,7 @@ export class Store implements DataStore {
     return this.offering
   }
 
-  offers() {
+  offer() {
     this.offering = true
     return [...this.entries.values()].flatMap((entry) => entry.key === null ? [] : [{ ...entry, key: entry.key }])
   }

@@ -179,7 +179,7 @@ const connect = (world: World, process: Process): void => {
   }
   world.sessions.push(session)
   process.session = session
-  process.offers = process.store.offers()
+  process.offers = process.store.offer()
   session.up.queue.push({ _tag: "Register", offers: process.offers })
   world.observer.toScheduler(session)
 }
