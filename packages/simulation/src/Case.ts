@@ -129,5 +129,12 @@ export const Case = Schema.Struct({
 })
 export type Case = typeof Case.Type
 
+/** What has gone wrong elsewhere, as a case for each seed. */
+export interface Scenario {
+  /** The issue, if it has one, and what happens. */
+  readonly name: string
+  readonly of: (seed: number) => Case
+}
+
 /** A case as it stands in a file, and back. Reading fails with what is wrong. */
 export const Json = Schema.fromJsonString(Case)

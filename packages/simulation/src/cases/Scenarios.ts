@@ -7,16 +7,10 @@
  * (#6110), active memory management (#6248), shuffles (#8091, #8094), and a
  * second scheduler.
  */
-import type { Case, CaseTask, Operation } from "../Case.ts"
+import type { CaseTask, Operation, Scenario } from "../Case.ts"
 import type { Fault } from "../Fault.ts"
 import { drawSchedule, settled } from "./Draw.ts"
 import { type Draws, draws as drawsOf } from "./Draws.ts"
-
-export interface Scenario {
-  /** The issue, if it has one, and what happens. */
-  readonly name: string
-  readonly of: (seed: number) => Case
-}
 
 /** What a scenario says; the rest is drawn. */
 interface Script {

@@ -2,7 +2,7 @@
  * Scenarios by name, each under as many seeds as are asked for:
  * `npm run simulate -- --scenario NAME`.
  */
-import type { Case } from "../Case.ts"
+import type { Case, Scenario } from "../Case.ts"
 import { runCase } from "../cases/Run.ts"
 import { scenarios as ofClusters } from "../cases/Scenarios.ts"
 import { scenarios as ofMachines } from "../reducers/Scenarios.ts"
@@ -12,9 +12,7 @@ import { breathe } from "./Breathing.ts"
 import { measured } from "./cpu.ts"
 
 /** Of either level. */
-export interface Scenario {
-  readonly name: string
-  readonly of: (seed: number) => Case
+export interface LevelScenario extends Scenario {
   readonly machinesAlone: boolean
 }
 
@@ -26,11 +24,11 @@ export interface Tried {
 }
 
 /** Those with this in their names; `all`: all. */
-export const named = (name: string, machinesAlone: boolean): ReadonlyArray<Scenario> =>
+export const named = (name: string, machinesAlone: boolean): ReadonlyArray<LevelScenario> =>
   (machinesAlone ? ofMachines : ofClusters).filter((scenario) => name === "all" || scenario.name.includes(name)).map((scenario) => ({ ...scenario, machinesAlone }))
 
 /** Stops at the first seed that fails. */
-export const tryScenario = async ({ machinesAlone, of }: Scenario, from: number, count: number): Promise<Tried> => {
+export const tryScenario = async ({ machinesAlone, of }: LevelScenario, from: number, count: number): Promise<Tried> => {
   let cpuMs = 0
   for (let seed = from; seed < from + count; seed++) {
     const [failure, ms] = measured(() => machinesAlone ? failureOfMachines(seed, of(seed)) : failureOfCluster(of(seed)))

@@ -8,15 +8,10 @@
  * deserialising, the loss of scattered data and a client that returns too late
  * are the full stack's to show (cases/Scenarios.ts).
  */
-import type { Body, Case, CaseTask, Operation } from "../Case.ts"
+import type { Body, Case, CaseTask, Operation, Scenario } from "../Case.ts"
 import type { Fault } from "../Fault.ts"
 import { Stream } from "./Draws.ts"
 import { draw } from "./Generate.ts"
-
-export interface Scenario {
-  readonly name: string
-  readonly of: (seed: number) => Case
-}
 
 /** Makes a case, from nothing but chance. */
 type Script = (stream: Stream) => Partial<Case>

@@ -1,8 +1,8 @@
 /** What went wrong in other systems, and in ours, does not go wrong in the machines alone: each under many seeds. */
 import { assert, describe, it } from "@effect/vitest"
-import type { Case } from "../../src/Case.ts"
+import type { Case, Scenario } from "../../src/Case.ts"
 import { runSeeds } from "../../src/reducers/Batch.ts"
-import { type Scenario, scenarios } from "../../src/reducers/Scenarios.ts"
+import { scenarios } from "../../src/reducers/Scenarios.ts"
 import { run } from "../../src/reducers/Simulation.ts"
 
 const seeds = 200
