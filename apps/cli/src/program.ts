@@ -8,6 +8,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
+import { endUnread } from "@skein/runtime/node/endUnread"
 import { failing } from "./exits.ts"
 import { run } from "./skein.ts"
 
@@ -30,6 +31,8 @@ fiber.addObserver((exit) => {
   if (text !== undefined) process.stderr.write(`${text}\n`)
   process.exit(ending ?? code)
 })
+
+endUnread(() => fiber.interruptUnsafe())
 
 for (const signal of Object.keys(signals) as Array<keyof typeof signals>) {
   process.on(signal, () => {
