@@ -196,7 +196,7 @@ export default Effect.gen(function*() {
       yield* stays
       assert.deepStrictEqual(yield* signalled(running, "SIGINT"), { code: 130, out: "2\n", err: "stays\n" })
       assert.deepStrictEqual(readdirSync(temporary), [])
-      // Their watchdogs look five times a second.
+      // They end with their parent, and take a moment to do so.
       yield* Effect.repeat(Effect.sync(() => pids.filter((pid) => existsSync(`/proc/${pid}`))), { until: (left) => left.length === 0 })
     }).pipe(Effect.scoped), WITHIN)
 })
