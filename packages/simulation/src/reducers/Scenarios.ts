@@ -79,7 +79,11 @@ const scripts: Readonly<Record<string, Script>> = {
   "released as it is submitted again": (stream) => ({ ...cluster(2), clients: 2, tasks: tasks(8, (at) => ({ ...ladder(at), durationMs: 2 })), operations: [...about(stream, "Release", 8, 8), ...times(8, (): Operation => ({ _tag: "Resubmit", at: stream.share() * 80, task: stream.below(8), client: stream.below(2) }))] }),
   "ours: a task is given back when whom it was asked back for has left": (stream) => ({ ...lopsided(stream), faults: times(3, () => crash(stream, 3, 100)) }),
   "ours: a peer answers what an earlier incarnation asked": (stream) => ({ ...cluster(3), tasks: tasks(12, (at) => ({ ...ladder(at), bytes: 4_000 })), network: { latency: [0.1, 100], fragment: 0 }, faults: times(3, () => lost(stream, 3)) }),
-  "a task that always ends its worker, among others that do not": (stream) => ({ ...cluster(2, 2), tasks: tasks(8, (at) => ({ body: at === 3 ? { _tag: "Exits" } : succeeds, durationMs: 10, isolation: stream.chance(0.7) ? "fiber" : "thread" })) })
+  "a task that always ends its worker, among others that do not": (stream) => ({ ...cluster(2, 2), tasks: tasks(8, (at) => ({ body: at === 3 ? { _tag: "Exits" } : succeeds, durationMs: 10, isolation: stream.chance(0.7) ? "fiber" : "thread" })) }),
+  "ours: a body that has given up its slot ends its worker, beside bodies that take longer": (stream) => ({
+    ...cluster(stream.between(1, 2), 2),
+    tasks: tasks(6, (at) => at === 0 ? { body: { _tag: "Exits" }, durationMs: 20, secedes: "forGood" } : { durationMs: stream.between(30, 60) })
+  })
 }
 
 /** By name. */

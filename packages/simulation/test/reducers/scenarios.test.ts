@@ -27,6 +27,8 @@ describe("many seeds of", () => {
     const { marks } = many(named("always ends its worker"), 50)
     assert.strictEqual(marks["future: Killed"], 50)
     assert.strictEqual(marks["future: value"], 350)
+    const { marks: beside } = many(named("given up its slot"), 50)
+    assert.deepStrictEqual([beside["future: Killed"], beside["future: value"]], [50, 250])
   })
 
   it("results that come back do so under other ids, if keys have got others meanwhile", () => {
