@@ -12,6 +12,13 @@ import * as Rpc from "effect/rpc/Rpc"
 /** Marks an Rpc as a tell. */
 export class Tell extends Context.Service<Tell, true>()("@skein/protocol/Tell") {}
 
+/** What the types know it by. */
+export interface Told {
+  readonly isTold: true
+}
+
 /** An Rpc without a reply; the call completes when the session has accepted the message. */
-export const tell = <const Tag extends string, const Fields extends Schema.Struct.Fields>(tag: Tag, payload: Fields) =>
-  Rpc.make(tag, { payload }).annotate(Tell, true)
+export const tell = <const Tag extends string, const Fields extends Schema.Struct.Fields>(tag: Tag, payload: Fields) => {
+  const told: Told = { isTold: true }
+  return Object.assign(Rpc.make(tag, { payload }).annotate(Tell, true), told)
+}

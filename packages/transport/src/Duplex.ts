@@ -31,7 +31,7 @@ import type * as Rpc from "effect/rpc/Rpc"
 import type * as RpcGroup from "effect/rpc/RpcGroup"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import type * as Scope from "effect/Scope"
-import { type Client, makeCalling } from "./internal/calling.ts"
+import { type Client, makeCalling, type Teller } from "./internal/calling.ts"
 import * as Message from "./internal/message.ts"
 import { makeServing } from "./internal/serving.ts"
 import type { Session } from "./Session.ts"
@@ -43,6 +43,8 @@ export { Tell, tell } from "@skein/protocol/Tell"
 
 /** A client of this group. */
 export type ClientOf<Group> = Client<RpcGroup.Rpcs<Group>>
+/** The same, as `make` gives it. */
+export type TellerOf<Group> = ClientOf<Group> & Teller<RpcGroup.Rpcs<Group>>
 
 export interface DuplexOptions<S extends Rpc.Any, C extends Rpc.Any> {
   /** What the other side may call here; its handlers come from the context. Its schemas need no services, and it has no middleware. */
@@ -63,7 +65,7 @@ export const inFlightLimit = 1024
 export const make = <S extends Rpc.Any, C extends Rpc.Any>(
   session: Session,
   options: DuplexOptions<S, C> & NeedsNoServices<S | C>
-): Effect.Effect<Client<C>, never, Scope.Scope | Rpc.ToHandler<S>> =>
+): Effect.Effect<Client<C> & Teller<C>, never, Scope.Scope | Rpc.ToHandler<S>> =>
   Effect.gen(function*() {
     const { codecFor } = Context.get(yield* Layer.build(binary), RpcSerialization.RpcSerialization)
     const violated = (what: string) => session.end(Cause.fail(SessionEnded.of("protocol", what)))

@@ -10,10 +10,11 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { makeBell } from "./Bell.ts"
+import * as Prompt from "./Prompt.ts"
 import { SessionEnded } from "./SessionEnded.ts"
 
 export interface OutboxOptions<Row, E, R> {
-  /** Sends rows as one message; the next ones wait until it completes. */
+  /** Sends rows as one message, best within the call (`Prompt`); the next ones wait until it completes. */
   readonly send: (rows: ReadonlyArray<Row>) => Effect.Effect<void, E, R>
   /** Rows that may wait while a message is under way. @default 1000000 */
   readonly limitRows?: number
@@ -55,22 +56,21 @@ export const make = <Row, E, R>(options: OutboxOptions<Row, E, R>): Effect.Effec
       over = true
       Deferred.doneUnsafe(overrun, Exit.fail(SessionEnded.of("overrun", `it reads too slowly: more than ${limit} rows wait for it`)))
     }
-    const sendAll = Effect.fnUntraced(function*(batch: ReadonlyArray<Row>) {
-      taken = batch.length
-      for (let start = 0; start < batch.length; start += most) {
+    const sendFrom = (batch: ReadonlyArray<Row>, first: number): Effect.Effect<void, E, R> => {
+      for (let start = first; start < batch.length; start += most) {
         const part = batch.length <= most ? batch : batch.slice(start, start + most)
-        yield* options.send(part)
-        taken -= part.length
+        taken = batch.length - start
+        const left = options.send(part)
+        if (!Prompt.isDone(left)) return Effect.flatMap(left, () => sendFrom(batch, start + most))
       }
-    })
-    const sending = Effect.gen(function*() {
-      while (true) {
-        yield* bell.rung // at the end of the turn
-        const batch = rows
-        rows = []
-        if (batch.length > 0) yield* sendAll(batch)
-      }
-    })
+      taken = 0
+      return Prompt.done
+    }
+    const sendAll = (): Effect.Effect<void, E, R> => {
+      const batch = rows
+      rows = []
+      return sendFrom(batch, 0)
+    }
     return {
       offer: (row) => {
         if (over) return
@@ -86,7 +86,7 @@ export const make = <Row, E, R>(options: OutboxOptions<Row, E, R>): Effect.Effec
         if (rows.length > 0) bell.ringNow()
       },
       run: Effect.ensuring(
-        Effect.raceFirst(sending, Deferred.await(overrun)),
+        Effect.raceFirst(bell.each(sendAll), Deferred.await(overrun)),
         Effect.sync(() => {
           over = true
           rows = []

@@ -38,6 +38,8 @@ export interface Session {
    * copied: do not change it any more. Dies with `FrameTooLarge` if it is.
    */
   readonly send: (frame: Uint8Array) => Effect.Effect<void, SessionEnded>
+  /** Like `send`, but accepts it within the call if there is room (`Prompt`), and only what it gives waits. */
+  readonly offer: (frame: Uint8Array) => Effect.Effect<void, SessionEnded>
   /** Like `send`, but never waits: for the few messages that make room. Too many of them end the session. */
   readonly sendNow: (frame: Uint8Array) => Effect.Effect<void, SessionEnded>
   /**

@@ -3,6 +3,7 @@ import * as Duplex from "@skein/transport/Duplex"
 import * as Memory from "@skein/transport/Memory"
 import type { Hashing as HashingService } from "@skein/transport/Hashing"
 import * as Hashing from "@skein/transport/node/Hashing"
+import * as Prompt from "@skein/transport/Prompt"
 import type { SessionOptions } from "@skein/transport/Session"
 import { Cause, Context, Deferred, Effect, Exit, Fiber, Queue, References, Result, Schema, Scope, Stream } from "effect"
 import { SchemaBinary } from "effect/encoding"
@@ -204,6 +205,17 @@ describe("streams", () => {
 })
 
 describe("tells", () => {
+  it.live("are accepted within a call while there is room, and then in their order", () =>
+    live(Effect.gen(function*() {
+      const { reports, worker } = yield* duplex({ window: 1024 })
+      const lefts = Array.from({ length: 200 }, (_, n) => worker.Report.now({ n }))
+      assert.isTrue(Prompt.isDone(lefts[0]!))
+      assert.isFalse(Prompt.isDone(lefts[199]!))
+      yield* Effect.forEach(lefts, (left) => left, { discard: true })
+      assert.strictEqual(yield* worker.Register({ name: "w" }), "welcome w")
+      assert.deepStrictEqual(reports, Array.from({ length: 200 }, (_, n) => n))
+    })))
+
   it.live("complete when the session has accepted them, and are handled in order", () =>
     live(Effect.gen(function*() {
       const { reports, worker } = yield* duplex()

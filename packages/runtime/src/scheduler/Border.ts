@@ -7,6 +7,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Outbox from "@skein/transport/Outbox"
+import * as Prompt from "@skein/transport/Prompt"
 import { type Session, SessionEnded } from "@skein/transport/Session"
 import type { Reached } from "./Registry.ts"
 import { Violation } from "./Violation.ts"
@@ -14,12 +15,20 @@ import { Violation } from "./Violation.ts"
 export interface Border {
   /** Takes what a message says, in one step. A violation ends the session; after the end nothing is taken any more. */
   readonly take: <A>(what: () => A) => Effect.Effect<A>
+  /** The same within the call (`Prompt`): for the handlers of tells, each of which is called when its turn has come. */
+  readonly hear: (what: () => void) => Effect.Effect<void>
   /** From now on nothing is taken. */
   readonly close: () => void
 }
 
 export const make = (session: Session): Border => {
   let open = true
+  const refused = (error: unknown): Effect.Effect<never> => {
+    if (!(error instanceof Violation)) throw error
+    // What came after the bad message, in the same chunk of bytes, is on its way here.
+    open = false
+    return Effect.andThen(session.end(Cause.fail(SessionEnded.of("protocol", error.message))), Effect.never)
+  }
   return {
     take: (what) =>
       Effect.suspend(() => {
@@ -28,12 +37,18 @@ export const make = (session: Session): Border => {
         try {
           return Effect.succeed(what())
         } catch (error) {
-          if (!(error instanceof Violation)) throw error
-          // What came after the bad message, in the same chunk of bytes, is on its way here.
-          open = false
-          return Effect.andThen(session.end(Cause.fail(SessionEnded.of("protocol", error.message))), Effect.never)
+          return refused(error)
         }
       }),
+    hear: (what) => {
+      if (!open) return Effect.never
+      try {
+        what()
+      } catch (error) {
+        return refused(error)
+      }
+      return Prompt.done
+    },
     close: () => {
       open = false
     }

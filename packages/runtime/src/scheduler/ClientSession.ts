@@ -10,6 +10,7 @@ import type { NewTask } from "@skein/core/scheduler/Event"
 import { type CancelOutcome, ClientReportRpcs, ClientRpcs } from "@skein/protocol/ClientRpcs"
 import type { Ref } from "@skein/protocol/Ids"
 import * as Duplex from "@skein/transport/Duplex"
+import * as Prompt from "@skein/transport/Prompt"
 import type { Session } from "@skein/transport/Session"
 import * as Border from "./Border.ts"
 import type { Desk } from "./Desk.ts"
@@ -32,7 +33,7 @@ export const clientSession = Effect.fnUntraced(function*(desk: Desk, arrived: Se
   const border = Border.make(session)
   let rpc: Reporting | undefined
   const { reached, untilOver } = yield* Border.outgoing<ClientRow>(session, desk.config.outboxRows, (rows) =>
-    Effect.forEach(clientMessages(rows), (segments) => rpc === undefined ? Effect.void : rpc.Report({ segments }), { discard: true }))
+    Prompt.forEach(clientMessages(rows), (segments) => rpc === undefined ? Prompt.done : rpc.Report.now({ segments })))
   backlog = reached.backlog
   const peer: ClientPeer = { ...reached, client: desk.registry.nextClient(), name: session.peer.name, refs: makeRefs(), codes: new Map() }
   const { client } = peer
@@ -63,7 +64,7 @@ const holdBack = (session: Session, backlog: () => number): Session => {
 }
 
 type Relay = Effect.Success<Relaying["forClient"]>
-type Reporting = Duplex.ClientOf<typeof ClientReportRpcs>
+type Reporting = Duplex.TellerOf<typeof ClientReportRpcs>
 
 const handlersOf = (desk: Desk, peer: ClientPeer, border: Border.Border, relay: Relay) => {
   const { asking, inspecting, mailbox, now, progress, tables } = desk
@@ -71,32 +72,32 @@ const handlersOf = (desk: Desk, peer: ClientPeer, border: Border.Border, relay: 
   const look = <A>(what: () => A): Effect.Effect<A> => Effect.andThen(mailbox.caughtUp, border.take(what))
   return ClientRpcs.of({
     Submit: ({ graph }) =>
-      border.take(() => {
+      border.hear(() => {
         desk.submitted(graph.tasks)
         const { conflicts, event } = Handlers.submitted(tables, peer, graph, now())
         mailbox.offer(event)
         conflicts.forEach(peer.send)
       }),
     Introduce: ({ id }) =>
-      border.take(() => {
+      border.hear(() => {
         peer.id = id
       }),
     Want: ({ rows }) =>
-      border.take(() => {
+      border.hear(() => {
         const { event, unknown } = Handlers.wanted(tables, peer, rows, now())
         mailbox.offer(event)
         unknown.forEach(peer.send)
       }),
-    Detach: ({ refs }) => border.take(() => mailbox.offer({ _tag: "KeysDetached", at: now(), client, ids: Handlers.resolved(peer, refs).ids })),
-    Release: ({ refs }) => border.take(() => mailbox.offer(Handlers.released(peer, refs, now()))),
+    Detach: ({ refs }) => border.hear(() => mailbox.offer({ _tag: "KeysDetached", at: now(), client, ids: Handlers.resolved(peer, refs).ids })),
+    Release: ({ refs }) => border.hear(() => mailbox.offer(Handlers.released(peer, refs, now()))),
     Retry: ({ refs }) =>
-      border.take(() => {
+      border.hear(() => {
         const { conflicts, ids } = Handlers.resolved(peer, refs)
         for (const [ref, conflict] of conflicts) peer.send(Handlers.erredByConflict(tables, ref, conflict))
         if (ids.length > 0) mailbox.offer({ _tag: "RetryAsked", at: now(), client, ids })
       }),
     Watch: ({ on, ref }) =>
-      border.take(() => {
+      border.hear(() => {
         const id = peer.refs.idOf(ref)
         if (typeof id === "number") progress[on ? "watch" : "unwatch"](peer, id)
       }),

@@ -14,6 +14,7 @@ import type * as Scope from "effect/Scope"
 import type { Event, Leaving } from "@skein/core/scheduler/Event"
 import { type Registration, WorkerCommandRpcs, WorkerRpcs } from "@skein/protocol/WorkerRpcs"
 import * as Duplex from "@skein/transport/Duplex"
+import * as Prompt from "@skein/transport/Prompt"
 import { type Session, SessionEnded } from "@skein/transport/Session"
 import * as Border from "./Border.ts"
 import type { Desk } from "./Desk.ts"
@@ -29,7 +30,7 @@ export const workerSession = Effect.fnUntraced(function*(desk: Desk, arrived: Se
   const asked = Deferred.makeUnsafe<string>()
   let rpc: Commanding | undefined
   const { reached, untilOver } = yield* Border.outgoing<WorkerRow>(session, desk.config.outboxRows, (rows) =>
-    Effect.forEach(workerMessages(rows), (segments) => rpc === undefined ? Effect.void : rpc.Command({ segments }), { discard: true }))
+    Prompt.forEach(workerMessages(rows), (segments) => rpc === undefined ? Prompt.done : rpc.Command.now({ segments })))
   let peer: WorkerPeer | undefined
 
   const register = (registration: Registration) => {
@@ -71,7 +72,7 @@ export const workerSession = Effect.fnUntraced(function*(desk: Desk, arrived: Se
         return answer
       }),
     Report: ({ segments }) =>
-      border.take(() => {
+      border.hear(() => {
         const from = peer ?? refuse("it reported before it registered")
         const at = desk.now()
         const events: Array<Event> = []
@@ -99,7 +100,7 @@ export const workerSession = Effect.fnUntraced(function*(desk: Desk, arrived: Se
   }).pipe(Effect.ensuring(leave({ _tag: "Closed" })))
 })
 
-type Commanding = Duplex.ClientOf<typeof WorkerCommandRpcs>
+type Commanding = Duplex.TellerOf<typeof WorkerCommandRpcs>
 
 /** The same session, and when it has accepted its first frame: to a worker that is the answer to its registration. */
 const untilAnswered = (session: Session): { readonly session: Session; readonly answered: Effect.Effect<void> } => {

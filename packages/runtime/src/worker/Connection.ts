@@ -27,6 +27,7 @@ import { type Registration, type WorkerCommand, WorkerCommandRpcs, WorkerRpcs } 
 import * as Duplex from "@skein/transport/Duplex"
 import type { Hashing } from "@skein/transport/Hashing"
 import * as Outbox from "@skein/transport/Outbox"
+import * as Prompt from "@skein/transport/Prompt"
 import * as Session from "@skein/transport/Session"
 import * as SteadyTime from "../SteadyTime.ts"
 import type { DataStore } from "./DataStore.ts"
@@ -114,15 +115,15 @@ const incarnation = Effect.fnUntraced(function*(
   /** What came before the beginning had its place in the mailbox. */
   let early: Array<Event> | undefined = []
   const handlers = WorkerCommandRpcs.of({
-    Command: ({ segments }) =>
-      Effect.sync(() => {
-        for (const segment of segments) {
-          const event = tables.told(segment, now())
-          if (event === undefined) continue
-          if (early === undefined) mailbox.offer(event)
-          else early.push(event)
-        }
-      }),
+    Command: ({ segments }) => {
+      for (const segment of segments) {
+        const event = tables.told(segment, now())
+        if (event === undefined) continue
+        if (early === undefined) mailbox.offer(event)
+        else early.push(event)
+      }
+      return Prompt.done
+    },
     Close: ({ reason }) => Effect.asVoid(Deferred.succeed(sentAway, reason)),
     Story: ({ id }) => Effect.sync(() => Story.history(state(), id))
   })
@@ -130,7 +131,7 @@ const incarnation = Effect.fnUntraced(function*(
   const rpc = yield* Effect.provideContext(Duplex.make(session, { serve: WorkerCommandRpcs, call: WorkerRpcs }), context)
   const outbox = yield* Outbox.make<Row, Session.SessionEnded, never>({
     limitRows: OUTBOX_ROWS,
-    send: (rows) => Effect.forEach(messages(rows), (segments) => rpc.Report({ segments }), { discard: true })
+    send: (rows) => Prompt.forEach(messages(rows), (segments) => rpc.Report.now({ segments }))
   })
   const loading = Effect.gen(function*() {
     let told: Pace.MemoryUse | undefined

@@ -7,6 +7,7 @@
  * more of them under way than it will have. Nothing here makes the fiber that
  * handles frames wait: not a stream's slow reader, not a full window.
  */
+import type { Told } from "@skein/protocol/Tell"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -30,6 +31,11 @@ type Method<R> = R extends Rpc.Rpc<infer _Tag, infer Payload, infer Success, inf
   : (payload: Payload["Type"]) => Effect.Effect<Success["Type"], Error["Type"] | SessionEnded>
   : never
 
+/** The tells among them also as calls: accepted within the call if there is room (`Prompt`). */
+export type Teller<C extends Rpc.Any> = {
+  readonly [Current in Extract<C, Told> as Current["_tag"]]: { readonly now: (payload: Rpc.Payload<Current>) => Effect.Effect<void, SessionEnded> }
+}
+
 interface Streamed<Payload, A, E> {
   (payload: Payload): Stream.Stream<A, E>
   /** `streamBufferSize`: values that may wait for the reader before the other side has to. @default 16 */
@@ -47,7 +53,7 @@ export interface CallingOptions<C extends Rpc.Any> {
 }
 
 export interface Calling<C extends Rpc.Any> {
-  readonly client: Client<C>
+  readonly client: Client<C> & Teller<C>
   readonly receive: (message: Extract<Message.Message, { readonly _tag: "Chunk" | "Exit" }>) => Effect.Effect<void>
   /** Whoever waits for an answer, or for a slot, fails. */
   readonly end: (why: SessionEnded) => Effect.Effect<void>
@@ -156,8 +162,11 @@ export const makeCalling = Effect.fnUntraced(function*<C extends Rpc.Any>(
     }
   }
 
-  const tell = (head: Message.Head, { payload: { encode } }: Codecs) => (payload: unknown): Effect.Effect<void, SessionEnded> =>
-    Effect.suspend(() => session.send(Message.tell(head, encode(payload))))
+  const tell = (head: Message.Head, { payload: { encode } }: Codecs) =>
+    Object.assign(
+      (payload: unknown) => Effect.suspend(() => session.send(Message.tell(head, encode(payload)))),
+      { now: (payload: unknown) => session.offer(Message.tell(head, encode(payload))) }
+    )
 
   const client: Record<string, unknown> = {}
   for (const rpc of group.requests.values() as Iterable<Rpc.Any>) {
@@ -211,5 +220,5 @@ export const makeCalling = Effect.fnUntraced(function*<C extends Rpc.Any>(
       }
       return slots.release(Number.MAX_SAFE_INTEGER / 2) // who waits for a slot goes on, and finds the session over
     })
-  return { client: client as Client<C>, receive, end } // one method for each Rpc, as its contract says
+  return { client: client as Client<C> & Teller<C>, receive, end } // one method for each Rpc, as its contract says
 })

@@ -14,7 +14,9 @@ export const firstPacket = Effect.fnUntraced(function*(connection: Connection, s
   while (early.length === 0) early = [...(yield* connection.packets)]
   const first = early.shift()!
   const packets = Effect.suspend(() => early.length > 0 ? Effect.succeed(early.splice(0)) : connection.packets)
-  return { packet: first, rest: early.length, connection: { ...connection, packets } }
+  const each: Connection["each"] = (take) =>
+    Effect.suspend(() => early.length > 0 ? Effect.andThen(take(early.splice(0)), connection.each(take)) : connection.each(take))
+  return { packet: first, rest: early.length, connection: { ...connection, packets, each } }
 })
 
 /** Says why, and that is all; the connection is closed by whoever opened it. */

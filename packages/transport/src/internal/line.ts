@@ -23,6 +23,7 @@ import { type Bell, makeBell } from "../Bell.ts"
 import type { Connection } from "../Connection.ts"
 import { broken, Kind, type Packet, packet, sizeOf } from "../Framing.ts"
 import { decodeGoodbye, encodeGoodbye, type Greeting } from "../Handshake.ts"
+import * as Prompt from "../Prompt.ts"
 import type { Session, Status } from "../Session.ts"
 import { SessionEnded } from "../SessionEnded.ts"
 import { makeIncoming } from "./incoming.ts"
@@ -117,15 +118,16 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
     closing && why === undefined ? Effect.fail(SessionEnded.of("closed", "closed")) : accept(frame)
   const sendNow = (frame: Uint8Array): Effect.Effect<void, SessionEnded> =>
     Effect.suspend(() => Effect.tapCause(whileOpen(outgoing.sendNow, frame), (cause) => Cause.hasDies(cause) || closing ? Effect.void : end(cause)))
+  const offer = (frame: Uint8Array): Effect.Effect<void, SessionEnded> => whileOpen(outgoing.send, frame)
   const send = (frame: Uint8Array): Effect.Effect<void, SessionEnded> =>
-    Effect.withFiber((fiber) => incoming.isRunner(fiber.id) ? sendNow(frame) : whileOpen(outgoing.send, frame))
+    Effect.withFiber((fiber) => incoming.isRunner(fiber.id) ? sendNow(frame) : offer(frame))
 
   // ---- receiving
   const run = (handle: (frame: Uint8Array) => Effect.Effect<void>): Effect.Effect<never, SessionEnded> =>
     Effect.catchCause(incoming.run(handle, endBy), () => ended)
 
-  /** One packet from the other side. */
-  const take = ({ body, kind, number }: Packet): Effect.Effect<void, SessionEnded | Socket.SocketError> | undefined => {
+  /** One packet from the other side; how it stops the connection, if it does. */
+  const take = ({ body, kind, number }: Packet): Effect.Effect<never, SessionEnded | Socket.SocketError> | undefined => {
     if (kind === Kind.Frame && incoming.receive(number, body)) {
       const tooMuch = incoming.overrun()
       return tooMuch === undefined ? undefined : Effect.fail(tooMuch)
@@ -193,24 +195,21 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
         if (nextBeatMs !== undefined && toldBeatMs !== beatMs) packets.unshift(packet(Kind.Beat, toldBeatMs = beatMs))
         return packets
       }
-      const writing = Effect.gen(function*() {
-        while (true) {
-          yield* bell.rung // at the end of the turn: all that it sends leaves in one write
-          const packets = nextWrite()
-          if (packets.length > 0) yield* connection.write(packets)
-        }
+      // At the end of the turn: all that it sends leaves in one write.
+      const writing = bell.each(() => {
+        const packets = nextWrite()
+        return packets.length > 0 ? connection.writeNow(packets) : Prompt.done
       })
-      const reading = Effect.gen(function*() {
-        while (true) {
-          for (const one of yield* connection.packets) {
-            const stop = take(one)
-            if (stop === undefined) continue
-            incoming.deliver() // what came before it
-            return yield* stop
-          }
-          heard++
-          incoming.deliver()
+      const reading = connection.each((packets) => {
+        for (const one of packets) {
+          const stop = take(one)
+          if (stop === undefined) continue
+          incoming.deliver() // what came before it
+          return stop
         }
+        heard++
+        incoming.deliver()
+        return Prompt.done
       })
       const beating = Effect.gen(function*() {
         for (let silent = 0; silent < 3; silent++) {
@@ -261,6 +260,7 @@ export const makeLine = Effect.fnUntraced(function*(options: LineOptions): Effec
 
   const session: Session = {
     send,
+    offer,
     sendNow,
     run,
     end,

@@ -6,7 +6,8 @@
  * more on a message (a fiber, its scope and its registration in three tables,
  * and a reply that is thrown away) than the scheduler on the task it is about.
  * A tell runs in one go, as it comes, and costs no more than its handler unless
- * that suspends. An ask has a fiber.
+ * that suspends; not even a fiber where the handler does it within the call
+ * (`Prompt`). An ask has a fiber.
  *
  * Handlers are started in the order of arrival, within the step that takes the
  * message. Those of tells are not preempted: what one does before it first
@@ -30,6 +31,7 @@ import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
+import * as Prompt from "../Prompt.ts"
 import type { Session } from "../Session.ts"
 import { SessionEnded } from "../SessionEnded.ts"
 import { type CodecFor, type Codecs, codecsOf } from "./codecs.ts"
@@ -104,6 +106,7 @@ export const makeServing = Effect.fnUntraced(function*<S extends Rpc.Any>(
       return violated(`what came with "${tag}" cannot be read`)
     }
     const handler: unknown = Rpc.unwrap(result)
+    if (handler === Prompt.done) return Prompt.done
     const { context, effect } = scoped(one, isHandling(handler) ? handler : Effect.die(new Error(`"${tag}" is a tell: its handler is an effect`)))
     const fiber = Effect.runForkWith(context)(effect)
     if (fiber.pollUnsafe() !== undefined) return Effect.void

@@ -21,6 +21,8 @@ import * as Scope from "effect/Scope"
 import * as Socket from "effect/socket/Socket"
 import * as SocketServer from "effect/socket/SocketServer"
 import * as Net from "node:net"
+import * as Prompt from "../Prompt.ts"
+import type * as PromptSocket from "../PromptSocket.ts"
 
 /** A socket that makes a new connection each time its reader is acquired. */
 export const connect = (options: Net.NetConnectOpts): Socket.Socket =>
@@ -94,8 +96,13 @@ const addressOf = (server: Net.Server): NetAddress.SocketAddress => {
   return Result.getOrThrow(NetAddress.inetAddressFromIpString(address.address, address.port)) // Node's own words
 }
 
-type Chunks = [Uint8Array, ...Array<Uint8Array>]
-type Resume<A> = (effect: Effect.Effect<A, Socket.SocketError>) => void
+
+/** Somebody who reads. */
+interface Asking {
+  /** Whether he goes on asking. */
+  readonly take: (chunks: PromptSocket.Chunks) => boolean
+  readonly fail: (error: Socket.SocketError) => void
+}
 
 const ignore = () => {}
 const failed = (reason: Socket.SocketErrorReason) => new Socket.SocketError({ reason })
@@ -124,16 +131,18 @@ const make = (open: Effect.Effect<Net.Socket, Socket.SocketError, Scope.Scope>):
     )
     current = conn
     up.openUnsafe()
-    return { pull: reading.pull, upgrade: Socket.SocketUpgradeError.unsupported }
+    const reader: PromptSocket.Reader = { pull: reading.pull, whileDone: reading.whileDone, upgrade: Socket.SocketUpgradeError.unsupported }
+    return reader
   })
   const use = (f: (conn: Net.Socket) => Effect.Effect<void, Socket.SocketError>): Effect.Effect<void, Socket.SocketError> =>
     Effect.suspend(() => current === undefined ? up.whenOpen(use(f)) : f(current))
   return Socket.make({
     reader,
     writer: Effect.acquireRelease(
-      Effect.succeed<Socket.Writer>({
+      Effect.succeed<PromptSocket.Writer>({
         write: (chunk) => use((conn) => Socket.isCloseEvent(chunk) ? Effect.sync(() => void conn.destroy()) : write(conn, [chunk])),
-        writeAll: (chunks) => use((conn) => write(conn, chunks))
+        writeAll: (chunks) => use((conn) => write(conn, chunks)),
+        writeNow: (chunks) => current === undefined ? use((conn) => write(conn, chunks)) : write(current, chunks)
       }),
       () => Effect.sync(() => void current?.end())
     )
@@ -144,21 +153,34 @@ const read = (conn: Net.Socket) => {
   /** What came while nobody asked. */
   let arrived: Array<Uint8Array> = []
   let over: Socket.SocketError | undefined
-  let waiting: Resume<Chunks> | undefined
+  let asking: Asking | undefined
 
   const deliver = (): void => {
-    if (waiting === undefined || (arrived.length === 0 && over === undefined)) return
-    const resume = waiting
-    waiting = undefined
-    const chunks = arrived
-    if (chunks.length > 0) arrived = []
-    resume(chunks.length > 0 ? Effect.succeed(chunks as Chunks) : Effect.fail(over!)) // one or the other
+    while (asking !== undefined && (arrived.length > 0 || over !== undefined)) {
+      const mine = asking
+      // Whoever asks may do so anew from within these calls.
+      asking = undefined
+      if (arrived.length === 0) return mine.fail(over!) // the other of the two
+      const chunks = arrived as [Uint8Array, ...Array<Uint8Array>] // at least one, as just seen
+      arrived = []
+      if (mine.take(chunks)) asking = mine
+    }
+  }
+  /** Has it delivered from now on. Gives what ends that. */
+  const ask = (mine: Asking): Effect.Effect<void> | undefined => {
+    asking = mine
+    deliver()
+    if (asking !== mine) return undefined
+    if (conn.isPaused()) conn.resume()
+    return Effect.sync(() => {
+      if (asking === mine) asking = undefined
+    })
   }
   const onData = (chunk: Uint8Array): void => {
     // Node brings a `Buffer`, whose `slice` is a view where everybody else's is a copy: nothing behind this line shall meet one.
     arrived.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length))
     deliver()
-    if (waiting === undefined) conn.pause()
+    if (asking === undefined) conn.pause()
   }
   /** What came before is still delivered, unless the connection was torn down. */
   const end = (why: Socket.SocketError, torn: boolean): void => {
@@ -176,15 +198,28 @@ const read = (conn: Net.Socket) => {
   conn.on("close", onClose)
   if (conn.destroyed) onClose(false)
   return {
-    pull: Effect.callback<Chunks, Socket.SocketError>((resume) => {
-      waiting = resume
-      deliver()
-      if (waiting !== resume) return
-      if (conn.isPaused()) conn.resume()
-      return Effect.sync(() => {
-        if (waiting === resume) waiting = undefined
-      })
-    }),
+    pull: Effect.callback<PromptSocket.Chunks, Socket.SocketError>((resume) =>
+      ask({
+        take: (chunks) => {
+          resume(Effect.succeed(chunks))
+          return false
+        },
+        fail: (error) => resume(Effect.fail(error))
+      })),
+    whileDone: <E>(take: (chunks: PromptSocket.Chunks) => Effect.Effect<void, E>) =>
+      Effect.callback<void, E | Socket.SocketError>((resume) => {
+        let isOver = false
+        const end = ask({
+          take: (chunks) => {
+            const left = Prompt.call(() => take(chunks))
+            if (Prompt.isDone(left)) return !isOver
+            resume(left)
+            return false
+          },
+          fail: (error) => resume(Effect.fail(error))
+        })
+        return end === undefined ? undefined : Effect.andThen(Effect.sync(() => { isOver = true }), end)
+      }),
     /** Whoever reads hears that it is over. */
     stop: () => {
       end(closed(1006), true)

@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as NetSocket from "@skein/transport/node/NetSocket"
+import * as Prompt from "@skein/transport/Prompt"
+import * as PromptSocket from "@skein/transport/PromptSocket"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { Socket } from "effect/socket"
 import { directory } from "../utils/networks.ts"
@@ -18,9 +20,14 @@ const ends = Effect.gen(function*() {
 })
 /** Reads until so many bytes have come. */
 const bytes = Effect.fnUntraced(function*({ pull }: Socket.Reader, count: number) {
-  let all = Buffer.alloc(0)
-  while (all.length < count) for (const chunk of yield* pull) all = Buffer.concat([all, chunk as Uint8Array])
-  return all
+  const chunks: Array<Uint8Array> = []
+  for (let length = 0; length < count;) {
+    for (const chunk of yield* pull) {
+      chunks.push(chunk as Uint8Array) // of Node's, all are
+      length += chunk.length
+    }
+  }
+  return Buffer.concat(chunks)
 })
 const reasonOf = (error: Socket.SocketError) => error.reason._tag === "SocketCloseError" ? error.reason.code : error.reason._tag
 
@@ -39,6 +46,46 @@ describe("a socket of Node", () => {
       yield* Effect.flatMap(there.writer, ({ write }) => write(Uint8Array.of(1, 2, 3)))
       const [chunk] = yield* reader.pull
       assert.strictEqual(Object.getPrototypeOf(chunk), Uint8Array.prototype)
+    }).pipe(Effect.scoped))
+
+  it.live("hands over by calls, all that comes and in order, and while something is left to wait for it hands over nothing", () =>
+    Effect.gen(function*() {
+      const { there, writer } = yield* ends
+      const reader = yield* there.reader
+      assert.isTrue("whileDone" in reader)
+      const got: Array<number> = []
+      const gate = yield* Deferred.make<void>()
+      const seen = yield* Deferred.make<void>()
+      const whole = yield* Deferred.make<void>()
+      const reading = yield* Effect.forkScoped(PromptSocket.each(reader, Effect.never, (chunks) => {
+        const isFirst = got.length === 0
+        for (const chunk of chunks) got.push(...chunk)
+        if (got.length === 200) Deferred.doneUnsafe(whole, Exit.void)
+        return isFirst ? Effect.andThen(Deferred.succeed(seen, undefined), Deferred.await(gate)) : Prompt.done
+      }))
+      yield* writer.write(Uint8Array.of(0))
+      yield* Deferred.await(seen)
+      for (let n = 1; n < 200; n++) yield* writer.write(Uint8Array.of(n))
+      assert.deepStrictEqual(got, [0])
+      yield* Deferred.succeed(gate, undefined)
+      yield* Deferred.await(whole)
+      assert.deepStrictEqual(got, Array.from({ length: 200 }, (_, n) => n))
+      yield* Effect.flatMap(there.writer, ({ write }) => write(new Socket.CloseEvent(1000)))
+      const end = yield* Effect.flip(Fiber.join(reading))
+      assert.isTrue(Socket.isSocketError(end))
+    }).pipe(Effect.scoped))
+
+  it.live("takes what is written within the call, until its buffer is full", () =>
+    Effect.gen(function*() {
+      const { there, writer } = yield* ends
+      const reader = yield* there.reader
+      assert.isTrue(Prompt.isDone(PromptSocket.writeNow(writer, [Uint8Array.of(1)])))
+      const left = PromptSocket.writeNow(writer, [new Uint8Array(1024 * 1024)])
+      assert.isFalse(Prompt.isDone(left))
+      const waiting = yield* Effect.forkScoped(left, { startImmediately: true })
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* bytes(reader, 1024 * 1024 + 1)
+      yield* Fiber.join(waiting)
     }).pipe(Effect.scoped))
 
   it.live("makes a writer wait while nobody reads, and loses nothing", () =>
