@@ -41,12 +41,12 @@ export const node = Task.fn("node", Effect.fnUntraced(function*([, ms, bytes]: r
   return new Uint8Array(bytes)
 }))
 
-/** So many bytes that are not all the same. */
+/** So many bytes that are not all the same. In a thread: getting 1 GiB from the kernel page by page would hold the loop for seconds. */
 export const makeBytes = Task.fn("makeBytes", (bytes: number, salt: number) => {
   const made = new Uint8Array(bytes)
   for (let at = 0; at < bytes; at += 4_096) made[at] = at + salt
   return made
-}, { isolation: "fiber" })
+}, { isolation: "thread" })
 
 /** How many bytes its inputs have. */
 export const lengths = Task.fn("lengths", (inputs: ReadonlyArray<Uint8Array>) => inputs.reduce((all, { length }) => all + length, 0), { isolation: "fiber" })
