@@ -101,13 +101,28 @@ const processing = (state: State, task: Task, { seceded, since, started, takingB
   const on = around.names.worker(worker)
   const attempt = task.trials.attempt > 1 ? `, attempt ${task.trials.attempt}` : ""
   const length = span(around.at - since)
-  if (seceded) return `${name(task, around)} has been running on ${on} for ${length}${attempt}, and has given back its slot while it waits for others.`
+  if (seceded) return `${name(task, around)} has been running on ${on} for ${length}${attempt}, and has given back its slot.`
+  const given = `${name(task, around)} was given to ${on} ${length} ago${attempt}, where it`
+  const suspicion = started ? undefined : besideSuspects(state, task, worker, around)
+  if (suspicion !== undefined) return `${given} ${suspicion}.`
   const load = Vector.get(state.workers, worker)?.[task.isolation]
   const surely = started || (load !== undefined && load.assigned <= load.slots)
-  const moving = takingBackFor === undefined ? "" : `; if it has not begun, it goes to ${around.names.worker(takingBackFor)}, which has nothing to do`
   if (surely) return `${name(task, around)} has been running on ${on} for ${length}${attempt}.`
   const others = (load?.assigned ?? 1) - 1
-  return `${name(task, around)} was given to ${on} ${length} ago${attempt}, where it shares ${slots(task, load?.slots ?? 0)} with ${counted(others, "other")}, and runs or is soon to run${moving}.`
+  const moving = takingBackFor === undefined ? "" : `; if it has not begun, it goes to ${around.names.worker(takingBackFor)}, which has nothing to do`
+  return `${given} shares ${slots(task, load?.slots ?? 0)} with ${counted(others, "other")}, and runs or is soon to run${moving}.`
+}
+
+/** A suspect runs alone, so that not every task which a worker has slots for runs there. */
+const besideSuspects = (state: State, { id, trials }: Task, worker: WorkerId, around: Around): string | undefined => {
+  const processing: IntSet.IntSet<TaskId> = Vector.get(state.workers, worker)?.processing ?? IntSet.empty()
+  const others = IntSet.toArray(processing).filter((other) => other !== id)
+  const inTheWay = trials.suspect ? others : others.filter((other) => Vector.get(state.tasks, other)?.trials.suspect === true)
+  if (inTheWay.length === 0) return undefined
+  const forThem = `may be waiting for ${some(quoted(inTheWay, around), inTheWay.length)} to end`
+  return trials.suspect
+    ? `is to run alone, because it may have ended a worker, and ${forThem}`
+    : `${forThem}, beside which nothing starts, because ${inTheWay.length === 1 ? "it" : "they"} may have ended a worker`
 }
 
 const erred = (state: State, task: Task, { failure, origin }: Extract<Task["status"], { readonly _tag: "Erred" }>, around: Around): string => {

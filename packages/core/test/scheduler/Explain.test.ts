@@ -84,7 +84,21 @@ describe("a task is explained", () => {
     teller.wants("ann", [{ name: "y" }])
     assert.strictEqual(said(teller, "y", 10), "\"y\" was given to a 10 ms ago, where it shares 1 thread with 1 other, and runs or is soon to run.")
     teller.reports("TasksSeceded", "a", [teller.runOf("x")])
-    assert.strictEqual(said(teller, "x", 10), "\"x\" has been running on a for 10 ms, attempt 2, and has given back its slot while it waits for others.")
+    assert.strictEqual(said(teller, "x", 10), "\"x\" has been running on a for 10 ms, attempt 2, and has given back its slot.")
+  })
+
+  it("that is processing beside a suspect, or is one", () => {
+    const suspicious = begun({ prefetchTasks: 1 }).worker("a").wants("ann", [{ name: "x" }]).dies("a").worker("b", 2)
+    assert.strictEqual(said(suspicious, "x", 10), "\"x\" has been running on b for 10 ms, attempt 2.")
+    suspicious.wants("ann", [{ name: "y" }])
+    assert.strictEqual(
+      said(suspicious, "y", 10),
+      "\"y\" was given to b 10 ms ago, where it may be waiting for \"x\" to end, beside which nothing starts, because it may have ended a worker."
+    )
+    assert.strictEqual(
+      said(suspicious, "x", 10),
+      "\"x\" was given to b 10 ms ago, attempt 2, where it is to run alone, because it may have ended a worker, and may be waiting for \"y\" to end."
+    )
   })
 
   it("that is in memory", () => {
