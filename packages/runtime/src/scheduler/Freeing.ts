@@ -35,28 +35,29 @@ export interface Freeing<P extends Peer> {
 }
 
 export const make = <P extends Peer>(): Freeing<P> => {
-  /** Who has had a portion goes last. */
-  const waiting = new Map<P, Array<Run>>()
+  /** The portions of each. Who has had one goes last. */
+  const waiting = new Map<P, Array<Array<Run>>>()
   return {
     add: (peer, run) => {
-      const runs = waiting.get(peer)
-      if (runs === undefined) waiting.set(peer, [run])
-      else runs.push(run)
+      const portions = waiting.get(peer)
+      const last = portions?.at(-1)
+      if (portions === undefined) waiting.set(peer, [[run]])
+      else if (last === undefined || last.length >= PORTION) portions.push([run])
+      else last.push(run)
     },
     goAlong: (peer) => {
-      const runs = waiting.get(peer)
-      if (runs === undefined) return
+      const portions = waiting.get(peer)
+      if (portions === undefined) return
       waiting.delete(peer)
-      const rest = runs.splice(PORTION)
-      for (const row of runs) peer.push({ _tag: "Free", row })
-      if (rest.length > 0) waiting.set(peer, rest)
+      for (const row of portions.shift() ?? []) peer.push({ _tag: "Free", row })
+      if (portions.length > 0) waiting.set(peer, portions)
     },
     next: () => {
       const peers: Array<P> = []
       let runs = 0
-      for (const [peer, { length }] of waiting) {
+      for (const [peer, portions] of waiting) {
         if (runs >= PORTION) break
-        runs += Math.min(length, PORTION)
+        runs += portions[0]?.length ?? 0
         peers.push(peer)
       }
       return peers
