@@ -35,7 +35,7 @@ export const groups: ReadonlyArray<Group> = [
   { name: "zero-worker", about: "what a task costs client and scheduler: workers that answer at once", quick: true, heapMiB: LARGE_HEAP, minutes: 20, run: zeroWorker },
   { name: "real-workers", about: "the whole path, on two workers, and on 24 that sleep", quick: true, minutes: 15, run: realWorkers },
   { name: "latency", about: "how long one waits for one task", quick: true, run: latency },
-  { name: "peers", about: "the same on Dask and Ray (--against)", quick: false, minutes: 15, run: peers },
+  { name: "peers", about: "the same on Dask and Ray (--against)", quick: false, minutes: 25, run: peers },
   { name: "pools", about: "plain functions in piscina's and workerpool's threads", quick: false, run: pools },
   { name: "reducer", about: "the pure scheduler reducer alone: a task's whole life", quick: true, heapMiB: LARGE_HEAP, run: reducer },
   { name: "responsiveness", about: "the first of 100 K tasks, and the end of 100 K", quick: false, heapMiB: LARGE_HEAP, run: responsiveness },
